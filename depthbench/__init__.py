@@ -1,0 +1,1 @@
+"""How deep can this network architecture be and still train?"""

@@ -1,0 +1,191 @@
+"""What happened: frozen records, to and from one line of JSON. Imports no torch."""
+
+import json
+import math
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from depthbench.spec import TrialSpec
+
+SCHEMA_VERSION = 1
+
+
+class Outcome(StrEnum):
+    """How a trial ended. The last three say nothing about the architecture."""
+
+    TRAINED = "trained"
+    STUCK = "stuck"
+    DIVERGED = "diverged"
+    COLLAPSED = "collapsed"
+    SLOW = "slow"
+    OUT_OF_MEMORY = "out_of_memory"
+    TIMED_OUT = "timed_out"
+    CRASHED = "crashed"
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether the training itself was measured, well or badly ended."""
+        return self not in (Outcome.OUT_OF_MEMORY, Outcome.TIMED_OUT, Outcome.CRASHED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochRecord:
+    """One epoch. Losses are in nats, errors are fractions; one entry a head.
+
+    Attributes:
+        train_loss: Mean over the epoch's training images, measured as they were
+            trained on, so it lags behind the weights at the epoch's end.
+        train_error: The same, of the error.
+        test_loss: On the test set after the epoch, in evaluation mode.
+        test_error: The same, of the error. A head whose logits are all NaN is
+            counted as answering class 0, as `argmax` does.
+        test_error_batch_stats: Test error with BatchNorm using each batch's own
+            statistics; None for a network without BatchNorm.
+        seconds: Wall time of the epoch with its evaluation.
+    """
+
+    train_loss: tuple[float, ...]
+    train_error: tuple[float, ...]
+    test_loss: tuple[float, ...]
+    test_error: tuple[float, ...]
+    test_error_batch_stats: tuple[float, ...] | None = None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Where a trial ran, as far as it can change or explain the numbers."""
+
+    depthbench: str
+    python: str
+    torch: str
+    numpy: str
+    platform: str
+    device_name: str
+    num_threads: int
+    tf32: bool
+    git_commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """One training that was tried, and everything worth knowing of it.
+
+    Attributes:
+        outcome: How it ended, judged by the reference criterion (20 %, train or
+            test error, last head). A report with another criterion judges anew from
+            the stored errors.
+        epochs: Completed epochs only; the epoch of a divergence is not among them.
+        first_nonfinite_step: Index, from 0 over all epochs, of the first step whose
+            loss was NaN or infinite; equal to `num_steps` when the last update left
+            non-finite weights. None if there was none.
+        num_steps: Updates made.
+        num_weight_layers: Convolution and linear layers from image to the last head.
+        num_classes: Of the data set; chance is an error of 1 - 1/num_classes.
+        data_sha256: Of the decoded arrays trained and tested on.
+        seconds: Wall time of the trial without loading the data.
+        peak_memory_bytes: Of the process on a CPU, of the allocator on a GPU.
+        stopped_early: The rule that ended it before its last epoch, if one did.
+        message: For a failed measurement, what went wrong.
+        finished_at: UTC, ISO 8601.
+    """
+
+    spec: TrialSpec
+    outcome: Outcome
+    epochs: tuple[EpochRecord, ...] = ()
+    first_nonfinite_step: int | None = None
+    num_steps: int = 0
+    num_weight_layers: int = 0
+    num_parameters: int = 0
+    num_classes: int = 0
+    data_sha256: str = ""
+    seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    stopped_early: str | None = None
+    message: str | None = None
+    finished_at: str = ""
+    environment: Environment | None = None
+
+    @property
+    def id(self) -> str:
+        """The identity of its spec."""
+        return self.spec.id
+
+
+class RecordError(ValueError):
+    """A line that is no intact record."""
+
+
+class NewerSchemaError(ValueError):
+    """An intact record that a newer depthbench wrote."""
+
+
+def to_line(record: TrialRecord) -> str:
+    """One line of strict JSON, ending in a newline, with a checksum as last key.
+
+    NaN and infinities, which JSON lacks, become the strings "NaN", "Infinity" and
+    "-Infinity".
+    """
+    body = {"schema": SCHEMA_VERSION, "id": record.id} | _to_json(asdict(record))
+    return json.dumps(body | {"crc32": _checksum(body)}, separators=(",", ":")) + "\n"
+
+
+def from_line(line: str) -> TrialRecord:
+    """The record that `to_line` wrote.
+
+    Raises:
+        RecordError: If the line is torn or changed.
+        NewerSchemaError: If its schema is newer than this version knows.
+    """
+    try:
+        body = json.loads(line)
+        stated = body.pop("crc32")
+        version = body.pop("schema")
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise RecordError(f"not a record: {error}") from error
+    if stated != _checksum({"schema": version} | body):
+        raise RecordError("checksum does not match")
+    if version != SCHEMA_VERSION:
+        raise NewerSchemaError(
+            f"schema {version}, this version reads {SCHEMA_VERSION}; upgrade depthbench"
+        )
+    body.pop("id")
+    environment = body.pop("environment")
+    return TrialRecord(
+        spec=TrialSpec(**body.pop("spec")),
+        outcome=Outcome(body.pop("outcome")),
+        epochs=tuple(_epoch(epoch) for epoch in body.pop("epochs")),
+        environment=Environment(**environment) if environment else None,
+        **body,
+    )
+
+
+def _checksum(body: Mapping[str, Any]) -> str:
+    text = json.dumps(body, separators=(",", ":"))
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def _epoch(stored: Mapping[str, Any]) -> EpochRecord:
+    values = {
+        field.name: _floats(stored.get(field.name))
+        for field in fields(EpochRecord)
+        if field.name != "seconds"
+    }
+    return EpochRecord(seconds=float(stored["seconds"]), **values)
+
+
+def _floats(values: list[float | str] | None) -> Any:
+    return None if values is None else tuple(float(value) for value in values)
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {key: _to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_json(item) for item in value]
+    return value

@@ -1,0 +1,77 @@
+"""One small generic registry: names to values, with globs and did-you-mean."""
+
+import difflib
+import fnmatch
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Entry = TypeVar("Entry")
+
+
+@dataclass(frozen=True, slots=True)
+class Registry(Generic[Entry]):
+    """Named entries of one kind; a value, never changed in place.
+
+    Attributes:
+        kind: What an entry is, for messages: "architecture".
+        entries: By name, in the order they are listed in.
+        broken: For names known to exist whose entry could not be had: the reason,
+            told only to who asks for that name.
+    """
+
+    kind: str
+    entries: Mapping[str, Entry]
+    broken: Mapping[str, str] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __getitem__(self, name: str) -> Entry:
+        """The entry called `name`.
+
+        Raises:
+            ValueError: If there is none, with close matches; or if it is broken,
+                with the reason.
+        """
+        if name in self.entries:
+            return self.entries[name]
+        if name in self.broken:
+            raise ValueError(f"{self.kind} {name!r} is broken: {self.broken[name]}")
+        known = list(self.entries)
+        close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = (
+            f"did you mean {' or '.join(close)}?"
+            if close
+            else f"known: {', '.join(known)}"
+        )
+        reasons = "".join(f"\n  {reason}" for reason in self.broken.values())
+        also = f"\nnot loaded:{reasons}" if self.broken else ""
+        raise ValueError(f"unknown {self.kind} {name!r}; {hint}{also}")
+
+    def match(self, patterns: Iterable[str]) -> tuple[str, ...]:
+        """Names that any of the patterns matches, each once, in the patterns' order.
+
+        Raises:
+            ValueError: If a pattern matches nothing.
+        """
+        found: dict[str, None] = {}
+        for pattern in patterns:
+            hits = fnmatch.filter(self.entries, pattern)
+            if not hits and any(sign in pattern for sign in "*?["):
+                raise ValueError(
+                    f"no {self.kind} matches {pattern!r}; "
+                    f"known: {', '.join(self.entries)}"
+                )
+            if not hits:
+                self[pattern]
+            found |= dict.fromkeys(hits)
+        return tuple(found)
+
+    def extended(
+        self, entries: Mapping[str, Entry], broken: Mapping[str, str]
+    ) -> "Registry[Entry]":
+        """With further entries; one that is already there stays as it is."""
+        return Registry(
+            self.kind, {**entries, **self.entries}, {**self.broken, **broken}
+        )

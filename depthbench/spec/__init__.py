@@ -1,0 +1,22 @@
+"""What is asked of depthbench, as frozen data; nothing here imports torch.
+
+`TrialSpec` is one training, `Cell` one architecture on one data set under one
+protocol, `StudySpec` what a user writes in a TOML file or in flags.
+"""
+
+from depthbench.spec.cell import Cell, DepthGrid
+from depthbench.spec.criterion import Criterion
+from depthbench.spec.study import StudySpec
+from depthbench.spec.toml import read_cells, read_study, write_study
+from depthbench.spec.trial import TrialSpec
+
+__all__ = [
+    "Cell",
+    "Criterion",
+    "DepthGrid",
+    "StudySpec",
+    "TrialSpec",
+    "read_cells",
+    "read_study",
+    "write_study",
+]

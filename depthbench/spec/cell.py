@@ -1,0 +1,82 @@
+"""One cell of a study: an architecture on a data set under a protocol."""
+
+from dataclasses import dataclass, replace
+
+from depthbench.spec.criterion import Criterion
+from depthbench.spec.trial import TrialSpec
+
+
+@dataclass(frozen=True, slots=True)
+class DepthGrid:
+    """The depths an architecture can have: start, start + step, start + 2 step, ..."""
+
+    start: int = 3
+    step: int = 3
+
+    def contains(self, depth: int) -> bool:
+        """Whether a network of this depth exists."""
+        return depth >= self.start and (depth - self.start) % self.step == 0
+
+    def floor(self, depth: int) -> int:
+        """The deepest grid depth that is at most `depth`, never below `start`."""
+        return max(self.start, depth - (depth - self.start) % self.step)
+
+    def check(self, depth: int, what: str = "depth") -> int:
+        """`depth` itself if it is on the grid.
+
+        Raises:
+            ValueError: If it is not, naming the nearest depths that are.
+        """
+        if self.contains(depth):
+            return depth
+        below = self.floor(depth)
+        near = f"{below}" if depth < self.start else f"{below} and {below + self.step}"
+        raise ValueError(
+            f"{what} {depth} is not on the depth grid {self.start}, "
+            f"{self.start + self.step}, {self.start + 2 * self.step}, ...; "
+            f"nearest: {near}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One architecture x data set x protocol: what one search is run for.
+
+    Attributes:
+        protocol: Name of the protocol, `standard` or `notebook`.
+        template: The trial of this cell at depth and seed 0, every other field set.
+        criterion: What counts as trained here.
+        grid: Depths that exist.
+        description: The block in words, for readers of a report.
+        reference: The notebook's own answer (trains, fails), where it has one.
+    """
+
+    protocol: str
+    template: TrialSpec
+    criterion: Criterion
+    grid: DepthGrid = DepthGrid()
+    description: str = ""
+    reference: tuple[int, int] | None = None
+
+    @property
+    def architecture(self) -> str:
+        """Registered name of the architecture."""
+        return self.template.architecture
+
+    @property
+    def data(self) -> str:
+        """Registered name of the data set."""
+        return self.template.data
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """(architecture, data, protocol): unique in a study."""
+        return (self.architecture, self.data, self.protocol)
+
+    def trial(self, depth: int, seed: int) -> TrialSpec:
+        """The spec of one training of this cell."""
+        return replace(self.template, depth=depth, seed=seed)
+
+    def owns(self, spec: TrialSpec) -> bool:
+        """Whether `spec` is a training of this cell at some depth and seed."""
+        return self.trial(spec.depth, spec.seed) == spec

@@ -1,0 +1,152 @@
+"""What a user asks for: architectures x data sets x protocols, and how to search."""
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+from depthbench.spec.criterion import Criterion
+
+ProtocolName = Literal["standard", "notebook"]
+DeviceChoice = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudySpec:
+    """A study as a user writes it; every field is a TOML key and a flag.
+
+    Attributes:
+        name: Names the results folder.
+        arch: Registered architectures; wildcards allowed.
+        data: Registered data sets.
+        protocol: `standard` trains in train mode throughout; `notebook` repeats the
+            reference experiment: train mode in the first epoch only, and the mean
+            over heads as the error of a network with several.
+        init: Convolution initialiser in place of the architecture's own.
+        epochs: Passes over the training set.
+        batch: Images a step.
+        lr: Learning rate; None takes each architecture's own.
+        momentum: Of SGD.
+        weight_decay: Of SGD.
+        threshold: Error, as a fraction, that "trains" must stay below.
+        criterion: Which error: `either` (the lower), `train` or `test`.
+        seeds: Trainings a depth is decided by, a majority of them: an odd number.
+        first_seed: The seeds are first_seed, first_seed + 1, ...
+        depths: Bracket (shallow, deep) to start from; None doubles up from the
+            bottom of the grid.
+        cap: The search ends, censored, when this depth trains.
+        device: `cpu`, `cuda`, or `auto`: CUDA where there is one.
+    """
+
+    name: str = ""
+    arch: tuple[str, ...] = ()
+    data: tuple[str, ...] = ("mnist",)
+    protocol: tuple[ProtocolName, ...] = ("standard",)
+    init: str | None = None
+    epochs: int = 3
+    batch: int = 256
+    lr: float | None = None
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    threshold: float = 0.20
+    criterion: Literal["either", "train", "test"] = "either"
+    seeds: int = 3
+    first_seed: int = 0
+    depths: tuple[int, int] | None = None
+    cap: int = 768
+    device: DeviceChoice = "auto"
+
+    def __post_init__(self) -> None:
+        for what in ("arch", "data", "protocol"):
+            _require(bool(getattr(self, what)), what, (), "name at least one")
+        for protocol in self.protocol:
+            allowed = get_args(ProtocolName)
+            _require(
+                protocol in allowed, "protocol", protocol, f"one of {_or(allowed)}"
+            )
+        _whole(self, "epochs", 1)
+        _whole(self, "batch", 1)
+        _whole(self, "cap", 1)
+        _whole(self, "first_seed", 0)
+        _whole(self, "seeds", 1)
+        _require(
+            self.seeds % 2 == 1,
+            "seeds",
+            self.seeds,
+            "an odd number, so that a majority exists; try 1, 3 or 5",
+        )
+        _require(
+            self.lr is None or (math.isfinite(self.lr) and self.lr > 0),
+            "lr",
+            self.lr,
+            "a finite number above 0",
+        )
+        _require(
+            0 <= self.momentum < 1, "momentum", self.momentum, "from 0 to below 1"
+        )
+        _require(
+            math.isfinite(self.weight_decay) and self.weight_decay >= 0,
+            "weight_decay",
+            self.weight_decay,
+            "a finite number of at least 0",
+        )
+        devices = get_args(DeviceChoice)
+        _require(
+            self.device in devices, "device", self.device, f"one of {_or(devices)}"
+        )
+        if self.depths is not None:
+            low, high = self.depths
+            _require(
+                0 < low < high,
+                "depths",
+                f"{low}:{high}",
+                "LOW:HIGH with 0 < LOW < HIGH",
+            )
+        Criterion(threshold=self.threshold, source=self.criterion)
+
+    def criterion_of(self, protocol: str) -> Criterion:
+        """The criterion of this study under one of its protocols."""
+        return Criterion(
+            threshold=self.threshold,
+            source=self.criterion,
+            heads="mean" if protocol == "notebook" else "last",
+        )
+
+    def training_differences(self, other: "StudySpec") -> list[str]:
+        """Fields that change what a training does and differ, as "lr: 0.05, not 0.1".
+
+        Architectures, data sets, protocols, seeds and the search may differ between
+        two studies in one results folder; these fields may not.
+        """
+        return [
+            f"{name}: {getattr(self, name)}, not {getattr(other, name)}"
+            for name in _TRAINING_FIELDS
+            if getattr(self, name) != getattr(other, name)
+        ]
+
+
+_TRAINING_FIELDS = (
+    "init",
+    "epochs",
+    "batch",
+    "lr",
+    "momentum",
+    "weight_decay",
+    "device",
+)
+
+STUDY_KEYS = tuple(field.name for field in fields(StudySpec))
+
+
+def _require(holds: bool, what: str, given: Any, allowed: str) -> None:
+    if not holds:
+        shown = given if given != () else "nothing"
+        raise ValueError(f"{what} = {shown}: {allowed}")
+
+
+def _whole(study: StudySpec, what: str, least: int) -> None:
+    value = getattr(study, what)
+    _require(value >= least, what, value, f"a whole number of at least {least}")
+
+
+def _or(names: tuple[str, ...]) -> str:
+    return ", ".join(names)
