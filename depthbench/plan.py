@@ -66,9 +66,7 @@ def start_search(cell: Cell, study: StudySpec) -> BracketSearch:
     return BracketSearch(grid=grid, cap=grid.floor(study.cap), bracket=study.depths)
 
 
-def plan_cell(
-    cell: Cell, study: StudySpec, records: Iterable[TrialRecord]
-) -> CellPlan:
+def plan_cell(cell: Cell, study: StudySpec, records: Iterable[TrialRecord]) -> CellPlan:
     """Fold the search of `cell` over the stored records, up to the first gap.
 
     Records of other cells are passed over.

@@ -120,7 +120,7 @@ class RecordError(ValueError):
 
 
 class NewerSchemaError(ValueError):
-    """An intact record that a newer depthbench wrote."""
+    """An intact record that this version cannot read; a newer depthbench wrote it."""
 
 
 def to_line(record: TrialRecord) -> str:
@@ -138,7 +138,7 @@ def from_line(line: str) -> TrialRecord:
 
     Raises:
         RecordError: If the line is torn or changed.
-        NewerSchemaError: If its schema is newer than this version knows.
+        NewerSchemaError: If it is intact, but a newer version wrote it.
     """
     try:
         body = json.loads(line)
@@ -152,12 +152,23 @@ def from_line(line: str) -> TrialRecord:
         raise NewerSchemaError(
             f"schema {version}, this version reads {SCHEMA_VERSION}; upgrade depthbench"
         )
+    try:
+        return _record(body)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # The checksum holds, so this is no damage but a field this version lacks.
+        raise NewerSchemaError(
+            f"intact, but not understood: {error}; upgrade depthbench"
+        ) from error
+
+
+def _record(body: dict[str, Any]) -> TrialRecord:
     body.pop("id")
     environment = body.pop("environment")
     return TrialRecord(
         spec=TrialSpec(**body.pop("spec")),
         outcome=Outcome(body.pop("outcome")),
         epochs=tuple(_epoch(epoch) for epoch in body.pop("epochs")),
+        seconds=float(body.pop("seconds")),
         environment=Environment(**environment) if environment else None,
         **body,
     )

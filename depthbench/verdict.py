@@ -104,7 +104,7 @@ class Judgement:
 def judge(
     outcomes: Mapping[int, Outcome], *, first_seed: int, num_seeds: int, confirm: bool
 ) -> Judgement:
-    """The majority of `num_seeds` trainings at one depth, asking for no more than needed.
+    """The majority of `num_seeds` trainings at one depth; no more than it needs.
 
     Seeds are asked for in order, always as many at once as any verdict still needs,
     so the last one is skipped when the others agree. With `confirm`, "fails" needs

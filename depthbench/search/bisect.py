@@ -57,7 +57,7 @@ class BracketSearch:
 
     @property
     def is_witnessed(self) -> bool:
-        """Whether the deepest depth that trains and the next, which fails, were seen."""
+        """Whether the deepest depth to train and the next, which fails, were seen."""
         return (
             self.trains is not None
             and self.fails is not None

@@ -1,6 +1,7 @@
 """What a user asks for: architectures x data sets x protocols, and how to search."""
 
 import math
+import re
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -56,6 +57,12 @@ class StudySpec:
     device: DeviceChoice = "auto"
 
     def __post_init__(self) -> None:
+        _require(
+            re.fullmatch(r"[\w][\w.+-]*|", self.name) is not None,
+            "name",
+            repr(self.name),
+            "letters, digits, '_', '-', '+' and '.', not starting with '.'",
+        )
         for what in ("arch", "data", "protocol"):
             _require(bool(getattr(self, what)), what, (), "name at least one")
         for protocol in self.protocol:
@@ -80,9 +87,7 @@ class StudySpec:
             self.lr,
             "a finite number above 0",
         )
-        _require(
-            0 <= self.momentum < 1, "momentum", self.momentum, "from 0 to below 1"
-        )
+        _require(0 <= self.momentum < 1, "momentum", self.momentum, "from 0 to below 1")
         _require(
             math.isfinite(self.weight_decay) and self.weight_decay >= 0,
             "weight_decay",
@@ -111,16 +116,16 @@ class StudySpec:
             heads="mean" if protocol == "notebook" else "last",
         )
 
-    def training_differences(self, other: "StudySpec") -> list[str]:
-        """Fields that change what a training does and differ, as "lr: 0.05, not 0.1".
+    def training_differences(self, stored: "StudySpec") -> list[str]:
+        """Differences in what a training does, as "lr: 0.1 asked, 0.05 stored".
 
         Architectures, data sets, protocols, seeds and the search may differ between
         two studies in one results folder; these fields may not.
         """
         return [
-            f"{name}: {getattr(self, name)}, not {getattr(other, name)}"
+            f"{name}: {getattr(self, name)} asked, {getattr(stored, name)} stored"
             for name in _TRAINING_FIELDS
-            if getattr(self, name) != getattr(other, name)
+            if getattr(self, name) != getattr(stored, name)
         ]
 
 

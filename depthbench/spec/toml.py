@@ -4,7 +4,7 @@ import difflib
 import tomllib
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -31,8 +31,10 @@ def read_study(path: Path, overrides: Mapping[str, Any] | None = None) -> StudyS
         keys.pop("cells", None)
         keys = {"name": path.stem} | keys
         values = {key: _value(key, value) for key, value in keys.items()}
-        return replace(StudySpec(**values), **(overrides or {}))
-    except ValueError as error:  # tomllib's and Unicode's errors are ValueErrors too
+        return StudySpec(**(values | dict(overrides or {})))
+    # tomllib's and Unicode's errors are ValueErrors too; an overflow is an int's that
+    # no float can hold.
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"{path}: {error}") from error
 
 
@@ -46,7 +48,7 @@ def read_cells(path: Path) -> tuple[Cell, ...]:
         study = read_study(path)
         tables = tomllib.loads(path.read_text(encoding="utf-8"))["cells"]
         return tuple(_cell(table, study) for table in tables)
-    except (KeyError, TypeError) as error:
+    except (LookupError, TypeError) as error:
         raise ValueError(f"{path}: not a resolved study: {error!r}") from error
 
 
@@ -87,7 +89,9 @@ def _cell(table: Mapping[str, Any], study: StudySpec) -> Cell:
 def _value(key: str, value: Any) -> Any:
     if key not in STUDY_KEYS:
         close = difflib.get_close_matches(key, STUDY_KEYS, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(STUDY_KEYS)}"
+        hint = (
+            f"did you mean {close[0]}?" if close else f"known: {', '.join(STUDY_KEYS)}"
+        )
         raise ValueError(f"unknown key {key}; {hint}")
     wanted = get_type_hints(StudySpec)[key]
     return _coerce(key, value, wanted)

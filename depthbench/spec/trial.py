@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 TrainMode = Literal["every_epoch", "first_epoch"]
@@ -54,12 +54,13 @@ class TrialSpec:
         """First 16 hexadecimal digits of the SHA-256 of the non-default fields.
 
         Fields at their default are left out, so that a field added later, whose
-        default means "no effect", leaves every stored identity as it is.
+        default means "no effect", leaves every stored identity as it is. Equal specs
+        have equal identities: a rate of 1 is one of 1.0.
         """
         named = {
-            field.name: getattr(self, field.name)
+            field.name: float(value) if field.type is float else value
             for field in fields(self)
-            if field.default is MISSING or getattr(self, field.name) != field.default
+            if (value := getattr(self, field.name)) != field.default
         }
         text = json.dumps(named, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,38 @@
+# Everything a newcomer or a check needs. `make demo` and `make test` set up first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check format lint types imports results-table clean
+
+demo: $(READY)
+	$(BIN)/depthbench run studies/smoke.toml
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: lint types imports test
+
+format: $(READY)
+	$(BIN)/ruff format depthbench tests
+	$(BIN)/ruff check --fix depthbench tests
+
+lint: $(READY)
+	$(BIN)/ruff format --check depthbench tests
+	$(BIN)/ruff check depthbench tests
+
+types: $(READY)
+	$(BIN)/mypy
+
+imports: $(READY)
+	$(BIN)/lint-imports
+
+# Made anew only when the dependencies change.
+$(READY): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

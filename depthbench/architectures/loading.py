@@ -1,0 +1,101 @@
+"""Collect architectures from the built-in table, entry points and plugin files."""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from depthbench.architectures.notebook import NOTEBOOK_STACKS
+from depthbench.blueprint import Architecture, Stack
+from depthbench.registry import Registry
+
+ENTRY_POINT_GROUP = "depthbench.architectures"
+
+
+def load_architectures(plugins: Iterable[Path] = ()) -> Registry[Architecture]:
+    """The built-in architectures, those of installed packages, those of `plugins`.
+
+    A file or package that fails to load, or takes a name that is taken, is kept as
+    the reason why its architectures are missing; it does not disturb the others.
+    """
+    builtin = {stack.name: stack.to_architecture() for stack in NOTEBOOK_STACKS}
+    registry = Registry("architecture", builtin)
+    for source, load in _sources(plugins):
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                found = load()
+        except (Exception, SystemExit) as error:
+            registry = registry.extended({}, {source: _where(error, source)})
+            continue
+        for item in found:
+            if item.name in registry.entries:
+                reason = f"{source}: the name {item.name!r} is taken; choose another"
+                registry = registry.extended({}, {f"{item.name} of {source}": reason})
+            else:
+                registry = registry.extended({item.name: item}, {})
+    return registry
+
+
+def _sources(
+    plugins: Iterable[Path],
+) -> Iterator[tuple[str, Callable[[], list[Architecture]]]]:
+    for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+        yield f"entry point {point.value}", partial(_from_entry_point, point)
+    for path in plugins:
+        yield str(path), partial(_from_file, path)
+
+
+def _from_entry_point(point: importlib.metadata.EntryPoint) -> list[Architecture]:
+    value = point.load()
+    if not isinstance(value, Architecture | Stack):
+        raise TypeError(
+            f"{point.value} is a {type(value).__name__}; "
+            "an Architecture or a Stack is expected"
+        )
+    source = importlib.util.find_spec(point.module)
+    assert source is not None and source.origin is not None
+    return [_stamped(value, Path(source.origin))]
+
+
+def _from_file(path: Path) -> list[Architecture]:
+    spec = importlib.util.spec_from_file_location(
+        f"depthbench_plugin_{path.stem}", path
+    )
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path}: not a Python file (.py)")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = [
+        _stamped(value, path)
+        for value in vars(module).values()
+        if isinstance(value, Architecture | Stack)
+    ]
+    if not found:
+        raise ValueError(
+            "defines no architecture: a module-level depthbench.Stack, or a function "
+            "under @depthbench.architecture"
+        )
+    return found
+
+
+def _stamped(value: Architecture | Stack, source: Path) -> Architecture:
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    if isinstance(value, Stack):
+        value = value.to_architecture()
+    return replace(value, plugin_sha256=digest, source=value.source or source.name)
+
+
+def _where(error: BaseException, source: str) -> str:
+    """The error with the line of the user's file it came from, if it did."""
+    line: int | None = error.lineno if isinstance(error, SyntaxError) else None
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename == source:
+            line = frame.lineno
+    at = f"{source}:{line}" if line else source
+    return f"{at}: {type(error).__name__}: {error}"

@@ -1,0 +1,66 @@
+"""From a study, as a user writes it, to its cells, every choice made."""
+
+from depthbench.blueprint import Architecture
+from depthbench.registry import Registry
+from depthbench.spec import Cell, StudySpec, TrialSpec
+from depthbench.spec.trial import TrainMode
+
+
+def resolve_cells(
+    study: StudySpec,
+    architectures: Registry[Architecture],
+    data_sets: Registry[object],
+    *,
+    device: str,
+) -> tuple[Cell, ...]:
+    """One cell for each architecture x data set x protocol, in the study's order.
+
+    Raises:
+        ValueError: If a name is unknown, or the initialiser does not apply.
+    """
+    return tuple(
+        _cell(study, architectures[name], data, protocol, device)
+        for name in architectures.match(study.arch)
+        for data in data_sets.match(study.data)
+        for protocol in dict.fromkeys(study.protocol)
+    )
+
+
+def _cell(
+    study: StudySpec, architecture: Architecture, data: str, protocol: str, device: str
+) -> Cell:
+    chosen = architecture.with_initializer(study.init)
+    is_own = chosen.stack == architecture.stack
+    return Cell(
+        protocol=protocol,
+        template=TrialSpec(
+            architecture=architecture.name,
+            depth=architecture.grid.start,
+            data=data,
+            seed=0,
+            lr=study.lr or architecture.lr,
+            initializer=None if is_own else study.init,
+            epochs=study.epochs,
+            batch_size=study.batch,
+            momentum=study.momentum,
+            weight_decay=study.weight_decay,
+            train_mode=_train_mode(protocol, architecture),
+            device=device,
+            plugin_sha256=architecture.plugin_sha256,
+        ),
+        criterion=study.criterion_of(protocol),
+        grid=architecture.grid,
+        description=chosen.summary,
+        reference=architecture.reference if data == "mnist" and is_own else None,
+    )
+
+
+def _train_mode(protocol: str, architecture: Architecture) -> TrainMode:
+    """The notebook's slip, where it can make a difference.
+
+    Its multi-head loop does call `train()`; and without a layer that knows the two
+    modes, a trial is the same under both protocols.
+    """
+    is_multihead = architecture.stack is not None and architecture.stack.multihead
+    slips = protocol == "notebook" and architecture.has_train_mode and not is_multihead
+    return "first_epoch" if slips else "every_epoch"

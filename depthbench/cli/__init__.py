@@ -1,0 +1,50 @@
+"""The command line: one file a command, imported only when it is called."""
+
+import sys
+
+import click
+
+from depthbench.cli.errors import explain
+from depthbench.cli.lazy import LazyGroup
+
+_COMMANDS = {
+    "run": "Measure the largest trainable depth.",
+    "list": "Architectures and data sets at hand.",
+    "show": "One architecture: block, layers, parameters, source.",
+    "report": "Rebuild tables, figures and page from stored records.",
+    "data": "Fetch or verify data sets.",
+    "env": "Versions and devices that a trial would run with.",
+    "completion": "Print the completion script of a shell.",
+}
+
+_EPILOG = """\b
+Examples:
+  depthbench run --arch elu_bn --data stroke_digits
+  depthbench run --arch 'tanh*' --protocol standard --protocol notebook
+  depthbench run studies/notebook.toml --workers 4
+  depthbench report results/notebook
+"""
+
+
+@click.group(cls=LazyGroup, commands_help=_COMMANDS, epilog=_EPILOG)
+@click.version_option(package_name="depthbench")
+def cli() -> None:
+    """How deep can this network architecture be and still train?
+
+    Results go to standard output, progress to standard error. Exit codes: 0 done;
+    1 some trials gave no evidence; 2 usage; 3 environment or data; 4 results folder
+    locked or damaged; 130 and 143 interrupted, state saved.
+    """
+
+
+def main() -> None:
+    """Entry point of the `depthbench` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        status = cli.main(prog_name="depthbench", standalone_mode=False)
+        sys.stdout.flush()
+    except BaseException as error:
+        status = explain(error, debug="--debug" in sys.argv)
+    sys.exit(status if isinstance(status, int) else 0)

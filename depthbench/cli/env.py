@@ -1,0 +1,31 @@
+"""`depthbench env`: what a trial would run with."""
+
+import json
+from dataclasses import asdict
+
+import click
+
+from depthbench import runtime
+from depthbench.cli.options import debug_option, json_option
+
+
+@click.command("env")
+@click.option("--device", default="auto", metavar="NAME", help="auto, cpu or cuda.")
+@json_option
+@debug_option
+def command(device: str, as_json: bool) -> None:
+    """Versions and devices that a trial would run with."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise click.UsageError(f"device = {device}: one of auto, cpu, cuda")
+    chosen = runtime.resolve_device(device)
+    runtime.configure_process(num_threads=1)
+    about = asdict(runtime.capture_environment(chosen)) | {
+        "device": chosen,
+        "cores": runtime.num_cores(),
+        "data_dir": str(runtime.data_dir()),
+    }
+    if as_json:
+        click.echo(json.dumps(about, indent=2))
+        return
+    for key, value in about.items():
+        click.echo(f"{key:12}{value}")

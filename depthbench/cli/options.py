@@ -1,0 +1,177 @@
+"""Flags that several commands share, and a study from flags and file."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from depthbench.spec import StudySpec, read_study
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Depths(click.ParamType):
+    """LOW:HIGH, two whole numbers."""
+
+    name = "LOW:HIGH"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """The pair; whether it makes sense is the study's to say."""
+        if isinstance(value, tuple):
+            return value
+        low, _, high = value.partition(":")
+        try:
+            return int(low), int(high)
+        except ValueError:
+            self.fail(f"{value!r}: two whole numbers, as in 30:90", param, ctx)
+
+
+def _architecture_names(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from depthbench.architectures import load_architectures
+
+    del param
+    names = load_architectures(ctx.params.get("plugin") or ())
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def _data_names(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from depthbench.datasets import DATASETS
+
+    del ctx, param
+    return [CompletionItem(name) for name in DATASETS if name.startswith(incomplete)]
+
+
+def debug_option(command: Command) -> Command:
+    """`--debug`, which `main` reads itself."""
+    return click.option(
+        "--debug", is_flag=True, expose_value=False, help="Show tracebacks."
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """`--json`."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print the result as JSON."
+    )(command)
+
+
+def plugin_option(command: Command) -> Command:
+    """`--plugin`, added to what the environment names."""
+    return click.option(
+        "--plugin",
+        multiple=True,
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Python file that defines further architectures. Repeatable.",
+    )(command)
+
+
+def data_dir_option(command: Command) -> Command:
+    """`--data-dir`."""
+    return click.option(
+        "--data-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Where the data sets lie. [DEPTHBENCH_DATA, or the user's cache]",
+    )(command)
+
+
+# One flag for each key of a study file; absent flags leave the file's value.
+_STUDY_FLAGS = (
+    click.option("--name", help="Name of the study and its results folder."),
+    click.option(
+        "--arch",
+        multiple=True,
+        metavar="GLOB",
+        shell_complete=_architecture_names,
+        help="Architecture; wildcards allowed. Repeatable.",
+    ),
+    click.option(
+        "--data",
+        multiple=True,
+        metavar="NAME",
+        shell_complete=_data_names,
+        help="Data set. Repeatable. [mnist]",
+    ),
+    click.option(
+        "--protocol",
+        multiple=True,
+        metavar="NAME",
+        help="standard, or notebook (the reference experiment's loop, with its slip "
+        "in train mode). Repeatable. [standard]",
+    ),
+    click.option(
+        "--init",
+        metavar="NAME",
+        help="Convolution initialiser: fan_in, fan_out, normal_0.05. "
+        "[the architecture's own]",
+    ),
+    click.option("--epochs", type=int, help="Passes over the training set. [3]"),
+    click.option("--batch", type=int, help="Images a step. [256]"),
+    click.option("--lr", type=float, help="Learning rate. [the architecture's own]"),
+    click.option("--momentum", type=float, help="Of SGD. [0.9]"),
+    click.option("--weight-decay", type=float, help="Of SGD. [0]"),
+    click.option(
+        "--threshold",
+        type=float,
+        help="Error, a fraction, that a trained network stays below. [0.2]",
+    ),
+    click.option(
+        "--criterion",
+        metavar="WHICH",
+        help="Error to judge by: train, test, or either (the lower). [either]",
+    ),
+    click.option("--seeds", type=int, help="Trainings a depth is decided by; odd. [3]"),
+    click.option("--first-seed", type=int, help="Smallest seed. [0]"),
+    click.option(
+        "--depths",
+        type=Depths(),
+        help="Bracket to start from. [double up from the bottom]",
+    ),
+    click.option(
+        "--cap", type=int, help="Stop, censored, when this depth trains. [768]"
+    ),
+    click.option("--device", metavar="NAME", help="auto, cpu or cuda. [auto]"),
+)
+
+
+def study_options(command: Command) -> Command:
+    """Every key of a study as a flag."""
+    for option in reversed(_STUDY_FLAGS):
+        command = option(command)
+    return command
+
+
+def study_from(path: Path | None, flags: dict[str, Any]) -> StudySpec:
+    """The study in a file, flags in place of its keys; or one of flags alone.
+
+    Raises:
+        click.UsageError: If a key or value is not allowed.
+    """
+    keys = {field.name for field in fields(StudySpec)}
+    given = {
+        key: value
+        for key, value in flags.items()
+        if key in keys and value is not None and value != ()
+    }
+    if path is None and "arch" not in given:
+        raise click.UsageError(
+            "name an architecture (--arch elu_bn) or a study file; "
+            "`depthbench list` shows what there is"
+        )
+    try:
+        if path is not None:
+            return read_study(path, given)
+        study = StudySpec(**given)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.UsageError(f"{path}: {error.strerror}") from error
+    return study

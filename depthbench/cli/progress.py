@@ -1,0 +1,145 @@
+"""Progress of a run on standard error: a live table, or one plain line a trial."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from depthbench.estimate import eta_seconds
+from depthbench.plan import CellPlan
+from depthbench.record import Outcome, TrialRecord
+from depthbench.search import BracketSearch
+from depthbench.spec import StudySpec
+from depthbench.study import Progress
+from depthbench.verdict import error_of
+
+_BAR_WIDTH = 24
+
+
+@contextmanager
+def show_progress(
+    study: StudySpec, num_workers: int
+) -> Iterator[Callable[[Progress], None]]:
+    """A function to call with every `Progress`, shown as the terminal allows."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield lambda progress: _print_line(console, study, progress, num_workers)
+        return
+    with Live(console=console, refresh_per_second=4, transient=False) as live:
+        yield lambda progress: live.update(_table(study, progress, num_workers))
+
+
+def bracket_text(search: BracketSearch) -> str:
+    """The bracket in words: "trains 24, fails 48", as far as it is known."""
+    known = []
+    if search.trains is not None:
+        known.append(f"trains {search.trains}")
+    if search.fails is not None:
+        known.append(f"fails {search.fails}")
+    if search.unknown is not None:
+        known.append(f"no verdict at {search.unknown}")
+    return ", ".join(known) or "nothing known yet"
+
+
+def duration_text(seconds: float) -> str:
+    """A duration in the unit one would say it in."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def trial_text(record: TrialRecord, study: StudySpec) -> str:
+    """One trial in a line."""
+    spec = record.spec
+    what = f"{spec.architecture} on {spec.data}, k={spec.depth}, seed {spec.seed}"
+    return f"{what}: {_ending(record, study)}"
+
+
+def _ending(record: TrialRecord, study: StudySpec) -> str:
+    if not record.outcome.is_evidence:
+        return f"{record.outcome} (no evidence): {record.message}"
+    took = f" in {duration_text(record.seconds)}"
+    if record.outcome is Outcome.DIVERGED:
+        return f"diverged at step {record.first_nonfinite_step}{took}"
+    error = error_of(record.epochs[-1], study.criterion_of("standard"))
+    return f"{record.outcome}, {study.criterion} error {100 * error:.2f} %{took}"
+
+
+def _print_line(
+    console: Console, study: StudySpec, progress: Progress, num_workers: int
+) -> None:
+    if progress.record is None:
+        return
+    spec = progress.record.spec
+    brackets = "; ".join(
+        f"{plan.cell.protocol} {bracket_text(plan.search)}"
+        for plan in progress.plans
+        if plan.cell.owns(spec)
+    )
+    parts = (
+        trial_text(progress.record, study),
+        brackets,
+        _eta(study, progress, num_workers),
+    )
+    console.print(" | ".join(filter(None, parts)), soft_wrap=True, markup=False)
+
+
+def _eta(study: StudySpec, progress: Progress, num_workers: int) -> str:
+    open_plans = [plan for plan in progress.plans if not plan.is_done]
+    if not open_plans:
+        return "done"
+    seconds = eta_seconds(open_plans, study, progress.records.values(), num_workers)
+    return "" if seconds is None else f"about {duration_text(seconds)} left"
+
+
+def _table(study: StudySpec, progress: Progress, num_workers: int) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for plan in progress.plans:
+        table.add_row(
+            Text(plan.cell.architecture, style="bold"),
+            Text(f"{plan.cell.data} {plan.cell.protocol}", style="dim"),
+            _bar(plan.search),
+            bracket_text(plan.search),
+            _state(plan, progress),
+        )
+    last = trial_text(progress.record, study) if progress.record else "starting"
+    table.add_row()
+    table.add_row(
+        "", Text(_eta(study, progress, num_workers)), "", Text(f"last: {last}")
+    )
+    return table
+
+
+def _state(plan: CellPlan, progress: Progress) -> Text:
+    if plan.is_done:
+        return Text("done", style="bold green")
+    running = [spec for spec in progress.running if plan.cell.owns(spec)]
+    probe = plan.search.next()
+    assert probe is not None
+    expected = len(plan.probes) + plan.search.num_probes_expected()
+    seeds = ", ".join(str(spec.seed) for spec in running)
+    what = f"probing {probe.depth}" + (f" (seed {seeds})" if seeds else ", waiting")
+    return Text(f"{what}; probe {len(plan.probes) + 1} of about {expected}")
+
+
+def _bar(search: BracketSearch) -> Text:
+    """The depths on a logarithmic scale: seen to train, open, seen to fail."""
+    probe = search.next()
+    deepest = search.fails or max(search.trains or 0, probe.depth if probe else 0)
+    span = math.log2(2 * deepest / search.grid.start)
+    low = math.log2((search.trains or search.grid.start / 2) * 2 / search.grid.start)
+    high = math.log2((search.fails or 2 * deepest) * 2 / search.grid.start)
+    if search.fails is not None:
+        span += 1  # leaves room for the depths that fail
+    trained, failed = (round(_BAR_WIDTH * min(1, x / span)) for x in (low, high))
+    return Text.assemble(
+        ("━" * trained, "green"),
+        ("·" * max(0, failed - trained), "dim"),
+        ("━" * (_BAR_WIDTH - max(trained, failed)), "red"),
+    )

@@ -1,0 +1,96 @@
+"""How much a search will cost, before and while it runs. Estimates only."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from depthbench.plan import CellPlan, plan_cell
+from depthbench.record import EpochRecord, Outcome, TrialRecord
+from depthbench.search import BracketSearch
+from depthbench.spec import Cell, StudySpec, TrialSpec
+from depthbench.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a search takes: probes, trials, and their summed depth times epochs."""
+
+    num_probes: int
+    num_trials: int
+    layer_epochs: int
+
+
+def cost_if(cell: Cell, study: StudySpec, limit: int, stored: frozenset[str]) -> Cost:
+    """The cost of a search if exactly the depths up to `limit` train.
+
+    Trials whose id is in `stored` cost nothing. Failing ones count in full, although
+    those that diverge end early.
+    """
+    records: list[TrialRecord] = []
+    while (plan := plan_cell(cell, study, records)).wanted:
+        records += [_imagined(spec, spec.depth <= limit) for spec in plan.wanted]
+    new = [record.spec for record in records if record.id not in stored]
+    return Cost(
+        num_probes=len(plan.probes),
+        num_trials=len(new),
+        layer_epochs=sum(spec.depth * spec.epochs for spec in new),
+    )
+
+
+def remaining_layer_epochs(plan: CellPlan, study: StudySpec) -> int:
+    """Depth times epochs still to be trained if the next depth to climb to fails.
+
+    While the search bisects, every depth is taken to train, which costs the most.
+    """
+    search: BracketSearch = plan.search
+    total = 0
+    while (probe := search.next()) is not None:
+        majority = study.seeds // 2 + 1
+        total += probe.depth * study.epochs * (majority + probe.confirm)
+        verdict = Verdict.FAILS if probe.confirm else Verdict.TRAINS
+        search = search.observe(probe.depth, verdict)
+    return total
+
+
+def seconds_per_layer_epoch(records: Iterable[TrialRecord]) -> Mapping[str, float]:
+    """Measured seconds for one layer and epoch, by architecture, and "" for all."""
+    seconds: dict[str, float] = {}
+    layer_epochs: dict[str, float] = {}
+    for record in records:
+        if record.outcome.is_evidence and record.epochs:
+            spent = sum(epoch.seconds for epoch in record.epochs)
+            for key in (record.spec.architecture, ""):
+                seconds[key] = seconds.get(key, 0.0) + spent
+                work = record.spec.depth * len(record.epochs)
+                layer_epochs[key] = layer_epochs.get(key, 0.0) + work
+    return {key: seconds[key] / layer_epochs[key] for key in seconds}
+
+
+def eta_seconds(
+    plans: Iterable[CellPlan],
+    study: StudySpec,
+    records: Iterable[TrialRecord],
+    num_workers: int,
+) -> float | None:
+    """Seconds until every search ends, by the pace of the trials; None without any."""
+    rates = seconds_per_layer_epoch(records)
+    if not rates:
+        return None
+    work = sum(
+        remaining_layer_epochs(plan, study)
+        * rates.get(plan.cell.architecture, rates[""])
+        for plan in plans
+    )
+    return work / num_workers
+
+
+def _imagined(spec: TrialSpec, trained: bool) -> TrialRecord:
+    error = (0.0 if trained else 1.0,)
+    epoch = EpochRecord(
+        train_loss=error,
+        train_error=error,
+        test_loss=error,
+        test_error=error,
+        seconds=0.0,
+    )
+    outcome = Outcome.TRAINED if trained else Outcome.STUCK
+    return TrialRecord(spec=spec, outcome=outcome, epochs=(epoch,), num_classes=10)

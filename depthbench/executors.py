@@ -1,0 +1,212 @@
+"""Where trials run: in this process, or in local worker processes."""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from depthbench import runtime
+
+_SPAWN = multiprocessing.get_context("spawn")  # a fork after CUDA's start is broken
+
+
+class WorkerDiedError(Exception):
+    """A worker process died under a task, and so did the one that tried it again."""
+
+
+class TaskTimedOutError(Exception):
+    """A task ran longer than it was allowed to, and its worker was killed."""
+
+
+class InlineExecutor(Executor):
+    """Runs each task at once in the calling process."""
+
+    num_workers = 1
+
+    def submit(
+        self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Future[Any]:
+        """A future that is done already."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class LocalProcesses(Executor):
+    """A fixed number of worker processes, each single-threaded unless told otherwise.
+
+    A worker that dies (killed, out of memory, a crash in native code) costs only the
+    task it held: that is tried once more in a new process, then fails with
+    `WorkerDiedError`. Workers end with the process that started them, however that
+    ends, and are deaf to Ctrl-C, which is their parent's to handle.
+
+    Args:
+        num_workers: Processes.
+        num_threads: Of each process.
+        timeout_seconds: For one task; None for no limit.
+    """
+
+    def __init__(
+        self,
+        num_workers: int,
+        *,
+        num_threads: int = 1,
+        timeout_seconds: float | None = None,
+    ) -> None:
+        self.num_workers = num_workers
+        self._num_threads = num_threads
+        self._timeout_seconds = timeout_seconds
+        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._is_stopping = threading.Event()
+        self._processes: dict[int, SpawnProcess] = {}
+        self._handlers = [
+            threading.Thread(target=self._handle, args=(slot,), daemon=True)
+            for slot in range(num_workers)
+        ]
+        for handler in self._handlers:
+            handler.start()
+
+    def submit(
+        self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Future[Any]:
+        """Run `fn(*args, **kwargs)` in a worker; everything must be picklable."""
+        future: Future[Any] = Future()
+        self._tasks.put(_Task(fn, args, kwargs, future))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Kill the workers, at once if `cancel_futures`, else after their tasks."""
+        if cancel_futures:
+            self._is_stopping.set()
+            for process in list(self._processes.values()):
+                process.kill()
+        for _ in self._handlers:
+            self._tasks.put(None)
+        if wait:
+            for handler in self._handlers:
+                handler.join()
+
+    def _handle(self, slot: int) -> None:
+        """Serve tasks through one worker process, replaced when it dies."""
+        worker: _Worker | None = None
+        while (task := self._tasks.get()) is not None:
+            for is_last_attempt in (False, True):
+                if self._is_stopping.is_set():
+                    task.future.cancel()
+                    break
+                if worker is None:
+                    worker = _Worker(self._num_threads)
+                    self._processes[slot] = worker.process
+                if worker.settles(task, self._timeout_seconds, is_last_attempt):
+                    break
+                worker = None
+            if worker is not None and not worker.process.is_alive():
+                worker = None
+        if worker is not None:
+            worker.kill()
+
+
+class _Task:
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        future: Future[Any],
+    ) -> None:
+        self.call = (fn, args, kwargs)
+        self.future = future
+
+
+class _Worker:
+    """One worker process and the pipe to it."""
+
+    def __init__(self, num_threads: int) -> None:
+        self._pipe, theirs = _SPAWN.Pipe()
+        self.process = _SPAWN.Process(
+            target=_serve, args=(theirs, num_threads), daemon=True
+        )
+        self.process.start()
+        theirs.close()
+
+    def settles(
+        self, task: "_Task", timeout_seconds: float | None, is_last_attempt: bool
+    ) -> bool:
+        """Run the task; whether its future is settled now.
+
+        A worker that dies, or has to be killed, is gone afterwards. Its task is left
+        unsettled for another attempt unless this is the last.
+        """
+        try:
+            self._pipe.send(task.call)
+            if not self._pipe.poll(timeout_seconds):
+                self.kill()
+                task.future.set_exception(
+                    TaskTimedOutError(f"took longer than {timeout_seconds:g} s")
+                )
+                return True
+            succeeded, value = self._pipe.recv()
+        except (EOFError, OSError):
+            self.process.join(timeout=5)
+            died = WorkerDiedError(_died(self.process.exitcode))
+            self.kill()
+            if is_last_attempt:
+                task.future.set_exception(died)
+            return is_last_attempt
+        if succeeded:
+            task.future.set_result(value)
+        else:
+            task.future.set_exception(value)
+        return True
+
+    def kill(self) -> None:
+        """End the process, whatever it does."""
+        self.process.kill()
+        self.process.join()
+        self._pipe.close()
+
+
+def _serve(pipe: Connection, num_threads: int) -> None:
+    """A worker's life: take calls from the pipe until it closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    # Standard output belongs to the results; what a user's module prints does not.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    runtime.configure_process(num_threads)
+    while True:
+        try:
+            fn, args, kwargs = pipe.recv()
+        except EOFError:
+            return
+        try:
+            answer = (True, fn(*args, **kwargs))
+        except Exception as error:
+            answer = (False, error)
+        pipe.send(answer)
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+def _died(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        how = f"was killed by {signal.Signals(-exit_code).name}"
+    else:
+        how = f"ended with exit code {exit_code}"
+    hint = "; the system may be short of memory" if exit_code == -9 else ""
+    return f"the worker process {how}, twice{hint}"

@@ -1,0 +1,1 @@
+"""Blocks and initialisers that architectures share, each with its source."""

@@ -1,0 +1,88 @@
+"""From records to CSV files, figures and one HTML page; reads records only.
+
+Light to import: pandas, matplotlib and jinja2 load when a report is written.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from depthbench.report.markdown import depths_markdown, refresh_between_markers
+from depthbench.report.results import StudyResult, study_result
+from depthbench.spec import read_cells, read_study
+from depthbench.store import read_records, write_atomic
+
+__all__ = [
+    "ReportPaths",
+    "StudyResult",
+    "depths_markdown",
+    "read_result",
+    "refresh_between_markers",
+    "study_result",
+    "write_report",
+]
+
+
+class ReportPaths(NamedTuple):
+    """The files of a report."""
+
+    page: Path
+    depths: Path
+    trials: Path
+    epochs: Path
+    figures: tuple[Path, ...]
+
+
+def read_result(folder: Path) -> StudyResult:
+    """What the records in a results folder say, as far as they go.
+
+    Raises:
+        ValueError: If `study.toml` is no resolved study.
+        OSError: If it cannot be read.
+        depthbench.store.StoreError: If the records cannot be read.
+        depthbench.record.NewerSchemaError: If a newer depthbench wrote them.
+    """
+    resolved = folder / "study.toml"
+    stored = read_records(folder)
+    return study_result(
+        read_study(resolved),
+        read_cells(resolved),
+        stored.records.values(),
+        num_damaged=stored.num_damaged,
+    )
+
+
+def write_report(folder: Path) -> ReportPaths:
+    """Derive every report file in a results folder from its study and its records.
+
+    Each file is replaced as a whole, the page last, and the same records give the
+    same bytes. Works at any time, also on a study that is unfinished or running.
+
+    Raises:
+        OSError: If a file cannot be written.
+        Exception: What `read_result` raises.
+    """
+    from depthbench.report.figures import FIGURES, render
+    from depthbench.report.page import report_page
+    from depthbench.report.tables import tables_of, to_csv
+
+    result = read_result(folder)
+    drawn = folder / "figures"
+    drawn.mkdir(exist_ok=True)
+    for name, table in tables_of(result)._asdict().items():
+        write_atomic(folder / f"{name}.csv", to_csv(table))
+    svgs: dict[str, bytes] = {}
+    for name, draw in FIGURES.items():
+        figure = draw(result)
+        svgs[name] = render(figure, "svg")
+        write_atomic(drawn / f"{name}.svg", svgs[name])
+        write_atomic(drawn / f"{name}.png", render(figure, "png"))
+    write_atomic(folder / "report.html", report_page(result, svgs))
+    return ReportPaths(
+        page=folder / "report.html",
+        depths=folder / "depths.csv",
+        trials=folder / "trials.csv",
+        epochs=folder / "epochs.csv",
+        figures=tuple(
+            drawn / f"{n}.{kind}" for n in FIGURES for kind in ("svg", "png")
+        ),
+    )

@@ -1,0 +1,149 @@
+"""Every column of the CSV files: its type, and what it means to a reader."""
+
+from dataclasses import fields
+from typing import Literal, NamedTuple
+
+from depthbench.record import Environment
+
+Kind = Literal["text", "whole", "number", "flag"]
+
+# Nullable types, so that a gap does not turn a depth of 63 into 63.0.
+DTYPES: dict[Kind, str] = {
+    "text": "string",
+    "whole": "Int64",
+    "number": "float64",
+    "flag": "boolean",
+}
+
+
+class Column(NamedTuple):
+    """A column of a CSV file."""
+
+    name: str
+    kind: Kind
+    meaning: str
+
+
+_CELL = (
+    Column("architecture", "text", "registered name"),
+    Column("data", "text", "data set"),
+    Column("protocol", "text", "standard or notebook"),
+)
+
+_TRIAL = (
+    Column("depth", "whole", "k, what the architecture's depth axis counts"),
+    Column("weight_layers", "whole", "convolution and linear layers to the last head"),
+    Column("seed", "whole", "of the initial weights and of the data order"),
+)
+
+_ENVIRONMENT_KINDS: dict[str, Kind] = {"num_threads": "whole", "tf32": "flag"}
+
+_ENVIRONMENT = tuple(
+    Column(
+        f"env_{field.name}",
+        _ENVIRONMENT_KINDS.get(field.name, "text"),
+        f"environment: {field.name.replace('_', ' ')}",
+    )
+    for field in fields(Environment)
+)
+
+TRIAL_COLUMNS = (
+    *_CELL,
+    *_TRIAL,
+    Column("lr", "number", "learning rate"),
+    Column("initializer", "text", "in place of the architecture's own; empty: its own"),
+    Column("device", "text", "cpu or cuda"),
+    Column("outcome", "text", "how the trial ended, under this study's criterion"),
+    Column("criterion_error", "number", "the error the outcome rests on"),
+    Column("train_error", "number", "last epoch, training batches, last head"),
+    Column("test_error", "number", "after the last epoch, test set, last head"),
+    Column(
+        "test_batch_stats_error",
+        "number",
+        "test_error with BatchNorm on each batch's own statistics; empty without BN",
+    ),
+    Column("heads_mean_train_error", "number", "train_error, mean over heads"),
+    Column("heads_mean_test_error", "number", "test_error, mean over heads"),
+    Column(
+        "heads_mean_test_batch_stats_error",
+        "number",
+        "test_batch_stats_error, mean over heads",
+    ),
+    Column(
+        "first_nonfinite_step",
+        "whole",
+        "first update, from 0, at which a loss or weight was NaN or infinite",
+    ),
+    Column("num_steps", "whole", "updates made"),
+    Column("num_epochs", "whole", "epochs completed"),
+    Column("stopped_early", "text", "the rule that ended it before its last epoch"),
+    Column("num_parameters", "whole", "trainable parameters"),
+    Column("seconds", "number", "wall time without loading the data"),
+    Column("peak_memory_bytes", "whole", "of the process, or of the GPU allocator"),
+    Column("trial", "text", "identity: hash of the trial's specification"),
+    Column("data_sha256", "text", "of the decoded arrays"),
+    Column("message", "text", "what went wrong in a failed measurement"),
+    Column("finished_at", "text", "UTC"),
+    *_ENVIRONMENT,
+)
+
+EPOCH_COLUMNS = (
+    *_CELL,
+    Column("depth", "whole", "k"),
+    Column("seed", "whole", "of the initial weights and of the data order"),
+    Column("trial", "text", "as in trials.csv"),
+    Column("outcome", "text", "of the whole trial"),
+    Column("epoch", "whole", "from 1; completed epochs only"),
+    Column("head", "whole", "from 1; the last is on top of the whole trunk"),
+    Column("num_heads", "whole", "heads of the network"),
+    Column("train_loss", "number", "nats, mean over the epoch as it was trained"),
+    Column("train_error", "number", "the same, of the error"),
+    Column("test_loss", "number", "nats, after the epoch, evaluation mode"),
+    Column("test_error", "number", "the same, of the error"),
+    Column("test_batch_stats_error", "number", "as in trials.csv"),
+    Column("seconds", "number", "of the epoch, the same in the rows of all its heads"),
+)
+
+DEPTH_COLUMNS = (
+    *_CELL,
+    Column("deepest", "text", "the answer: the deepest depth that trains"),
+    Column("status", "text", "done, censored, stopped or unfinished"),
+    Column("trains", "whole", "deepest depth seen to train, by majority of seeds"),
+    Column("fails", "whole", "shallowest depth seen to fail, by majority of seeds"),
+    Column("is_censored", "flag", "no failure seen up to the cap, or none trained"),
+    Column("weight_layers", "whole", "of the network at trains"),
+    Column(
+        "all_runs_train_to",
+        "whole",
+        "deepest depth at and below which every single trial trained",
+    ),
+    Column(
+        "no_run_trains_from",
+        "whole",
+        "shallowest depth at and above which no single trial trained",
+    ),
+    Column("num_runs", "whole", "trials that are evidence"),
+    Column("num_no_evidence", "whole", "trials that could not be measured"),
+    Column("seeds", "text", "seeds used, not all of them at every depth"),
+    Column(
+        "num_inversions",
+        "whole",
+        "pairs with one seed where the shallower network failed, the deeper trained",
+    ),
+    Column("failure_causes", "text", "outcomes at fails, with their counts"),
+    Column(
+        "test_error",
+        "number",
+        "at trains, median over seeds; of the heads that the criterion reads",
+    ),
+    Column("notebook_trains", "whole", "the reference notebook's own answer"),
+    Column("notebook_fails", "whole", "the next depth it tried, which failed"),
+    Column("lr", "number", "learning rate"),
+    Column("initializer", "text", "in place of the architecture's own; empty: its own"),
+    Column("device", "text", "cpu or cuda"),
+    Column("criterion", "text", "which error: either (the lower), train or test"),
+    Column("heads", "text", "of several heads, the last or their mean"),
+    Column("threshold", "number", "the error to stay below"),
+    Column("note", "text", "what is still to be trained, or could not be measured"),
+    Column("seconds", "number", "wall time of the cell's trials"),
+)

@@ -1,0 +1,160 @@
+"""What a reader must know beside the numbers: how they were measured, what lacks."""
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+from depthbench.report.results import Status, StudyResult
+from depthbench.report.words import (
+    OUTCOME_MEANINGS,
+    count,
+    criterion_sentence,
+    duration,
+    outcome_word,
+    protocol_meanings,
+)
+
+
+class Fact(NamedTuple):
+    """A term and the sentences that explain it."""
+
+    term: str
+    sentences: tuple[str, ...]
+
+
+def measured_facts(result: StudyResult) -> list[Fact]:
+    """What was asked, how it was decided, with what, and at what cost."""
+    facts = [
+        Fact("A trial", (criterion_sentence(result.study),)),
+        Fact("A depth", _decision(result)),
+        Fact("Protocol", _protocols(result)),
+        Fact("Training", (_training(result),)),
+        Fact("Data", _data(result)),
+        Fact("Machine", _machines(result)),
+        Fact("Cost", (_cost(result),)),
+    ]
+    return [fact for fact in facts if fact.sentences]
+
+
+def missing_notes(result: StudyResult) -> list[str]:
+    """What keeps this report from being complete; empty when nothing does."""
+    by_status = Counter(cell.status for cell in result.cells)
+    num_broken = sum(not record.outcome.is_evidence for record in result.records)
+    notes = (
+        (
+            by_status[Status.UNFINISHED],
+            "cell",
+            f"of {len(result.cells)} not finished; running the study again continues "
+            "where it stopped.",
+        ),
+        (
+            by_status[Status.STOPPED],
+            "cell",
+            "without an answer, because a training could not be measured.",
+        ),
+        (
+            num_broken,
+            "trial",
+            "not measured (out of memory, time limit or crash): shown, but counted "
+            "neither as trained nor as failed.",
+        ),
+        (
+            result.num_foreign,
+            "trial",
+            "in the results folder outside the cells of this study, not shown.",
+        ),
+        (
+            result.num_damaged,
+            "damaged line",
+            "in the results folder, not read; running the study again redoes these "
+            "trials.",
+        ),
+    )
+    return [f"{count(number, noun)} {rest}" for number, noun, rest in notes if number]
+
+
+def outcome_glossary(result: StudyResult) -> list[tuple[str, str, int]]:
+    """Every outcome in words, its meaning, and its number over all cells."""
+    seen = Counter(trial.outcome for cell in result.cells for trial in cell.trials)
+    return [
+        (outcome_word(outcome), meaning, seen[outcome])
+        for outcome, meaning in OUTCOME_MEANINGS.items()
+    ]
+
+
+def environments(result: StudyResult) -> list[tuple[dict[str, Any], int]]:
+    """Each environment that trials ran in, with their number, most used first."""
+    seen = Counter(
+        record.environment
+        for record in result.records
+        if record.environment is not None
+    )
+    return [(asdict(environment), number) for environment, number in seen.most_common()]
+
+
+def _decision(result: StudyResult) -> tuple[str, ...]:
+    study = result.study
+    begin = "The depth doubles until it fails"
+    if study.depths is not None:
+        begin = "The search starts at depths {} and {}".format(*study.depths)
+    search = (
+        f"{begin}; then it is bisected down to two neighbouring depths, one seen to "
+        f"train, the next to fail. The search ends at depth {study.cap} at the latest."
+    )
+    if study.seeds == 1:
+        return ("A depth trains when its one trial does.", search)
+    return (
+        f"A depth trains when most of {study.seeds} seeds do; no more trials are made "
+        "than that needs. The first failure of a search needs one failed seed more.",
+        search,
+    )
+
+
+def _protocols(result: StudyResult) -> tuple[str, ...]:
+    meanings = protocol_meanings(result)
+    return tuple(f"{protocol}: {meaning}." for protocol, meaning in meanings.items())
+
+
+def _training(result: StudyResult) -> str:
+    study = result.study
+    parts = [
+        count(study.epochs, "epoch"),
+        f"batches of {study.batch}",
+        f"SGD with momentum {study.momentum:g}",
+        f"learning rate {_learning_rates(result)}",
+    ]
+    if study.weight_decay:
+        parts.append(f"weight decay {study.weight_decay:g}")
+    if study.init is not None:
+        parts.append(f"initialiser {study.init}")
+    return f"{', '.join(parts)}."
+
+
+def _learning_rates(result: StudyResult) -> str:
+    rates = sorted({cell.cell.template.lr for cell in result.cells})
+    text = " or ".join(f"{rate:g}" for rate in rates)
+    return text if len(rates) < 2 else f"{text}, by architecture"
+
+
+def _data(result: StudyResult) -> tuple[str, ...]:
+    hashes = {
+        (record.spec.data, record.data_sha256)
+        for record in result.records
+        if record.data_sha256
+    }
+    if not hashes:
+        return (", ".join(dict.fromkeys(cell.cell.data for cell in result.cells)),)
+    return tuple(f"{name}, SHA-256 {sha256}" for name, sha256 in sorted(hashes))
+
+
+def _machines(result: StudyResult) -> tuple[str, ...]:
+    return tuple(
+        f"{found['device_name']}, {found['platform']}; torch {found['torch']}, "
+        f"depthbench {found['depthbench']}; {count(number, 'trial')}."
+        for found, number in environments(result)
+    )
+
+
+def _cost(result: StudyResult) -> str:
+    seconds = sum(record.seconds for record in result.records)
+    return f"{count(len(result.records), 'trial')}, {duration(seconds)} of training."

@@ -1,0 +1,10 @@
+"""The figures of a report, drawn without any window or global state."""
+
+from depthbench.report.figures.curves import curves_figure
+from depthbench.report.figures.depths import depths_figure
+from depthbench.report.figures.errors import errors_figure
+from depthbench.report.figures.style import render
+
+FIGURES = {"depths": depths_figure, "errors": errors_figure, "curves": curves_figure}
+
+__all__ = ["FIGURES", "curves_figure", "depths_figure", "errors_figure", "render"]

@@ -1,0 +1,226 @@
+"""Figure 3: learning curves on the two sides of the bracket."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from depthbench.record import EpochRecord
+from depthbench.report.figures.panels import cell_name, panel_grid, sheet
+from depthbench.report.figures.style import (
+    INK,
+    MUTED,
+    OUTCOME_MARKS,
+    PAPER,
+    SHADE,
+    figure_style,
+    legend_above,
+    outcome_label,
+)
+from depthbench.report.results import CellResult, JudgedTrial, StudyResult
+from depthbench.spec import Criterion
+from depthbench.verdict import error_of
+
+_NAMES = {"loss": "training loss, nats", "error": "test error"}
+_DASHES: dict[str, Any] = {"trains": (1, 0), "fails": (3, 1.6)}
+
+# Heights as multiples of chance. The largest error there is, 1, lies below the band
+# from three classes on.
+_BAND = (1.14, 1.30)
+DIVERGED_LEVEL = 1.22
+
+
+def curves_figure(result: StudyResult) -> Figure:
+    """Training loss and test error after each epoch, a line a trial.
+
+    Solid lines are at the deepest depth that trains, dashed lines at the next, which
+    fails; colours and markers are the outcomes'. A diverged trial ends in the band
+    above, at the epoch it did not complete.
+    """
+    grid = panel_grid(result)
+    columns = max(len(row) for row in grid)
+    shown = [trial for cell in result.cells for _, trial in sides_of(cell)]
+    with figure_style():
+        page = sheet(
+            (len(grid), 2 * columns),
+            (1.75 if columns > 1 else 3.3, 1.3),
+            (0.45, 0.85, 0.85, 0.5),
+            (0.55, 0.68),
+        )
+        for axes_row, cells in zip(page.axes, grid, strict=True):
+            for axes in axes_row[2 * len(cells) :]:
+                axes.set_visible(False)
+            for place, cell in enumerate(cells):
+                _draw_cell(axes_row[2 * place : 2 * place + 2], result, cell)
+            _label_lines(axes_row[2 * len(cells) - 1], cells[-1])
+        for column, axes in enumerate(page.axes[-1]):
+            above = page.axes[-2][column] if len(grid) > 1 else axes
+            (axes if axes.get_visible() else above).set_xlabel("epoch")
+        labels = {outcome_label(trial.outcome) for trial in shown}
+        legend_above(page.figure, _legend(labels), columns=7)
+    return page.figure
+
+
+def sides_of(cell: CellResult) -> list[tuple[str, JudgedTrial]]:
+    """The measured trials at both ends of the bracket."""
+    return [
+        (side, trial)
+        for side, depth in (("trains", cell.trains), ("fails", cell.fails))
+        for trial in cell.at_depth(depth)
+        if trial.outcome.is_evidence
+    ]
+
+
+def curve_points(cell: CellResult) -> pd.DataFrame:
+    """One row for each epoch of the trials at both ends of the bracket.
+
+    Loss and error are of the heads that the criterion reads. A diverged trial has
+    one more row, at the height of the band.
+    """
+    rows = [
+        {
+            "side": side,
+            "trial": f"{side} {trial.seed}",
+            "outcome": outcome_label(trial.outcome),
+        }
+        | row
+        for side, trial in sides_of(cell)
+        for row in _epoch_rows(cell, trial)
+    ]
+    names = ["side", "trial", "outcome", "epoch", "loss", "error"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _epoch_rows(cell: CellResult, trial: JudgedTrial) -> list[dict[str, float]]:
+    criterion = replace(cell.cell.criterion, source="test")
+    epochs = trial.record.epochs
+    rows = [
+        {
+            "epoch": number,
+            "loss": _train_loss(epoch, criterion),
+            "error": error_of(epoch, criterion),
+        }
+        for number, epoch in enumerate(epochs, start=1)
+    ]
+    if trial.record.first_nonfinite_step is not None:
+        loss, error = (DIVERGED_LEVEL * chance for chance in _chances(cell))
+        done = min(len(rows), trial.record.spec.epochs - 1)
+        rows[done:] = [{"epoch": done + 1, "loss": loss, "error": error}]
+    return rows
+
+
+def _train_loss(epoch: EpochRecord, criterion: Criterion) -> float:
+    losses = epoch.train_loss
+    return losses[-1] if criterion.heads == "last" else sum(losses) / len(losses)
+
+
+def _chances(cell: CellResult) -> tuple[float, float]:
+    """Loss and error of a network that only guesses."""
+    num_classes = max(cell.num_classes or 0, 2)
+    return math.log(num_classes), 1 - 1 / num_classes
+
+
+def _draw_cell(pair: Sequence[Axes], result: StudyResult, cell: CellResult) -> None:
+    points = curve_points(cell)
+    loss_axes, error_axes = pair
+    for axes, what, chance in zip(pair, ("loss", "error"), _chances(cell), strict=True):
+        if points.empty:
+            axes.text(0, 0.5, "" if axes is error_axes else "no trial yet", color=MUTED)
+            axes.set_axis_off()
+            continue
+        axes.set_xlim(0.8, cell.cell.template.epochs + 0.2)
+        axes.set_ylim(0, _BAND[1] * chance)
+        band = (_BAND[0] * chance, _BAND[1] * chance)
+        axes.axhspan(*band, color=SHADE, lw=0, label="band")
+        axes.axhline(chance, color=MUTED, lw=1, ls=":", zorder=1, label="chance")
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
+        _draw_lines(axes, points, what)
+        above: dict[str, Any] = {"transform": axes.transAxes, "color": MUTED}
+        axes.text(0, 1.05, _NAMES[what], fontsize=9, **above)
+        sns.despine(ax=axes)
+    _draw_threshold(error_axes, cell)
+    loss_axes.set_title(cell_name(result, cell), loc="left", weight="bold", pad=18)
+    error_axes.set_title(_sides_text(cell), loc="right", pad=18, fontsize=9)
+
+
+def _draw_threshold(axes: Axes, cell: CellResult) -> None:
+    threshold, chance = cell.cell.criterion.threshold, _chances(cell)[1]
+    axes.axhline(threshold, color=INK, lw=1, ls=(0, (4, 2)), label="threshold")
+    middle = [0.5] if min(abs(0.5 - threshold), abs(0.5 - chance)) > 0.15 else []
+    axes.set_yticks([0, threshold, *middle, chance])
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+
+
+def _label_lines(axes: Axes, cell: CellResult) -> None:
+    """Names of the lines, at the right end of a row."""
+    if not axes.axison:
+        return
+    chance = _chances(cell)[1]
+    names = {"diverged": DIVERGED_LEVEL * chance, "chance": chance}
+    for name, height in (names | {"threshold": cell.cell.criterion.threshold}).items():
+        axes.annotate(
+            name,
+            (1, height),
+            xycoords=("axes fraction", "data"),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            color=INK if name == "threshold" else MUTED,
+        )
+
+
+def _draw_lines(axes: Axes, points: pd.DataFrame, what: str) -> None:
+    sns.lineplot(
+        points,
+        x="epoch",
+        y=what,
+        units="trial",
+        estimator=None,
+        hue="outcome",
+        palette={name: mark.color for name, mark in OUTCOME_MARKS.items()},
+        style="side",
+        dashes=_DASHES,
+        linewidth=1.6,
+        legend=False,
+        ax=axes,
+    )
+    for outcome, of_outcome in points.groupby("outcome"):
+        mark = OUTCOME_MARKS[str(outcome)]
+        axes.scatter(
+            of_outcome["epoch"],
+            of_outcome[what],
+            s=24,
+            marker=mark.marker,
+            color=mark.color,
+            edgecolor=PAPER,
+            linewidth=0.5,
+            zorder=3,
+        )
+    axes.set(xlabel="", ylabel="")
+
+
+def _sides_text(cell: CellResult) -> str:
+    sides = (("solid", cell.trains), ("dashed", cell.fails))
+    return ", ".join(f"{line} k = {depth}" for line, depth in sides if depth)
+
+
+def _legend(labels: set[str]) -> list[Line2D]:
+    lines = [
+        Line2D([], [], color=MUTED, lw=1.6, label="deepest that trains"),
+        Line2D(
+            [], [], color=MUTED, lw=1.6, ls=(0, _DASHES["fails"]), label="next, fails"
+        ),
+    ]
+    return lines + [
+        Line2D([], [], color=mark.color, marker=mark.marker, lw=1.6, ms=6, label=name)
+        for name, mark in OUTCOME_MARKS.items()
+        if name in labels
+    ]

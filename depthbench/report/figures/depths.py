@@ -1,0 +1,223 @@
+"""Figure 1: the deepest depth that trains, one row an architecture."""
+
+import textwrap
+from typing import Any, NamedTuple
+
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
+
+from depthbench.report.figures.depth_axis import set_depth_scale
+from depthbench.report.figures.panels import row_label, rows_of, sheet
+from depthbench.report.figures.style import (
+    INK,
+    MUTED,
+    PAPER,
+    RULE,
+    Mark,
+    figure_style,
+    legend_above,
+    protocol_mark,
+)
+from depthbench.report.results import CellResult, Status, StudyResult
+from depthbench.report.words import deepest_text
+
+_LANE_INCHES = 0.23
+_ARROW_POINTS = 26
+_MARKER_POINTS = 7.5
+_SHORT_TEXT = 6  # characters
+_EDGE = 0.7  # of the axis
+
+
+class _Row(NamedTuple):
+    """The lanes of one architecture, from the top down."""
+
+    label: str
+    description: str
+    cells: list[CellResult]
+    reference: tuple[int, int] | None
+
+    @property
+    def num_lanes(self) -> int:
+        return len(self.cells) + (self.reference is not None)
+
+
+def depths_figure(result: StudyResult) -> Figure:
+    """A dot at the deepest depth that trains, for each architecture and protocol.
+
+    A thick line spans the bracket, a thin bar the zone where trials disagree, an
+    arrow points where a censored answer lies, and a hollow diamond is the notebook's
+    own answer. Rows are sorted by depth under the first protocol.
+    """
+    rows = _sorted_rows(result)
+    gap = 0.9  # of a lane, between two rows
+    num_lanes = sum(row.num_lanes + gap for row in rows)
+    with figure_style():
+        page = sheet((1, 1), (6.6, _LANE_INCHES * num_lanes), (2.5, 0.5, 0.45, 0.5))
+        axes = page.axes[0][0]
+        set_depth_scale(axes, _shown_depths(result))
+        lane = gap / 2
+        for row in rows:
+            _draw_row(axes, result, row, lane)
+            lane += row.num_lanes + gap
+            axes.axhline(lane - gap / 2, color=RULE, linewidth=0.7, zorder=0)
+        axes.set_ylim(num_lanes, 0)
+        axes.yaxis.set_major_locator(NullLocator())
+        axes.set_xlabel("deepest depth k that trains")
+        axes.grid(axis="x")
+        sns.despine(ax=axes, left=True)
+        legend_above(page.figure, _legend(result, rows), columns=4)
+    return page.figure
+
+
+def _sorted_rows(result: StudyResult) -> list[_Row]:
+    rows = [
+        _Row(
+            label=row_label(result, cells[0]),
+            description=cells[0].cell.description,
+            cells=cells,
+            reference=cells[0].cell.reference,
+        )
+        for cells in rows_of(result).values()
+    ]
+    return sorted(rows, key=lambda row: -(row.cells[0].trains or 0))
+
+
+def _draw_row(axes: Axes, result: StudyResult, row: _Row, top: float) -> None:
+    middle = top + row.num_lanes / 2
+    described = textwrap.shorten(row.description, 36, placeholder="…")
+    lift = 0.38 if described else 0.0
+    beside: dict[str, Any] = {
+        "ha": "right",
+        "va": "center",
+        "transform": axes.get_yaxis_transform(),
+    }
+    axes.text(-0.025, middle - lift, row.label, weight="bold", **beside)
+    axes.text(-0.025, middle + 0.42, described, color=MUTED, fontsize=9, **beside)
+    for place, cell in enumerate(row.cells):
+        mark = protocol_mark(result, cell.cell.protocol)
+        _draw_cell(axes, cell, mark, top + place + 0.5)
+    if row.reference is not None:
+        y = top + len(row.cells) + 0.5
+        axes.plot(row.reference[0], y, **_reference_style(), label="reference")
+        at = row.reference[0]
+        _label(axes, (at, at), y, f"{at}", MUTED, 0)
+
+
+def _draw_cell(axes: Axes, cell: CellResult, mark: Mark, y: float) -> None:
+    color = mark.color
+    zone = cell.disagreement
+    if zone is not None:
+        axes.plot(zone, (y, y), **_bar(color, 5), alpha=0.3, label="zone")
+    if cell.trains is not None and cell.fails is not None:
+        bracket = (cell.trains, cell.fails)
+        axes.plot(bracket, (y, y), **_bar(color, 2), label="bracket")
+    if cell.fails is not None:
+        axes.plot(cell.fails, y, "|", color=color, ms=12, mew=1.6, label="fails")
+    if cell.trains is not None:
+        face = color if cell.status is Status.DONE else PAPER
+        dot: dict[str, Any] = {
+            "color": color,
+            "mfc": face,
+            "mew": 1.6,
+            "ms": _MARKER_POINTS,
+        }
+        axes.plot(cell.trains, y, mark.marker, **dot, label="trains")
+    points = _draw_arrow(axes, cell, mark, y)
+    ends = [depth for depth in (cell.trains, cell.fails, *(zone or ())) if depth]
+    nothing = axes.get_xlim()[0]
+    low, high = min(ends, default=nothing), max(ends, default=nothing)
+    _label(axes, (low, high), y, deepest_text(cell), INK, points)
+
+
+def _bar(color: str, width: float) -> dict[str, Any]:
+    return {"color": color, "linewidth": width, "solid_capstyle": "butt"}
+
+
+def _draw_arrow(axes: Axes, cell: CellResult, mark: Mark, y: float) -> float:
+    """Points to the side where the answer lies; returns the points it takes up."""
+    if cell.status is not Status.CENSORED:
+        return 0
+    at, points = cell.trains, _ARROW_POINTS
+    if at is None:
+        at, points = cell.fails, -_ARROW_POINTS
+    axes.annotate(
+        "",
+        xy=(at or 0, y),
+        xytext=(points, 0),
+        textcoords="offset points",
+        arrowprops={"arrowstyle": "<|-", "color": mark.color, "lw": 1.6},
+    )
+    return max(points, 0)
+
+
+def _label(
+    axes: Axes,
+    ends: tuple[float, float],
+    y: float,
+    text: str,
+    color: str,
+    points: float,
+) -> None:
+    """To the right of what is drawn; a long text near the edge, to its left."""
+    right = axes.transAxes.inverted().transform(axes.transData.transform((ends[1], y)))
+    is_left = len(text) > _SHORT_TEXT and right[0] > _EDGE
+    axes.annotate(
+        text,
+        (ends[0] if is_left else ends[1], y),
+        xytext=(-8 if is_left else points + 8, 0),
+        textcoords="offset points",
+        ha="right" if is_left else "left",
+        va="center",
+        fontsize=9,
+        color=color,
+        annotation_clip=False,
+    )
+
+
+def _shown_depths(result: StudyResult) -> list[int]:
+    shown = [cell.cell.grid.start for cell in result.cells]
+    for cell in result.cells:
+        ends = (cell.trains, cell.fails)
+        found = (*ends, *(cell.disagreement or ()), *(cell.cell.reference or ()))
+        shown += [depth for depth in found if depth is not None]
+    return shown
+
+
+def _reference_style() -> dict[str, Any]:
+    return {
+        "marker": "D",
+        "linestyle": "none",
+        "color": MUTED,
+        "mfc": PAPER,
+        "mew": 1.3,
+        "ms": 6,
+    }
+
+
+def _legend(result: StudyResult, rows: list[_Row]) -> list[Line2D]:
+    protocols = dict.fromkeys(cell.cell.protocol for cell in result.cells)
+    handles = []
+    for protocol in protocols:
+        mark = protocol_mark(result, protocol)
+        handles.append(
+            Line2D(
+                [],
+                [],
+                color=mark.color,
+                marker=mark.marker,
+                ms=_MARKER_POINTS,
+                lw=2,
+                label=f"{protocol}: trains, to first fail",
+            )
+        )
+    handles.append(Line2D([], [], **_bar(MUTED, 5), alpha=0.4, label="trials disagree"))
+    if any(row.reference for row in rows):
+        handles.append(
+            Line2D(
+                [], [], label="notebook's own answer, one trial", **_reference_style()
+            )
+        )
+    return handles

@@ -1,0 +1,214 @@
+"""Figure 2: the test error of every trial against its depth, one panel a cell."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from depthbench.report.figures.panels import Sheet, panel_grid, panel_title, sheet
+from depthbench.report.figures.style import (
+    BRACKET,
+    INK,
+    MUTED,
+    OUTCOME_MARKS,
+    PAPER,
+    SHADE,
+    figure_style,
+    legend_above,
+    outcome_label,
+)
+from depthbench.report.results import CellResult, JudgedTrial, StudyResult
+from depthbench.report.words import short_percent
+from depthbench.verdict import error_of
+
+DIVERGED_LEVEL = 1.12
+NO_EVIDENCE_LEVEL = 1.28
+_HALF_BAND = 0.07
+_POINTS_APART = 3.2
+
+
+def errors_figure(result: StudyResult) -> Figure:
+    """Test error against depth, a point a trial, coloured and shaped by its outcome.
+
+    Trials without an error stand in bands above 100 %: the diverged, and, if there
+    are any, those that could not be measured. The bracket is shaded.
+    """
+    grid = panel_grid(result)
+    columns = max(len(row) for row in grid)
+    labels = {outcome_label(t.outcome) for cell in result.cells for t in cell.trials}
+    has_failed = "no evidence" in labels
+    with figure_style():
+        page = sheet(
+            (len(grid), columns),
+            (3.95 if columns > 1 else 6.6, 1.75 if has_failed else 1.6),
+            (1.15, 0.85, 0.68, 0.5),
+            (0.3, 0.52),
+        )
+        for axes_row, cells in zip(page.axes, grid, strict=True):
+            _draw_row(axes_row, result, cells, has_failed=has_failed)
+        _label_sides(page, grid)
+        legend_above(page.figure, _legend(labels), columns=len(labels) or 1)
+    return page.figure
+
+
+def points_of(cell: CellResult) -> pd.DataFrame:
+    """Depth, height in the figure, label and seed of each trial.
+
+    Height is the test error of the heads that the criterion reads, or the band of a
+    trial that has none.
+    """
+    rows = [
+        (trial.depth, _height(cell, trial), outcome_label(trial.outcome), trial.seed)
+        for trial in cell.trials
+    ]
+    return pd.DataFrame(rows, columns=["depth", "height", "outcome", "seed"])
+
+
+def _height(cell: CellResult, trial: JudgedTrial) -> float:
+    if not trial.outcome.is_evidence:
+        return NO_EVIDENCE_LEVEL
+    if not trial.has_final_error:
+        return DIVERGED_LEVEL
+    criterion = replace(cell.cell.criterion, source="test")
+    return error_of(trial.record.epochs[-1], criterion)
+
+
+def _draw_row(
+    axes_row: Sequence[Axes],
+    result: StudyResult,
+    cells: Sequence[CellResult],
+    *,
+    has_failed: bool,
+) -> None:
+    shared = [t.depth for cell in cells for t in cell.trials]
+    is_shared = len({cell.cell.architecture for cell in cells}) == 1
+    for place, axes in enumerate(axes_row):
+        if place >= len(cells):
+            axes.set_visible(False)
+            continue
+        cell = cells[place]
+        depths = shared if is_shared else [trial.depth for trial in cell.trials]
+        deepest = max([*depths, 2 * cell.cell.grid.start])
+        axes.set_xlim(-0.02 * deepest, 1.06 * deepest)
+        _draw_frame(axes, cell, has_failed=has_failed)
+        _draw_points(axes, cell)
+        panel_title(axes, result, cell)
+        if place > 0:
+            axes.tick_params(labelleft=False)
+
+
+def _draw_frame(axes: Axes, cell: CellResult, *, has_failed: bool) -> None:
+    top = NO_EVIDENCE_LEVEL if has_failed else DIVERGED_LEVEL
+    axes.set_ylim(-0.03, top + _HALF_BAND)
+    levels = [DIVERGED_LEVEL, NO_EVIDENCE_LEVEL][: 1 + has_failed]
+    names = ["diverged", "no evidence"][: 1 + has_failed]
+    fractions = [0.0, 0.25, 0.5, 0.75]
+    axes.set_yticks(fractions + levels, [f"{100 * f:.0f} %" for f in fractions] + names)
+    for level in levels:
+        axes.axhspan(
+            level - _HALF_BAND,
+            level + _HALF_BAND,
+            color=SHADE,
+            lw=0,
+            zorder=0.4,
+            label="band",
+        )
+    if cell.trains is not None and cell.fails is not None:
+        bracket = (cell.trains, cell.fails)
+        axes.axvspan(
+            *bracket, fc=BRACKET, ec=MUTED, lw=0.6, zorder=0.5, label="bracket"
+        )
+    threshold = cell.cell.criterion.threshold
+    axes.axhline(
+        threshold, color=INK, lw=1, ls=(0, (4, 2)), zorder=1, label="threshold"
+    )
+    if cell.num_classes:
+        chance = 1 - 1 / cell.num_classes
+        axes.axhline(chance, color=MUTED, lw=1, ls=":", zorder=1, label="chance")
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    sns.despine(ax=axes)
+
+
+def _draw_points(axes: Axes, cell: CellResult) -> None:
+    points = points_of(cell)
+    if points.empty:
+        axes.text(
+            0.5,
+            0.45,
+            "no trial yet",
+            transform=axes.transAxes,
+            ha="center",
+            color=MUTED,
+        )
+        return
+    points["x"] = points["depth"] + _spread(axes, points)
+    sns.scatterplot(
+        points,
+        x="x",
+        y="height",
+        hue="outcome",
+        style="outcome",
+        palette={name: mark.color for name, mark in OUTCOME_MARKS.items()},
+        markers={name: mark.marker for name, mark in OUTCOME_MARKS.items()},
+        s=34,
+        linewidth=0.6,
+        edgecolor=PAPER,
+        legend=False,
+        ax=axes,
+        zorder=3,
+        clip_on=False,
+    )
+    axes.set(xlabel="", ylabel="")
+
+
+def _spread(axes: Axes, points: pd.DataFrame) -> pd.Series:
+    """Sideways shift, in depths, that keeps the seeds of one depth apart."""
+    inches = axes.get_window_extent().width / axes.figure.dpi
+    step = _POINTS_APART / 72 / inches * axes.get_xlim()[1]
+    at_depth = points.groupby("depth")["seed"]
+    middle = (at_depth.transform("size") - 1) / 2
+    return (at_depth.cumcount() - middle) * step
+
+
+def _label_sides(page: Sheet, grid: Sequence[Sequence[CellResult]]) -> None:
+    """Names of the lines at the right end of each row, of the axes at the edges."""
+    for axes_row, cells in zip(page.axes, grid, strict=True):
+        last, cell = axes_row[len(cells) - 1], cells[-1]
+        lines = [("threshold", cell.cell.criterion.threshold, INK)]
+        if cell.num_classes:
+            lines.append(("chance", 1 - 1 / cell.num_classes, MUTED))
+        for name, height, color in lines:
+            last.annotate(
+                f"{name}\n{short_percent(height)}",
+                (1, height),
+                xycoords=("axes fraction", "data"),
+                xytext=(6, 0),
+                textcoords="offset points",
+                va="center",
+                color=color,
+                fontsize=9,
+                linespacing=1.1,
+            )
+        axes_row[0].set_ylabel("test error")
+    for column, axes in enumerate(page.axes[-1]):
+        bottom = [
+            row[column]
+            for row, cells in zip(page.axes, grid, strict=True)
+            if column < len(cells)
+        ]
+        (bottom[-1] if bottom else axes).set_xlabel("depth k")
+
+
+def _legend(labels: set[str]) -> list[Line2D]:
+    return [
+        Line2D(
+            [], [], ls="none", marker=mark.marker, color=mark.color, ms=6.5, label=name
+        )
+        for name, mark in OUTCOME_MARKS.items()
+        if name in labels
+    ]

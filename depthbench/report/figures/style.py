@@ -1,0 +1,138 @@
+"""The look that all figures share, and files that are the same bytes every time."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Literal, NamedTuple
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from depthbench.record import Outcome
+from depthbench.report.results import StudyResult
+
+# The page swaps these for its own colours when it is shown in dark mode, so each
+# must differ from every other colour of a figure.
+INK = "#1f2328"
+MUTED = "#57606a"
+RULE = "#d3d9e0"
+SHADE = "#e9edf2"
+BRACKET = "#d9e2ec"
+PAPER = "#ffffff"
+
+# Okabe and Ito's palette, made to be told apart with any colour vision. Each colour
+# comes with a marker of its own, so that nothing is lost in greyscale.
+BLUE, ORANGE, GREEN = "#0072b2", "#e69f00", "#009e73"
+VERMILLION, PURPLE, SKY = "#d55e00", "#cc79a7", "#56b4e9"
+
+
+class Mark(NamedTuple):
+    """A colour and the marker that always goes with it."""
+
+    color: str
+    marker: str
+
+
+OUTCOME_MARKS = {
+    "trained": Mark(GREEN, "o"),
+    "stuck": Mark(ORANGE, "s"),
+    "diverged": Mark(VERMILLION, "^"),
+    "collapsed": Mark(PURPLE, "v"),
+    "slow": Mark(SKY, "D"),
+    "no evidence": Mark(MUTED, "X"),
+}
+
+_PROTOCOL_MARKS = (
+    Mark(BLUE, "o"),
+    Mark(ORANGE, "s"),
+    Mark(GREEN, "^"),
+    Mark(PURPLE, "v"),
+)
+
+_PARAMETERS = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
+    "font.size": 9.5,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9.5,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.8,
+    "axes.facecolor": PAPER,
+    "figure.facecolor": PAPER,
+    "grid.color": RULE,
+    "grid.linewidth": 0.7,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.width": 0.8,
+    "ytick.major.width": 0.8,
+    "xtick.major.size": 3.5,
+    "ytick.major.size": 3.5,
+    "axes.axisbelow": True,
+    # Names of architectures are a user's text: a "$" in one starts no formula.
+    "text.parse_math": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "depthbench",
+}
+
+_MAX_PIXELS = 60_000  # Agg refuses 2**16 on a side
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """Drawing parameters for the block, whatever the user's own configuration says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(sns.axes_style("ticks") | _PARAMETERS)
+        yield
+
+
+def render(figure: Figure, kind: Literal["svg", "png"]) -> bytes:
+    """The figure as a file; equal figures give equal bytes.
+
+    Dates and versions stay out, and text stays text in an SVG.
+    """
+    inches = max(figure.get_size_inches())
+    nothing = {"svg": ("Date", "Creator", "Format", "Type"), "png": ("Software",)}
+    buffer = BytesIO()
+    with figure_style():
+        figure.savefig(
+            buffer,
+            format=kind,
+            dpi=min(200, _MAX_PIXELS // inches),
+            metadata=dict.fromkeys(nothing[kind]),
+        )
+    return buffer.getvalue()
+
+
+def outcome_label(outcome: Outcome) -> str:
+    """The outcome, or "no evidence" for a measurement that failed."""
+    return str(outcome) if outcome.is_evidence else "no evidence"
+
+
+def protocol_mark(result: StudyResult, protocol: str) -> Mark:
+    """Of a protocol, by its place in the study."""
+    place = tuple(dict.fromkeys(cell.cell.protocol for cell in result.cells))
+    return _PROTOCOL_MARKS[place.index(protocol) % len(_PROTOCOL_MARKS)]
+
+
+def legend_above(figure: Figure, handles: Sequence[Line2D], columns: int) -> None:
+    """A legend in the top margin, from the left."""
+    figure.legend(
+        handles=list(handles),
+        loc="upper left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=columns,
+        columnspacing=1.6,
+        handletextpad=0.5,
+        borderaxespad=0.3,
+    )

@@ -1,0 +1,128 @@
+"""The report as one HTML file that needs nothing else: no network, no other file."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from depthbench.report import words
+from depthbench.report.columns import DEPTH_COLUMNS, EPOCH_COLUMNS, TRIAL_COLUMNS
+from depthbench.report.display import depths_display
+from depthbench.report.facts import (
+    environments,
+    measured_facts,
+    missing_notes,
+    outcome_glossary,
+)
+from depthbench.report.figures.panels import rows_of
+from depthbench.report.markdown import depths_markdown
+from depthbench.report.results import CellResult, JudgedTrial, StudyResult
+from depthbench.report.svg import inline_svg
+
+FIGURE_TITLES = {
+    "depths": "Deepest depth that trains, for each architecture and protocol",
+    "errors": "Test error against depth, one panel a cell, one point a trial",
+    "curves": "Training loss and test error after each epoch, on both sides of the "
+    "limit",
+}
+
+CSV_COLUMNS = {
+    "depths.csv": DEPTH_COLUMNS,
+    "trials.csv": TRIAL_COLUMNS,
+    "epochs.csv": EPOCH_COLUMNS,
+}
+
+
+def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
+    """The page; equal results and figures give equal text.
+
+    Args:
+        result: What to show.
+        svgs: A file's bytes for each name in `FIGURE_TITLES`.
+    """
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["percent"] = words.percent
+    return environment.from_string(_resource("page.html.j2")).render(
+        css=Markup(_resource("page.css")),
+        js=Markup(_resource("page.js")),
+        figures={
+            name: inline_svg(svgs[name], f"figure-{name}", title)
+            for name, title in FIGURE_TITLES.items()
+        },
+        study=result.study,
+        num_architectures=len(rows_of(result)),
+        protocols=words.protocol_meanings(result) if _num_protocols(result) > 1 else {},
+        threshold=words.short_percent(result.study.threshold),
+        answers=_answers(result),
+        notes=missing_notes(result),
+        facts=measured_facts(result),
+        table=depths_display(result),
+        markdown=depths_markdown(result),
+        trials=[_trial(cell, trial) for cell in result.cells for trial in cell.trials],
+        glossary=outcome_glossary(result),
+        environments=environments(result),
+        dictionaries=CSV_COLUMNS,
+    )
+
+
+def _resource(name: str) -> str:
+    return files("depthbench.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _num_protocols(result: StudyResult) -> int:
+    return len({cell.cell.protocol for cell in result.cells})
+
+
+def _answers(result: StudyResult) -> list[dict[str, Any]]:
+    """A sentence for each protocol, or one where they agree in every word."""
+    has_protocols = _num_protocols(result) > 1
+    has_data_sets = len({cell.cell.data for cell in result.cells}) > 1
+    answers = []
+    for (architecture, data), cells in rows_of(result).items():
+        said: dict[str, list[str]] = {}
+        for cell in cells:
+            said.setdefault(words.answer_sentence(cell), []).append(cell.cell.protocol)
+        answers.append(
+            {
+                "architecture": architecture,
+                "data": data if has_data_sets else "",
+                "description": cells[0].cell.description,
+                "sentences": [
+                    (" and ".join(protocols) if has_protocols else "", sentence)
+                    for sentence, protocols in said.items()
+                ],
+            }
+        )
+    return answers
+
+
+def _trial(cell: CellResult, trial: JudgedTrial) -> dict[str, Any]:
+    record = trial.record
+    last = record.epochs[-1] if trial.has_final_error else None
+    broke = record.first_nonfinite_step
+    remarks = [
+        "" if broke is None else f"not finite from step {broke}",
+        record.stopped_early or "",
+        record.message or "",
+    ]
+    return {
+        "cell": cell.cell,
+        "depth": trial.depth,
+        "seed": trial.seed,
+        "outcome": words.outcome_word(trial.outcome),
+        "train_error": last.train_error[-1] if last else None,
+        "test_error": last.test_error[-1] if last else None,
+        "epochs": len(record.epochs),
+        "seconds": record.seconds,
+        "time": words.duration(record.seconds),
+        "remarks": "; ".join(remark for remark in remarks if remark),
+        "id": record.id,
+    }

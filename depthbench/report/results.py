@@ -1,0 +1,240 @@
+"""What the records say about each cell; tables, figures and the page read it here."""
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import NamedTuple
+
+from depthbench.plan import CellPlan, plan_cell
+from depthbench.record import Outcome, TrialRecord
+from depthbench.spec import Cell, StudySpec
+from depthbench.verdict import error_of, outcome_under
+
+
+class Status(StrEnum):
+    """Where the search of a cell ended, or that it has not."""
+
+    DONE = "done"
+    CENSORED = "censored"
+    STOPPED = "stopped"
+    UNFINISHED = "unfinished"
+
+
+class JudgedTrial(NamedTuple):
+    """A record with its outcome under the criterion of the cell it is shown in."""
+
+    record: TrialRecord
+    outcome: Outcome
+
+    @property
+    def depth(self) -> int:
+        """Of the spec."""
+        return self.record.spec.depth
+
+    @property
+    def seed(self) -> int:
+        """Of the spec."""
+        return self.record.spec.seed
+
+    @property
+    def has_final_error(self) -> bool:
+        """Whether the last completed epoch is how the trial ended.
+
+        A diverged network has no error: its last completed epoch describes it
+        before it broke, and what argmax makes of NaN afterwards describes argmax.
+        """
+        measured = self.outcome.is_evidence and self.outcome is not Outcome.DIVERGED
+        return measured and bool(self.record.epochs)
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """One cell with its trials, each depth and seed once, by depth, then seed."""
+
+    cell: Cell
+    plan: CellPlan
+    trials: tuple[JudgedTrial, ...]
+
+    @property
+    def trains(self) -> int | None:
+        """Deepest depth seen to train."""
+        return self.plan.search.trains
+
+    @property
+    def fails(self) -> int | None:
+        """Shallowest depth seen to fail."""
+        return self.plan.search.fails
+
+    @property
+    def status(self) -> Status:
+        """Of the search."""
+        if not self.plan.is_done:
+            return Status.UNFINISHED
+        if self.plan.search.unknown is not None:
+            return Status.STOPPED
+        return Status.DONE if self.plan.search.is_witnessed else Status.CENSORED
+
+    @property
+    def evidence(self) -> tuple[JudgedTrial, ...]:
+        """The trials that say something about the architecture."""
+        return tuple(trial for trial in self.trials if trial.outcome.is_evidence)
+
+    @property
+    def all_runs_train_to(self) -> int | None:
+        """Deepest depth at and below which every trial trained."""
+        reached = None
+        for depth, trained in self._trained_by_depth():
+            if not all(trained):
+                break
+            reached = depth
+        return reached
+
+    @property
+    def no_run_trains_from(self) -> int | None:
+        """Shallowest depth at and above which no trial trained."""
+        reached = None
+        for depth, trained in reversed(self._trained_by_depth()):
+            if any(trained):
+                break
+            reached = depth
+        return reached
+
+    @property
+    def disagreement(self) -> tuple[int, int] | None:
+        """Between where all trials train and where none does, if any two contradict.
+
+        Two trials contradict each other when one fails at a depth that the other
+        reaches or passes. An end that was not found is where such trials end.
+        """
+        trained = [t.depth for t in self.evidence if t.outcome is Outcome.TRAINED]
+        failed = [t.depth for t in self.evidence if t.outcome is not Outcome.TRAINED]
+        if not trained or not failed or min(failed) > max(trained):
+            return None
+        low = self.all_runs_train_to or min(failed)
+        return (low, self.no_run_trains_from or max(trained))
+
+    @property
+    def num_inversions(self) -> int:
+        """Pairs of trials with one seed, the shallower failed, the deeper trained."""
+        count = 0
+        for seed in {trial.seed for trial in self.evidence}:
+            failed = 0
+            for trial in self.evidence:
+                if trial.seed == seed and trial.outcome is Outcome.TRAINED:
+                    count += failed
+                elif trial.seed == seed:
+                    failed += 1
+        return count
+
+    @property
+    def failure_causes(self) -> tuple[tuple[Outcome, int], ...]:
+        """Outcomes other than trained at the failing depth, most frequent first."""
+        failed = Counter(
+            trial.outcome
+            for trial in self.evidence
+            if trial.depth == self.fails and trial.outcome is not Outcome.TRAINED
+        )
+        return tuple(sorted(failed.items(), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def test_error(self) -> float | None:
+        """Median over the seeds at `trains`; a diverged seed counts as the worst."""
+        criterion = replace(self.cell.criterion, source="test")
+        errors = [
+            error_of(trial.record.epochs[-1], criterion)
+            if trial.has_final_error
+            else math.inf
+            for trial in self.evidence
+            if trial.depth == self.trains
+        ]
+        median = statistics.median(errors) if errors else math.inf
+        return median if math.isfinite(median) else None
+
+    @property
+    def weight_layers(self) -> int | None:
+        """Of the network at `trains`."""
+        layers = {
+            trial.record.num_weight_layers
+            for trial in self.evidence
+            if trial.depth == self.trains
+        }
+        return max(layers, default=None)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all trials, also of those that another cell shares."""
+        return sum(trial.record.seconds for trial in self.trials)
+
+    @property
+    def num_classes(self) -> int | None:
+        """Of the data set, once a trial has measured something."""
+        return max((t.record.num_classes for t in self.evidence), default=None)
+
+    def at_depth(self, depth: int | None) -> tuple[JudgedTrial, ...]:
+        """The trials at one depth."""
+        return tuple(trial for trial in self.trials if trial.depth == depth)
+
+    def _trained_by_depth(self) -> list[tuple[int, list[bool]]]:
+        by_depth: dict[int, list[bool]] = {}
+        for trial in self.evidence:
+            by_depth.setdefault(trial.depth, []).append(
+                trial.outcome is Outcome.TRAINED
+            )
+        return list(by_depth.items())
+
+
+@dataclass(frozen=True, slots=True)
+class StudyResult:
+    """A study with the results of its cells, in the study's order.
+
+    Attributes:
+        records: The latest of each trial, also of those that no cell owns.
+        num_foreign: Trials that no cell of the study owns.
+        num_damaged: Lines of the store that could not be read.
+    """
+
+    study: StudySpec
+    cells: tuple[CellResult, ...]
+    records: tuple[TrialRecord, ...]
+    num_foreign: int
+    num_damaged: int = 0
+
+
+def study_result(
+    study: StudySpec,
+    cells: Sequence[Cell],
+    records: Iterable[TrialRecord],
+    *,
+    num_damaged: int = 0,
+) -> StudyResult:
+    """Sort records into cells and judge them.
+
+    Of several records of one trial the last counts, as it does for the search. A
+    trial that two protocols share is in the result of both.
+    """
+    latest = tuple({record.id: record for record in records}.values())
+    results = tuple(_cell_result(cell, study, latest) for cell in cells)
+    owned = {trial.record.id for result in results for trial in result.trials}
+    return StudyResult(
+        study=study,
+        cells=results,
+        records=latest,
+        num_foreign=len(latest) - len(owned),
+        num_damaged=num_damaged,
+    )
+
+
+def _cell_result(
+    cell: Cell, study: StudySpec, records: Sequence[TrialRecord]
+) -> CellResult:
+    own = sorted(
+        (record for record in records if cell.owns(record.spec)),
+        key=lambda record: (record.spec.depth, record.spec.seed),
+    )
+    trials = tuple(
+        JudgedTrial(record, outcome_under(record, cell.criterion)) for record in own
+    )
+    return CellResult(cell, plan_cell(cell, study, own), trials)

@@ -1,0 +1,114 @@
+"""The driver: keep the workers busy with what the plans of all cells want."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+
+from depthbench import runtime
+from depthbench.executors import TaskTimedOutError, WorkerDiedError
+from depthbench.plan import CellPlan, plan_cell
+from depthbench.record import Outcome, TrialRecord
+from depthbench.spec import Cell, StudySpec, TrialSpec
+
+# How often the driver looks whether it should stop.
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What runs trials.
+
+    Attributes:
+        submit: Starts a trial; the future gives its record, or `WorkerDiedError` or
+            `TaskTimedOutError`.
+        num_workers: Trials that can run at once.
+    """
+
+    submit: Callable[[TrialSpec], Future[TrialRecord]]
+    num_workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a study stands, after each record and at the start.
+
+    Attributes:
+        plans: One a cell.
+        running: Trials in flight.
+        record: The one that just arrived; None at the start.
+        records: All records this study counts, by trial id.
+    """
+
+    plans: Sequence[CellPlan]
+    running: Sequence[TrialSpec]
+    record: TrialRecord | None
+    records: dict[str, TrialRecord] = field(repr=False)
+
+
+def run_study(
+    study: StudySpec,
+    cells: Sequence[Cell],
+    stored: Iterable[TrialRecord],
+    *,
+    engine: Engine,
+    keep: Callable[[TrialRecord], None],
+    report: Callable[[Progress], None],
+    should_stop: Callable[[], bool],
+) -> tuple[CellPlan, ...]:
+    """Run every trial the searches ask for; return where they ended.
+
+    Stored evidence is never trained again; failed measurements are tried again, once.
+    Cells that share a trial share its record. Which trials are run depends on the
+    study alone, not on their timing. On `should_stop` the trials in flight are given
+    up; every record that had arrived went through `keep` first.
+    """
+    records = {record.id: record for record in stored if record.outcome.is_evidence}
+    in_flight: dict[Future[TrialRecord], TrialSpec] = {}
+    plans = plan_all(cells, study, records.values())
+    report(Progress(plans, (), None, records))
+    while not should_stop():
+        running = {spec.id for spec in in_flight.values()}
+        for spec in _wanted(plans, running):
+            if len(in_flight) == engine.num_workers:
+                break
+            in_flight[engine.submit(spec)] = spec
+        if not in_flight:
+            break
+        done, _ = wait(in_flight, _POLL_SECONDS, return_when=FIRST_COMPLETED)
+        for future in done:
+            record = _result(future, in_flight.pop(future))
+            keep(record)
+            records[record.id] = record
+            plans = plan_all(cells, study, records.values())
+            report(Progress(plans, tuple(in_flight.values()), record, records))
+    return plans
+
+
+def plan_all(
+    cells: Sequence[Cell], study: StudySpec, records: Iterable[TrialRecord]
+) -> tuple[CellPlan, ...]:
+    """The plan of each cell, given the records of all."""
+    known = tuple(records)
+    return tuple(plan_cell(cell, study, known) for cell in cells)
+
+
+def _wanted(plans: Sequence[CellPlan], running: set[str]) -> Iterator[TrialSpec]:
+    """Trials to start, each once, those of earlier cells first."""
+    seen = set(running)
+    for plan in plans:
+        for spec in plan.wanted:
+            if spec.id not in seen:
+                seen.add(spec.id)
+                yield spec
+
+
+def _result(future: Future[TrialRecord], spec: TrialSpec) -> TrialRecord:
+    try:
+        return future.result()
+    except WorkerDiedError as error:
+        outcome, message = Outcome.CRASHED, str(error)
+    except TaskTimedOutError as error:
+        outcome, message = Outcome.TIMED_OUT, str(error)
+    return TrialRecord(
+        spec=spec, outcome=outcome, message=message, finished_at=runtime.utc_now()
+    )

@@ -1,0 +1,161 @@
+"""From a TrialSpec to a TrialRecord: the one place where the parts meet."""
+
+import functools
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from depthbench import runtime
+from depthbench.architectures import load_architectures
+from depthbench.blueprint import Architecture
+from depthbench.datasets import DATASETS
+from depthbench.datasets.image_data import ImageData
+from depthbench.record import Outcome, TrialRecord
+from depthbench.registry import Registry
+from depthbench.spec import TrialSpec
+from depthbench.training import ResidentData, seconds_per_epoch, train
+from depthbench.training.loop import as_heads
+from depthbench.training.resident import memory_format
+from depthbench.verdict import REFERENCE_CRITERION, outcome_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialContext:
+    """What a process needs besides the spec; none of it may change the result.
+
+    Attributes:
+        data_dir: Where the data sets lie.
+        plugins: Files that define further architectures.
+    """
+
+    data_dir: Path
+    plugins: tuple[Path, ...] = ()
+
+
+def run_trial(spec: TrialSpec, context: TrialContext) -> TrialRecord:
+    """Train one network once and say what happened; write nothing.
+
+    Two calls with one spec on one machine, with the same versions and number of
+    threads, give the same record, times and memory aside. A failure to measure (out
+    of memory, an error in a user's architecture) is an outcome too, not an exception.
+    """
+    try:
+        with runtime.seeded_global_generators(spec.seed, "modules"):
+            return _measure(spec, context)
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        return _failed(spec, Outcome.OUT_OF_MEMORY, str(error))
+    except RuntimeError as error:
+        # The CPU allocator raises a plain RuntimeError.
+        lacks_memory = "can't allocate memory" in str(error)
+        outcome = Outcome.OUT_OF_MEMORY if lacks_memory else Outcome.CRASHED
+        return _failed(spec, outcome, _described(error))
+    except (Exception, SystemExit) as error:
+        return _failed(spec, Outcome.CRASHED, _described(error))
+
+
+def time_layer_epoch(spec: TrialSpec, context: TrialContext) -> float:
+    """Seconds that one layer takes for one epoch, timed on a few steps; an estimate."""
+    architecture = _architectures(context.plugins)[spec.architecture]
+    data, resident = _data(spec.data, context.data_dir, spec.device)
+    with runtime.seeded_global_generators(spec.seed, "modules"):
+        net = build_network(architecture, spec, data)
+        return seconds_per_epoch(net, resident, spec) / spec.depth
+
+
+def build_network(
+    architecture: Architecture, spec: TrialSpec, data: ImageData
+) -> nn.Module:
+    """The untrained network of a trial, on its device.
+
+    Raises:
+        ValueError: If its logits have another shape or type than the data set asks.
+    """
+    net = architecture.with_initializer(spec.initializer).build(
+        spec.depth,
+        image_shape=data.image_shape,
+        num_classes=data.num_classes,
+        generator=runtime.generator(spec.seed, "weights"),
+    )
+    return net.to(spec.device, memory_format=memory_format(spec.device))  # type: ignore[call-overload, no-any-return]
+
+
+def num_weight_layers(architecture: Architecture, depth: int, net: nn.Module) -> int:
+    """Weight layers as the architecture declares them, or else as counted in `net`."""
+    if architecture.num_weight_layers is not None:
+        return architecture.num_weight_layers(depth)
+    layers = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+    return sum(isinstance(module, layers) for module in net.modules())
+
+
+def _measure(spec: TrialSpec, context: TrialContext) -> TrialRecord:
+    architecture = _architectures(context.plugins)[spec.architecture]
+    if architecture.plugin_sha256 != spec.plugin_sha256:
+        raise ValueError(f"the file that defines {spec.architecture} was changed")
+    data, resident = _data(spec.data, context.data_dir, spec.device)
+    began = runtime.monotonic_seconds()
+    runtime.reset_peak_memory(spec.device)
+    net = build_network(architecture, spec, data)
+    _check_logits(net, resident, data.num_classes)
+    training = train(net, resident, spec, runtime.generator(spec.seed, "order"))
+    diverged = training.first_nonfinite_step is not None
+    return TrialRecord(
+        spec=spec,
+        outcome=outcome_of(
+            training.epochs,
+            first_nonfinite_step=training.first_nonfinite_step,
+            num_classes=data.num_classes,
+            criterion=REFERENCE_CRITERION,
+        ),
+        epochs=training.epochs,
+        first_nonfinite_step=training.first_nonfinite_step,
+        num_steps=training.num_steps,
+        num_weight_layers=num_weight_layers(architecture, spec.depth, net),
+        num_parameters=sum(weight.numel() for weight in net.parameters()),
+        num_classes=data.num_classes,
+        data_sha256=data.sha256,
+        seconds=runtime.monotonic_seconds() - began,
+        peak_memory_bytes=runtime.peak_memory_bytes(spec.device),
+        stopped_early="non-finite loss" if diverged else None,
+        finished_at=runtime.utc_now(),
+        environment=runtime.capture_environment(spec.device),
+    )
+
+
+def _check_logits(net: nn.Module, data: ResidentData, num_classes: int) -> None:
+    """Run two images through `net` in evaluation mode, which changes nothing in it."""
+    net.eval()
+    with torch.no_grad():
+        heads = as_heads(net(data.normalized(data.test.images[:2])))
+    for head in heads:
+        if head.shape != (2, num_classes) or not head.is_floating_point():
+            raise ValueError(
+                f"logits of two images: got {head.dtype} of shape {tuple(head.shape)}, "
+                f"expected floats of shape (2, {num_classes})"
+            )
+
+
+def _failed(spec: TrialSpec, outcome: Outcome, message: str) -> TrialRecord:
+    return TrialRecord(
+        spec=spec, outcome=outcome, message=message, finished_at=runtime.utc_now()
+    )
+
+
+def _described(error: BaseException) -> str:
+    """The error, and the innermost line of the code that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    at = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{at}"
+
+
+@functools.cache
+def _architectures(plugins: tuple[Path, ...]) -> Registry[Architecture]:
+    return load_architectures(plugins)
+
+
+@functools.lru_cache(maxsize=1)
+def _data(name: str, folder: Path, device: str) -> tuple[ImageData, ResidentData]:
+    data = DATASETS[name].load(folder)
+    return data, ResidentData.on(device, data)

@@ -1,0 +1,205 @@
+"""Conformance of every registered architecture, and their independent twin."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import reference_nets
+import torch
+from torch import nn
+from torch.nn import functional
+
+from depthbench import Stack, runtime
+from depthbench.architectures import load_architectures
+from depthbench.trial import num_weight_layers
+
+REGISTRY = load_architectures()
+NAMES = tuple(REGISTRY)
+MNIST_SHAPE = (1, 28, 28)
+
+# k = 3 and k = 6, counted by hand for the first of each kind:
+# 40 + 296 + 1168 (convolutions 1-4, 4-8, 8-16) + 1450 (linear 144-10) = 2954.
+GOLDEN_PARAMETERS = {
+    "tanh_naive": (2954, 6006),
+    "tanh_glorot": (2954, 6006),
+    "elu": (2954, 6006),
+    "elu_bn": (3010, 6118),
+    "resnet": (3010, 6118),
+    "tanh_bn_naive": (3010, 6118),
+    "resnet_nobn": (2954, 6006),
+    "elu_multihead": (14734, 17786),
+}
+
+
+def build(name, depth, seed=0, image_shape=MNIST_SHAPE, init=None):
+    return (
+        REGISTRY[name]
+        .with_initializer(init)
+        .build(
+            depth,
+            image_shape=image_shape,
+            num_classes=10,
+            generator=runtime.generator(seed, "weights"),
+        )
+    )
+
+
+def test_the_eight_are_there_with_the_notebooks_settings():
+    sigma = {"normal_0.05": "0.05", "fan_out": "fan_out"}
+    table = {
+        name: (item.lr, sigma[item.stack.initializer], item.reference)
+        for name, item in REGISTRY.entries.items()
+    }
+    assert table == {
+        "tanh_naive": (0.05, "0.05", (6, 9)),
+        "tanh_glorot": (0.05, "fan_out", (48, 51)),
+        "elu": (0.05, "fan_out", (39, 42)),
+        "elu_bn": (0.05, "fan_out", (63, 66)),
+        "resnet": (0.05, "fan_out", (102, 105)),
+        "tanh_bn_naive": (0.05, "0.05", (48, 51)),
+        "resnet_nobn": (0.005, "fan_out", (21, 24)),
+        "elu_multihead": (0.005, "fan_out", (138, 141)),
+    }
+
+
+@pytest.mark.parametrize("depth", [3, 9])
+@pytest.mark.parametrize("name", NAMES)
+def test_forward_and_gradients_equal_the_float64_reference(name, depth):
+    """Outputs and every gradient to 1e-5, relative to their norm.
+
+    A gradient that is zero in exact arithmetic (a bias before BatchNorm) is held
+    against the norm of all gradients together.
+    """
+    net = build(name, depth)
+    source = torch.Generator().manual_seed(7)
+    # Scale, shift and bias away from 1 and 0, where a mix-up would not show.
+    for weight in net.parameters():
+        with torch.no_grad():
+            weight.add_(0.1 * torch.randn(weight.shape, generator=source))
+    images = torch.randn(8, *MNIST_SHAPE, generator=source)
+    labels = torch.randint(0, 10, (8,), generator=source)
+
+    heads = net.train()(images)
+    losses = [functional.cross_entropy(head, labels) for head in heads]
+    (sum(losses) / len(losses)).backward()
+
+    weights = [
+        weight.detach().double().requires_grad_() for weight in net.parameters()
+    ]
+    expected = reference_nets.logits(name, depth, weights, images.double())
+    reference_nets.mean_cross_entropy(expected, labels).backward()
+
+    assert len(heads) == len(expected)
+    for head, right in zip(heads, expected, strict=True):
+        assert relative_error(head, right) < 1e-5
+    total = torch.stack([weight.grad.norm() for weight in weights]).norm()
+    for weight, right in zip(net.parameters(), weights, strict=True):
+        is_zero = right.grad.norm() < 1e-12 * total
+        scale = total if is_zero else right.grad.norm()
+        assert (weight.grad - right.grad).norm() / scale < 1e-5
+
+
+def relative_error(value, right):
+    return ((value - right).norm() / right.norm()).item()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_convolutions_are_exactly_k_at_every_depth(name, monkeypatch):
+    """Counted on the meta device, without storage, up to k = 300.
+
+    PyTorch's default initialisation, which is overwritten anyway, is most of the time
+    of a build there; it is left out.
+    """
+    for layer in (nn.Conv2d, nn.Linear, nn.BatchNorm2d):
+        monkeypatch.setattr(layer, "reset_parameters", lambda self: None)
+    item = REGISTRY[name]
+    for depth in range(item.grid.start, 301, item.grid.step):
+        with torch.device("meta"):
+            net = build(name, depth)
+        convolutions = sum(isinstance(part, nn.Conv2d) for part in net.modules())
+        assert convolutions == depth
+        assert num_weight_layers(item, depth, net) == depth + 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameter_counts(name):
+    counts = tuple(
+        sum(weight.numel() for weight in build(name, depth).parameters())
+        for depth in (3, 6)
+    )
+    assert counts == GOLDEN_PARAMETERS[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_seed_gives_one_network(name):
+    torch.manual_seed(1)
+    first = build(name, 6).state_dict()
+    torch.manual_seed(2)
+    again = build(name, 6).state_dict()
+    other = build(name, 6, seed=1).state_dict()
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert not torch.equal(first["heads.0.weight"], other["heads.0.weight"])
+
+
+@pytest.mark.parametrize("image_shape", [(1, 28, 28), (3, 32, 32), (1, 17, 23)])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_parameter_gets_a_finite_gradient(name, image_shape):
+    net = build(name, 6, image_shape=image_shape).train()
+    images = torch.randn(5, *image_shape, generator=torch.Generator().manual_seed(0))
+    heads = net(images)
+    assert all(head.shape == (5, 10) for head in heads)
+    sum(functional.cross_entropy(head, torch.arange(5)) for head in heads).backward()
+    for key, weight in net.named_parameters():
+        assert weight.grad.isfinite().all(), key
+        is_cancelled = "conv.bias" in key and REGISTRY[name].stack.batch_norm
+        assert is_cancelled or weight.grad.abs().max() > 0, key
+
+
+@pytest.mark.parametrize(
+    ("init", "deviation"),
+    [
+        ("normal_0.05", lambda c_in, c_out: 0.05),
+        ("fan_in", lambda c_in, c_out: math.sqrt(1 / (9 * c_in))),
+        ("fan_out", lambda c_in, c_out: math.sqrt(1 / (9 * c_out))),
+    ],
+)
+def test_initialisers_have_the_deviation_they_state(init, deviation):
+    """Pooled over 40 networks; the tolerance is five standard errors."""
+    kernels: dict[tuple[int, int], list[torch.Tensor]] = {}
+    for seed in range(40):
+        net = build("elu", 6, seed, init=init)
+        for module in net.modules():
+            if isinstance(module, nn.Conv2d):
+                channels = (module.in_channels, module.out_channels)
+                kernels.setdefault(channels, []).append(module.weight.flatten())
+                assert not module.bias.any()
+            if isinstance(module, nn.Linear):
+                bound = 1 / math.sqrt(module.in_features)
+                assert module.weight.abs().max() <= bound
+                assert module.weight.abs().max() > 0.95 * bound
+    for channels, values in kernels.items():
+        pooled = torch.cat(values)
+        tolerance = 5 / math.sqrt(2 * len(pooled))
+        assert pooled.std().item() == pytest.approx(
+            deviation(*channels), rel=tolerance
+        )
+
+
+def test_a_function_has_no_selectable_initialiser():
+    item = replace(REGISTRY["elu"], stack=None)
+    with pytest.raises(ValueError, match="no selectable initialiser"):
+        item.with_initializer("fan_in")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"activation": "rleu"}, "activation = 'rleu': one of tanh, elu"),
+        ({"initializer": "he"}, "initializer = 'he': one of normal_0.05"),
+        ({"name": "../etc"}, "letters, digits"),
+        ({"lr": 0.0}, "lr = 0.0: a number above 0"),
+    ],
+)
+def test_a_wrong_description_says_what_is_allowed(changes, message):
+    with pytest.raises(ValueError, match=message):
+        Stack(**{"name": "mine", "activation": "elu", **changes}).to_architecture()

@@ -1,0 +1,229 @@
+"""MNIST, Fashion-MNIST and KMNIST: read whole and right, or refused with a reason."""
+
+import errno
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+
+from depthbench.datasets import DATASETS, torchvision_sets
+from depthbench.datasets.image_data import DataDamagedError, DataMissingError
+
+FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+
+# The torchvision sets, from made-up files in the official format
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    sizes = struct.pack(f">{array.ndim}I", *array.shape)
+    return bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes()
+
+
+@pytest.fixture(scope="session")
+def idx_contents() -> dict[str, bytes]:
+    contents = {}
+    for split, num_images in (("train", 60_000), ("t10k", 10_000)):
+        places = np.arange(num_images)
+        images = np.zeros((num_images, 28, 28), np.uint8)
+        images[:, 3, 5] = places % 251
+        contents[f"{split}-images-idx3-ubyte"] = idx_bytes(images)
+        contents[f"{split}-labels-idx1-ubyte"] = idx_bytes((places % 10).astype("u1"))
+    return contents
+
+
+@pytest.fixture
+def fashion_dir(tmp_path: Path, idx_contents: dict[str, bytes]) -> Path:
+    raw = tmp_path / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for file, content in idx_contents.items():
+        (raw / file).write_bytes(content)
+    return tmp_path
+
+
+def test_files_are_decoded_in_place(fashion_dir: Path) -> None:
+    data = DATASETS["fashion_mnist"].load(fashion_dir)
+    assert data.name == "fashion_mnist"
+    assert data.train_images.shape == (60_000, 1, 28, 28)
+    assert data.test_images.shape == (10_000, 1, 28, 28)
+    assert data.train_images.dtype == torch.uint8
+    assert data.train_labels.dtype == torch.int64
+    assert data.train_images[777, 0, 3, 5] == 777 % 251
+    assert data.test_labels[:12].tolist() == [*range(10), 0, 1]
+    assert data.num_classes == 10
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "kmnist"])
+def test_missing_files_are_named_with_the_ways_out(name: str, tmp_path: Path) -> None:
+    folder = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}
+    with pytest.raises(DataMissingError) as caught:
+        DATASETS[name].load(tmp_path)
+    told = str(caught.value)
+    assert str(tmp_path / folder[name] / "raw") in told
+    for word in (
+        *FILES,
+        f"depthbench data fetch {name}",
+        "--data-dir",
+        "DEPTHBENCH_DATA",
+        "--data stroke_digits",
+    ):
+        assert word in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_the_files_that_are_missing_are_named(fashion_dir: Path) -> None:
+    (fashion_dir / "FashionMNIST/raw" / FILES[3]).unlink()
+    with pytest.raises(DataMissingError, match=f"no {FILES[3]};"):
+        DATASETS["fashion_mnist"].load(fashion_dir)
+
+
+def test_unreadable_file_is_told_apart_from_a_missing_one(
+    fashion_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_path: str) -> torch.Tensor:
+        raise PermissionError(errno.EACCES, "Permission denied", FILES[0])
+
+    monkeypatch.setattr(torchvision_sets, "read_image_file", refuse)
+    with pytest.raises(DataMissingError, match="Permission denied"):
+        DATASETS["fashion_mnist"].load(fashion_dir)
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (lambda content: content[:-1], "has .* bytes, expected"),
+        (lambda content: content + b"\0", "has .* bytes, expected"),
+        (lambda _: b"", "has 0 bytes, expected"),
+        (lambda content: b"<html>" + content[6:], "does not begin as"),
+    ],
+)
+def test_garbled_file_is_refused_by_name(
+    fashion_dir: Path, file: str, spoil: Callable[[bytes], bytes], complaint: str
+) -> None:
+    path = fashion_dir / "FashionMNIST/raw" / file
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(DataDamagedError, match=f"{file} {complaint}") as caught:
+        DATASETS["fashion_mnist"].load(fashion_dir)
+    assert "depthbench data fetch fashion_mnist" in str(caught.value)
+    assert str(path.parent) in str(caught.value)
+
+
+def test_label_11_is_refused(fashion_dir: Path) -> None:
+    path = fashion_dir / "FashionMNIST/raw" / FILES[1]
+    content = bytearray(path.read_bytes())
+    content[8 + 41] = 11
+    path.write_bytes(content)
+    with pytest.raises(DataDamagedError, match="at index 41, is 11"):
+        DATASETS["fashion_mnist"].load(fashion_dir)
+
+
+def test_files_of_another_set_do_not_pass_for_mnist(fashion_dir: Path) -> None:
+    (fashion_dir / "FashionMNIST").rename(fashion_dir / "MNIST")
+    with pytest.raises(DataDamagedError, match="SHA-256 of its arrays is"):
+        DATASETS["mnist"].load(fashion_dir)
+
+
+# Fetching, with torchvision's download replaced
+
+Download = Callable[..., None]
+
+
+@pytest.fixture
+def replace_download(monkeypatch: pytest.MonkeyPatch) -> Callable[[Download], None]:
+    def replace(download: Download) -> None:
+        module = torchvision.datasets.mnist
+        monkeypatch.setattr(module, "download_and_extract_archive", download)
+
+    return replace
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        URLError("no route to host"),
+        TimeoutError("no route to host"),
+        RuntimeError("no route to host"),
+        EOFError("no route to host"),
+    ],
+)
+def test_failed_download_gives_the_reason_and_leaves_no_files(
+    error: Exception, tmp_path: Path, replace_download: Callable[[Download], None]
+) -> None:
+    def fail(*_args: object, **_options: object) -> None:
+        raise error
+
+    replace_download(fail)
+    with pytest.raises(DataMissingError, match="no route to host") as caught:
+        DATASETS["mnist"].fetch(tmp_path)
+    told = str(caught.value)
+    assert "\n" not in told
+    assert str(tmp_path / "MNIST/raw") in told
+    assert "--data stroke_digits" in told
+    assert {path.name for path in tmp_path.rglob("*")} == {"MNIST", "raw"}
+
+
+def test_fetch_into_a_folder_that_cannot_be_is_a_data_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataMissingError, match="could not fetch mnist"):
+        DATASETS["mnist"].fetch(tmp_path / "file")
+
+
+def test_fetch_replaces_damaged_files_and_keeps_stdout_clean(
+    fashion_dir: Path,
+    idx_contents: dict[str, bytes],
+    replace_download: Callable[[Download], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    timeouts = []
+
+    def download(_url: str, *, download_root: str, filename: str, md5: str) -> None:
+        print("downloading")  # noqa: T201
+        timeouts.append(socket.getdefaulttimeout())
+        file = filename.removesuffix(".gz")
+        (Path(download_root) / file).write_bytes(idx_contents[file])
+
+    replace_download(download)
+    raw = fashion_dir / "FashionMNIST/raw"
+    (raw / FILES[0]).write_bytes(b"half")
+    DATASETS["fashion_mnist"].fetch(fashion_dir)
+    assert DATASETS["fashion_mnist"].load(fashion_dir).train_images[777, 0, 3, 5] == 24
+    assert sorted(path.name for path in raw.iterdir()) == sorted(FILES)
+    assert capsys.readouterr().out == ""
+    assert None not in timeouts
+    assert socket.getdefaulttimeout() is None
+
+
+def test_fetch_refuses_what_is_not_the_data_set_and_keeps_what_was_there(
+    fashion_dir: Path, replace_download: Callable[[Download], None]
+) -> None:
+    def download(_url: str, *, download_root: str, filename: str, md5: str) -> None:
+        (Path(download_root) / filename.removesuffix(".gz")).write_bytes(b"<html>")
+
+    replace_download(download)
+    raw = fashion_dir / "FashionMNIST/raw"
+    (raw / FILES[0]).write_bytes(b"half")
+    with pytest.raises(DataDamagedError, match="the downloaded fashion_mnist"):
+        DATASETS["fashion_mnist"].fetch(fashion_dir)
+    assert (raw / FILES[0]).read_bytes() == b"half"
+    assert sorted(path.name for path in raw.iterdir()) == sorted(FILES)
+
+
+def test_fetch_leaves_a_sound_copy_alone(
+    fashion_dir: Path, replace_download: Callable[[Download], None]
+) -> None:
+    def fail(*_args: object, **_options: object) -> None:
+        raise AssertionError("downloaded although the files are there")
+
+    replace_download(fail)
+    DATASETS["fashion_mnist"].fetch(fashion_dir)
