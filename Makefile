@@ -10,7 +10,7 @@ demo: $(READY)
 	$(BIN)/depthbench run studies/smoke.toml
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 check: lint types imports test
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, cast, get_args
 
 from depthbench.spec import DepthGrid
 
@@ -96,7 +96,9 @@ class Architecture:
                 f"init = {initializer!r}: {self.name} is built by a function of its "
                 "own and has no selectable initialiser"
             )
-        stack = replace(self.stack, initializer=initializer)
+        # Any text may come from a user; the description checks it.
+        name = cast(InitializerName, initializer)
+        stack = replace(self.stack, initializer=name)
         return replace(self, build=stack.build, summary=stack.summary, stack=stack)
 
 

@@ -1,6 +1,7 @@
 """From a study, as a user writes it, to its cells, every choice made."""
 
 from depthbench.blueprint import Architecture
+from depthbench.datasets import Dataset
 from depthbench.registry import Registry
 from depthbench.spec import Cell, StudySpec, TrialSpec
 from depthbench.spec.trial import TrainMode
@@ -9,7 +10,7 @@ from depthbench.spec.trial import TrainMode
 def resolve_cells(
     study: StudySpec,
     architectures: Registry[Architecture],
-    data_sets: Registry[object],
+    data_sets: Registry[Dataset],
     *,
     device: str,
 ) -> tuple[Cell, ...]:

@@ -13,8 +13,6 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from depthbench import runtime
-
 _SPAWN = multiprocessing.get_context("spawn")  # a fork after CUDA's start is broken
 
 
@@ -44,7 +42,7 @@ class InlineExecutor(Executor):
 
 
 class LocalProcesses(Executor):
-    """A fixed number of worker processes, each single-threaded unless told otherwise.
+    """A fixed number of worker processes.
 
     A worker that dies (killed, out of memory, a crash in native code) costs only the
     task it held: that is tried once more in a new process, then fails with
@@ -53,19 +51,20 @@ class LocalProcesses(Executor):
 
     Args:
         num_workers: Processes.
-        num_threads: Of each process.
-        timeout_seconds: For one task; None for no limit.
+        prepare: Called once in each process before its first task; picklable.
+        timeout_seconds: For one task; None for no limit. Starting a process does not
+            count.
     """
 
     def __init__(
         self,
         num_workers: int,
         *,
-        num_threads: int = 1,
+        prepare: Callable[[], None],
         timeout_seconds: float | None = None,
     ) -> None:
         self.num_workers = num_workers
-        self._num_threads = num_threads
+        self._prepare = prepare
         self._timeout_seconds = timeout_seconds
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._is_stopping = threading.Event()
@@ -106,7 +105,7 @@ class LocalProcesses(Executor):
                     task.future.cancel()
                     break
                 if worker is None:
-                    worker = _Worker(self._num_threads)
+                    worker = _Worker(self._prepare)
                     self._processes[slot] = worker.process
                 if worker.settles(task, self._timeout_seconds, is_last_attempt):
                     break
@@ -132,10 +131,11 @@ class _Task:
 class _Worker:
     """One worker process and the pipe to it."""
 
-    def __init__(self, num_threads: int) -> None:
+    def __init__(self, prepare: Callable[[], None]) -> None:
+        self._is_ready = False
         self._pipe, theirs = _SPAWN.Pipe()
         self.process = _SPAWN.Process(
-            target=_serve, args=(theirs, num_threads), daemon=True
+            target=_serve, args=(theirs, prepare), daemon=True
         )
         self.process.start()
         theirs.close()
@@ -149,6 +149,8 @@ class _Worker:
         unsettled for another attempt unless this is the last.
         """
         try:
+            if not self._is_ready:
+                self._is_ready = self._pipe.recv()
             self._pipe.send(task.call)
             if not self._pipe.poll(timeout_seconds):
                 self.kill()
@@ -177,13 +179,14 @@ class _Worker:
         self._pipe.close()
 
 
-def _serve(pipe: Connection, num_threads: int) -> None:
+def _serve(pipe: Connection, prepare: Callable[[], None]) -> None:
     """A worker's life: take calls from the pipe until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     # Standard output belongs to the results; what a user's module prints does not.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    runtime.configure_process(num_threads)
+    prepare()
+    pipe.send(True)
     while True:
         try:
             fn, args, kwargs = pipe.recv()

@@ -72,6 +72,5 @@ class Registry(Generic[Entry]):
         self, entries: Mapping[str, Entry], broken: Mapping[str, str]
     ) -> "Registry[Entry]":
         """With further entries; one that is already there stays as it is."""
-        return Registry(
-            self.kind, {**entries, **self.entries}, {**self.broken, **broken}
-        )
+        new = {name: entries[name] for name in entries if name not in self.entries}
+        return Registry(self.kind, {**self.entries, **new}, {**self.broken, **broken})

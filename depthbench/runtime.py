@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from depthbench.record import Environment
 
@@ -94,7 +94,7 @@ def seeded_global_generators(seed: int, purpose: str) -> Iterator[None]:
         yield
 
 
-def resolve_device(choice: str) -> str:
+def resolve_device(choice: str) -> Literal["cpu", "cuda"]:
     """`cpu` or `cuda` for `auto`, `cpu` or `cuda`.
 
     Raises:

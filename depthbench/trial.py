@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from depthbench import runtime
-from depthbench.architectures import load_architectures
 from depthbench.blueprint import Architecture
 from depthbench.datasets import DATASETS
 from depthbench.datasets.image_data import ImageData
+from depthbench.plugins import load_architectures
 from depthbench.record import Outcome, TrialRecord
 from depthbench.registry import Registry
 from depthbench.spec import TrialSpec

@@ -21,7 +21,9 @@ BLOCKS = {
 }
 
 
-def logits(name: str, depth: int, weights: list[Tensor], images: Tensor) -> list[Tensor]:
+def logits(
+    name: str, depth: int, weights: list[Tensor], images: Tensor
+) -> list[Tensor]:
     """Logits of every head in train mode, from the network's parameters in order.
 
     The order is: for each convolution its kernel, bias, and with BatchNorm scale and
@@ -62,9 +64,7 @@ def mean_cross_entropy(heads: list[Tensor], labels: Tensor) -> Tensor:
 def convolution(signal: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     """3x3, zero padding 1, as nine shifted products."""
     _, _, height, width = signal.shape
-    padded = torch.zeros(
-        *signal.shape[:2], height + 2, width + 2, dtype=signal.dtype
-    )
+    padded = torch.zeros(*signal.shape[:2], height + 2, width + 2, dtype=signal.dtype)
     padded[:, :, 1:-1, 1:-1] = signal
     total = bias.reshape(1, -1, 1, 1)
     for row in range(3):

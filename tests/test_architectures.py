@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from depthbench import Stack, runtime
-from depthbench.architectures import load_architectures
+from depthbench.plugins import load_architectures
 from depthbench.trial import num_weight_layers
 
 REGISTRY = load_architectures()
@@ -83,9 +83,7 @@ def test_forward_and_gradients_equal_the_float64_reference(name, depth):
     losses = [functional.cross_entropy(head, labels) for head in heads]
     (sum(losses) / len(losses)).backward()
 
-    weights = [
-        weight.detach().double().requires_grad_() for weight in net.parameters()
-    ]
+    weights = [weight.detach().double().requires_grad_() for weight in net.parameters()]
     expected = reference_nets.logits(name, depth, weights, images.double())
     reference_nets.mean_cross_entropy(expected, labels).backward()
 
@@ -180,9 +178,7 @@ def test_initialisers_have_the_deviation_they_state(init, deviation):
     for channels, values in kernels.items():
         pooled = torch.cat(values)
         tolerance = 5 / math.sqrt(2 * len(pooled))
-        assert pooled.std().item() == pytest.approx(
-            deviation(*channels), rel=tolerance
-        )
+        assert pooled.std().item() == pytest.approx(deviation(*channels), rel=tolerance)
 
 
 def test_a_function_has_no_selectable_initialiser():

@@ -4,6 +4,7 @@ import errno
 import itertools
 import os
 import random
+import stat
 import subprocess
 import sys
 import threading
@@ -23,7 +24,7 @@ from depthbench.store import StoreError, open_store, read_records, write_atomic
 ROOT = Path(depthbench.__file__).parents[1]
 
 # Long enough that the kernel copies a line in many steps, and a kill can tear it.
-LONG = 600_000
+LONG = 400_000
 
 APPEND = """
 import sys
@@ -47,7 +48,7 @@ from depthbench.store import StoreError, open_store
 record = from_line(Path(sys.argv[2]).read_text())
 with open_store(Path(sys.argv[1])) as store:
     for seed in range(6):
-        size = (Path(sys.argv[1]) / "trials.jsonl").stat().st_size
+        size = Path(sys.argv[1], "trials.jsonl").stat().st_size
         limit = size + 100 if seed in (2, 3) else resource.RLIM_INFINITY
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         try:
@@ -55,7 +56,7 @@ with open_store(Path(sys.argv[1])) as store:
             print("stored", seed)
         except StoreError as error:
             print("failed", seed, error)
-            assert size == (Path(sys.argv[1]) / "trials.jsonl").stat().st_size
+            assert size == Path(sys.argv[1], "trials.jsonl").stat().st_size
 """
 
 
@@ -128,8 +129,9 @@ def test_a_disk_that_fills_up_costs_only_what_it_has_no_room_for(
 class Disk:
     """Counts the calls that change the disk, and fails those in `failing`."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: int) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: int = 0) -> None:
         self.num_calls = 0
+        self.calls: list[str] = []
         self.failing = range(0)
         self.error = error
         for name in ("write", "fsync", "replace", "ftruncate", "mkdir", "unlink"):
@@ -138,6 +140,8 @@ class Disk:
     def _failing(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
             self.num_calls += 1
+            is_folder = name == "fsync" and stat.S_ISDIR(os.fstat(*arguments).st_mode)
+            self.calls.append(f"{name} folder" if is_folder else name)
             if self.num_calls not in self.failing:
                 return real(*arguments, **options)
             if name == "write":
@@ -157,8 +161,7 @@ def test_a_failure_of_any_call_loses_nothing_acknowledged(
         folder = tmp_path / f"{first}"
         folder.mkdir()
         (folder / "trials.jsonl").write_bytes(lines_of(0) + b"no\n" + lines_of(1)[:-9])
-        acknowledged = {0}
-        tried = set()
+        acknowledged, tried = {0}, set[int]()
         disk.num_calls = 0
         disk.failing = range(first, first + num_failures)
         with suppress(StoreError), open_store(folder) as store:
@@ -171,7 +174,6 @@ def test_a_failure_of_any_call_loses_nothing_acknowledged(
                 assert acknowledged <= set(seeds_in(folder))
         num_calls = disk.num_calls
         disk.failing = range(0)
-        # A full disk hurts while it is full, and no longer.
         assert len(tried - acknowledged) <= num_failures
         with open_store(folder) as store:
             store.append(a_record(5))
@@ -218,3 +220,31 @@ def test_a_failed_write_atomic_leaves_the_old_file_alone(
         write_atomic(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_stored_is_on_the_disk_before_the_call_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill shows nothing of this: what a dead process wrote, the kernel keeps."""
+    disk = Disk(monkeypatch, errno.EIO)
+    with open_store(tmp_path / "new") as store:
+        assert disk.calls[:2] == ["mkdir", "fsync folder"]
+        disk.calls.clear()
+        store.append(a_record(0))
+        assert disk.calls == ["write", "fsync"]
+        disk.calls.clear()
+        disk.failing = range(disk.num_calls + 1, disk.num_calls + 2)
+        with pytest.raises(StoreError):
+            store.append(a_record(1))
+        assert disk.calls == ["write", "ftruncate", "fsync"]
+        disk.calls = []
+        write_atomic(tmp_path / "report.html", "new")
+        assert disk.calls == ["write", "fsync", "replace", "fsync folder"]
+
+
+def test_a_closed_store_stores_nothing(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        pass
+    with pytest.raises(StoreError, match="Bad file descriptor"):
+        store.append(a_record(0))
+    assert seeds_in(tmp_path) == []

@@ -188,7 +188,7 @@ def test_fetch_replaces_damaged_files_and_keeps_stdout_clean(
     timeouts = []
 
     def download(_url: str, *, download_root: str, filename: str, md5: str) -> None:
-        print("downloading")  # noqa: T201
+        print("downloading")
         timeouts.append(socket.getdefaulttimeout())
         file = filename.removesuffix(".gz")
         (Path(download_root) / file).write_bytes(idx_contents[file])

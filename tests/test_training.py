@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
+from toy import toy_data
 
 from depthbench import runtime
-from depthbench.architectures import load_architectures
-from depthbench.datasets.image_data import ImageData
+from depthbench.plugins import load_architectures
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData, train
 from depthbench.training import loop as loop_module
@@ -18,32 +18,6 @@ REGISTRY = load_architectures()
 SPEC = TrialSpec(
     architecture="elu", depth=3, data="toy", seed=0, lr=0.05, batch_size=16, epochs=2
 )
-
-
-def toy_data(num_train=70, num_test=20, seed=0):
-    """Ten classes of 8x8 images, each a noisy template, learnt in a few steps."""
-    source = torch.Generator().manual_seed(seed)
-    templates = torch.randint(0, 256, (10, 1, 8, 8), generator=source)
-
-    def split(num):
-        labels = torch.arange(num) % 10
-        noise = torch.randint(-40, 41, (num, 1, 8, 8), generator=source)
-        images = (templates[labels] + noise).clamp(0, 255).to(torch.uint8)
-        return images, labels
-
-    train_images, train_labels = split(num_train)
-    test_images, test_labels = split(num_test)
-    return ImageData(
-        name="toy",
-        train_images=train_images,
-        train_labels=train_labels,
-        test_images=test_images,
-        test_labels=test_labels,
-        num_classes=10,
-        mean=(0.5,),
-        std=(0.25,),
-        sha256="toy",
-    )
 
 
 RESIDENT = ResidentData.on("cpu", toy_data())

@@ -1,6 +1,12 @@
-"""The architectures at hand: built in, from installed packages, from plugin files."""
+"""The built-in architectures: one family a file, one line here."""
 
-from depthbench.architectures.loading import load_architectures
 from depthbench.architectures.notebook import NOTEBOOK_STACKS
+from depthbench.blueprint import Architecture
+from depthbench.registry import Registry
 
-__all__ = ["NOTEBOOK_STACKS", "load_architectures"]
+_FAMILIES = (NOTEBOOK_STACKS,)
+
+ARCHITECTURES: Registry[Architecture] = Registry(
+    "architecture",
+    {stack.name: stack.to_architecture() for family in _FAMILIES for stack in family},
+)

@@ -17,8 +17,8 @@ from depthbench.cli.options import debug_option, json_option, plugin_option
 @debug_option
 def command(glob: str, plugin: tuple[Path, ...], names: bool, as_json: bool) -> None:
     """Architectures whose name matches GLOB, and the data sets."""
-    from depthbench.architectures import load_architectures
     from depthbench.datasets import DATASETS
+    from depthbench.plugins import load_architectures
 
     registry = load_architectures((*runtime.plugin_paths(), *plugin))
     try:

@@ -13,7 +13,7 @@ from depthbench.spec import StudySpec, read_study
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Depths(click.ParamType):
+class Depths(click.ParamType[tuple[int, int]]):
     """LOW:HIGH, two whole numbers."""
 
     name = "LOW:HIGH"
@@ -34,7 +34,7 @@ class Depths(click.ParamType):
 def _architecture_names(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    from depthbench.architectures import load_architectures
+    from depthbench.plugins import load_architectures
 
     del param
     names = load_architectures(ctx.params.get("plugin") or ())

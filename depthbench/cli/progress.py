@@ -68,7 +68,7 @@ def _ending(record: TrialRecord, study: StudySpec) -> str:
     if record.outcome is Outcome.DIVERGED:
         return f"diverged at step {record.first_nonfinite_step}{took}"
     error = error_of(record.epochs[-1], study.criterion_of("standard"))
-    return f"{record.outcome}, {study.criterion} error {100 * error:.2f} %{took}"
+    return f"{record.outcome}, error {100 * error:.2f} %{took}"
 
 
 def _print_line(

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -67,9 +68,9 @@ def command(study_file: Path | None, **flags: Any) -> int:
     The depth doubles until it fails and is then bisected; every depth is decided by
     a majority of seeds. Kill it at any time: the same command continues.
     """
-    from depthbench.architectures import load_architectures
     from depthbench.cells import resolve_cells
     from depthbench.datasets import DATASETS
+    from depthbench.plugins import load_architectures
 
     study = study_from(study_file, flags)
     device = runtime.resolve_device(study.device)
@@ -153,7 +154,11 @@ def _search(
         _say("every trial of this study is stored already")
         return plans
     _load_data(plans, store, context)
-    executor = LocalProcesses(workers, timeout_seconds=flags["timeout"])
+    executor = LocalProcesses(
+        workers,
+        prepare=partial(runtime.configure_process, num_threads=1),
+        timeout_seconds=flags["timeout"],
+    )
     try:
         with show_progress(study, workers) as report:
             return run_study(

@@ -23,7 +23,7 @@ _NUM_CLASSES = 10
 @debug_option
 def command(architecture: str, plugin: tuple[Path, ...], as_json: bool) -> None:
     """Source, block, grid, and the layers and parameters of some depths."""
-    from depthbench.architectures import load_architectures
+    from depthbench.plugins import load_architectures
 
     registry = load_architectures((*runtime.plugin_paths(), *plugin))
     try:

@@ -37,9 +37,12 @@ class DisplayTable(NamedTuple):
 
     @property
     def is_number(self) -> tuple[bool, ...]:
-        """For each column, whether it has a number in any row."""
+        """For each column, whether it has a number, or the place of one, in any row."""
         return tuple(
-            any(row[place].sort is not None for row in self.rows)
+            any(
+                row[place].sort is not None or row[place].text == NOTHING
+                for row in self.rows
+            )
             for place in range(len(self.headings))
         )
 
@@ -81,6 +84,11 @@ def _whole(number: int | None) -> Field:
 
 def _not_measured(cell: CellResult) -> Field:
     return _whole(len(cell.trials) - len(cell.evidence))
+
+
+def _unbroken(causes: str) -> str:
+    """A line may end between two causes, not between a cause and its count."""
+    return causes.replace(" ", "\u00a0").replace(",\u00a0", ", ")
 
 
 def _notebook(cell: CellResult) -> Field:
@@ -144,7 +152,7 @@ _HEADINGS = (
     Heading(
         "cause of failure",
         "outcomes at the depth that fails, with their counts",
-        lambda cell: Field(causes_text(cell)),
+        lambda cell: Field(_unbroken(causes_text(cell))),
         is_brief=True,
     ),
     Heading(

@@ -166,7 +166,7 @@ class CellResult:
     @property
     def seconds(self) -> float:
         """Wall time of all trials, also of those that another cell shares."""
-        return sum(trial.record.seconds for trial in self.trials)
+        return round(sum(trial.record.seconds for trial in self.trials), 3)
 
     @property
     def num_classes(self) -> int | None:

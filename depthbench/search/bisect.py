@@ -93,14 +93,13 @@ class BracketSearch:
 
     def _next_depth(self) -> int | None:
         low, high = self.bracket or (self.grid.start, self.grid.start)
-        if self.trains is None and self.fails is None:
-            return low
+        if self.trains is None:
+            if self.fails is None:
+                return low
+            is_bottom = self.fails == self.grid.start
+            return None if is_bottom else self.grid.floor(self.fails // 2)
         if self.fails is None:
             return self._deeper(self.trains, high)
-        if self.trains is None:
-            if self.fails == self.grid.start:
-                return None
-            return self.grid.floor(self.fails // 2)
         half = (self.fails - self.trains) // self.grid.step // 2
         return self.trains + half * self.grid.step
 

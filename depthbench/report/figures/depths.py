@@ -87,7 +87,7 @@ def _sorted_rows(result: StudyResult) -> list[_Row]:
 
 def _draw_row(axes: Axes, result: StudyResult, row: _Row, top: float) -> None:
     middle = top + row.num_lanes / 2
-    described = textwrap.shorten(row.description, 36, placeholder="…")
+    described = textwrap.shorten(row.description, 31, placeholder="…")
     lift = 0.38 if described else 0.0
     beside: dict[str, Any] = {
         "ha": "right",
@@ -210,7 +210,7 @@ def _legend(result: StudyResult, rows: list[_Row]) -> list[Line2D]:
                 marker=mark.marker,
                 ms=_MARKER_POINTS,
                 lw=2,
-                label=f"{protocol}: trains, to first fail",
+                label=f"{protocol} (tick: next, fails)",
             )
         )
     handles.append(Line2D([], [], **_bar(MUTED, 5), alpha=0.4, label="trials disagree"))

@@ -78,12 +78,10 @@ def panel_grid(result: StudyResult, *, columns: int = 2) -> list[list[CellResult
 def row_label(result: StudyResult, cell: CellResult) -> str:
     """The architecture, with the data set where the study has several."""
     several = len({each.cell.data for each in result.cells}) > 1
-    architecture = cell.cell.architecture
-    return _clip(f"{architecture} · {cell.cell.data}" if several else architecture)
-
-
-def _clip(name: str) -> str:
-    return name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 1]}…"
+    data = f" · {cell.cell.data}" if several else ""
+    room = max(_MAX_NAME - len(data), 8)
+    name = cell.cell.architecture
+    return (name if len(name) <= room else f"{name[: room - 1]}…") + data
 
 
 def cell_name(result: StudyResult, cell: CellResult) -> str:

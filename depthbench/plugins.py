@@ -1,4 +1,4 @@
-"""Collect architectures from the built-in table, entry points and plugin files."""
+"""Architectures of users: from installed packages and from plugin files."""
 
 import contextlib
 import hashlib
@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from depthbench.architectures.notebook import NOTEBOOK_STACKS
+from depthbench.architectures import ARCHITECTURES
 from depthbench.blueprint import Architecture, Stack
 from depthbench.registry import Registry
 
@@ -24,8 +24,7 @@ def load_architectures(plugins: Iterable[Path] = ()) -> Registry[Architecture]:
     A file or package that fails to load, or takes a name that is taken, is kept as
     the reason why its architectures are missing; it does not disturb the others.
     """
-    builtin = {stack.name: stack.to_architecture() for stack in NOTEBOOK_STACKS}
-    registry = Registry("architecture", builtin)
+    registry = ARCHITECTURES
     for source, load in _sources(plugins):
         try:
             with contextlib.redirect_stdout(sys.stderr):

@@ -1,0 +1,178 @@
+"""Worker processes: what dies, what is tried again, what is left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from depthbench.executors import (
+    InlineExecutor,
+    LocalProcesses,
+    TaskTimedOutError,
+    WorkerDiedError,
+)
+
+
+@pytest.fixture
+def workers():
+    with LocalProcesses(2, prepare=nothing) as executor:
+        yield executor
+        executor.shutdown(cancel_futures=True)
+
+
+def nothing():
+    pass
+
+
+def mark(path: Path):
+    with path.open("a") as file:
+        file.write(f"{os.getpid()}\n")
+
+
+def pid_after(seconds):
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def die_until_marked(marker: Path):
+    """Kill the own process the first time, answer the second."""
+    if not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "answered"
+
+
+def die(number):
+    os.kill(os.getpid(), number)
+
+
+def fail():
+    raise ValueError("a bad value")
+
+
+def print_and_answer():
+    print("from a user's module")
+    return 3
+
+
+def test_tasks_run_beside_each_other_in_other_processes(workers):
+    pids = [workers.submit(pid_after, 1.0) for _ in range(2)]
+    found = {future.result(timeout=60) for future in pids}
+    assert len(found) == 2
+    assert os.getpid() not in found
+
+
+def test_each_process_is_prepared_once(tmp_path):
+    path = tmp_path / "prepared"
+    with LocalProcesses(1, prepare=partial(mark, path)) as executor:
+        pids = {executor.submit(pid_after, 0).result(timeout=60) for _ in range(3)}
+        executor.shutdown(cancel_futures=True)
+    assert path.read_text().split() == [str(pid) for pid in pids]
+
+
+def test_an_exception_reaches_the_caller_and_the_worker_lives_on(workers):
+    with pytest.raises(ValueError, match="a bad value"):
+        workers.submit(fail).result(timeout=60)
+    assert workers.submit(pid_after, 0).result(timeout=60) > 0
+
+
+def test_a_task_whose_worker_was_killed_is_tried_once_more(workers, tmp_path):
+    future = workers.submit(die_until_marked, tmp_path / "marker")
+    assert future.result(timeout=60) == "answered"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_task_that_kills_twice_fails_and_harms_no_other(workers, number):
+    doomed = workers.submit(die, number)
+    other = workers.submit(pid_after, 0.5)
+    with pytest.raises(WorkerDiedError, match=f"killed by {number.name}, twice"):
+        doomed.result(timeout=60)
+    assert other.result(timeout=60) > 0
+    assert workers.submit(pid_after, 0).result(timeout=60) > 0
+
+
+def test_a_task_that_hangs_is_ended_and_not_tried_again(tmp_path):
+    with LocalProcesses(1, prepare=nothing, timeout_seconds=0.5) as executor:
+        with pytest.raises(TaskTimedOutError, match=r"longer than 0\.5 s"):
+            executor.submit(pid_after, 600).result(timeout=60)
+        assert executor.submit(pid_after, 0).result(timeout=60) > 0
+        executor.shutdown(cancel_futures=True)
+
+
+def test_what_a_task_prints_goes_to_standard_error(capfd):
+    with LocalProcesses(1, prepare=nothing) as executor:
+        assert executor.submit(print_and_answer).result(timeout=60) == 3
+        executor.shutdown(cancel_futures=True)
+    captured = capfd.readouterr()
+    assert "from a user's module" in captured.err
+    assert captured.out == ""
+
+
+def test_cancelling_ends_every_process_at_once():
+    executor = LocalProcesses(2, prepare=nothing)
+    pids = [executor.submit(pid_after, 0) for _ in range(4)]
+    alive = {future.result(timeout=60) for future in pids}
+    futures = [executor.submit(pid_after, 600) for _ in range(4)]
+    executor.shutdown(wait=True, cancel_futures=True)
+    assert not any(is_alive(pid) for pid in alive)
+    assert all(future.done() for future in futures)
+
+
+def test_inline_runs_at_once_in_this_process():
+    future = InlineExecutor().submit(pid_after, 0)
+    assert future.done()
+    assert future.result() == os.getpid()
+    assert isinstance(InlineExecutor().submit(fail).exception(), ValueError)
+
+
+def test_no_worker_outlives_a_killed_parent(tmp_path):
+    """The parent is killed while its workers train; both must be gone soon."""
+    script = tmp_path / "parent.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import os, sys, time
+            sys.path.insert(0, sys.argv[1])
+            from test_executors import nothing, pid_after
+            from depthbench.executors import LocalProcesses
+
+            if __name__ == "__main__":
+                executor = LocalProcesses(2, prepare=nothing)
+                first = [executor.submit(pid_after, 1) for _ in range(2)]
+                pids = {future.result() for future in first}
+                busy = [executor.submit(pid_after, 600) for _ in range(2)]
+                print(*pids, flush=True)
+                time.sleep(600)
+            """
+        )
+    )
+    parent = subprocess.Popen(
+        [sys.executable, script, Path(__file__).parent],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    pids = [int(word) for word in parent.stdout.readline().split()]
+    assert len(pids) == 2
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 30
+    while any(is_alive(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(is_alive(pid) for pid in pids)
+
+
+def is_alive(pid):
+    """Whether the process runs; a zombie, which only waits to be reaped, does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"

@@ -1,0 +1,112 @@
+"""Architectures of users: from a file, from an installed package, broken ones."""
+
+import importlib
+import sys
+
+import pytest
+
+from depthbench.blueprint import Architecture
+from depthbench.plugins import ENTRY_POINT_GROUP, load_architectures
+
+GOOD = """
+from depthbench import Stack, architecture
+
+relu_bn = Stack(name="relu_bn", activation="relu", batch_norm=True, lr=0.1)
+
+@architecture("wide", lr=0.02, start=2, step=2, has_train_mode=False)
+def wide(depth, *, image_shape, num_classes, generator):
+    "A builder of one's own."
+    raise AssertionError("built only when trained")
+
+print("plugins may print")
+"""
+
+
+def written(folder, name, text):
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_a_file_adds_descriptions_and_builders(tmp_path, capsys):
+    path = written(tmp_path, "mine.py", GOOD)
+    registry = load_architectures([path])
+    assert list(registry)[-2:] == ["relu_bn", "wide"]
+    assert list(registry)[:-2] == list(load_architectures())
+    relu_bn, wide = registry["relu_bn"], registry["wide"]
+    assert relu_bn.summary == "conv, BN, ReLU; init fan_out"
+    assert (wide.lr, wide.grid.start, wide.grid.step) == (0.02, 2, 2)
+    assert wide.summary == "A builder of one's own."
+    assert wide.source == "mine.py"
+    assert wide.has_train_mode is False
+    assert capsys.readouterr().out == ""
+
+
+def test_the_hash_follows_the_file(tmp_path):
+    path = written(tmp_path, "mine.py", GOOD)
+    before = load_architectures([path])["wide"].plugin_sha256
+    assert load_architectures([path])["wide"].plugin_sha256 == before
+    written(tmp_path, "mine.py", GOOD + "\n# changed\n")
+    assert load_architectures([path])["wide"].plugin_sha256 != before
+    assert load_architectures([path])["elu"].plugin_sha256 is None
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("x = 1\ny = undefined\n", "broken.py:2: NameError"),
+        ("def f(:\n", "broken.py:1: SyntaxError"),
+        ("import sys\n\nsys.exit(1)\n", "broken.py:3: SystemExit"),
+        ("x = 1\n", "broken.py: ValueError: defines no architecture"),
+        (
+            "from depthbench import Stack\nS = Stack(name='s', activation='rleu')\n",
+            "broken.py:2: ValueError: s: activation = 'rleu'",
+        ),
+        (
+            "from depthbench import Stack\ns = Stack(name='elu', activation='elu')\n",
+            "the name 'elu' is taken",
+        ),
+    ],
+)
+def test_a_broken_file_matters_only_to_who_asks_for_it(tmp_path, text, where):
+    broken = written(tmp_path, "broken.py", text)
+    good = written(tmp_path, "good.py", GOOD)
+    registry = load_architectures([broken, good])
+    assert registry["relu_bn"].lr == 0.1
+    assert registry["elu"].plugin_sha256 is None
+    with pytest.raises(ValueError, match="unknown architecture 'mine'") as caught:
+        registry["mine"]
+    assert where in str(caught.value)
+
+
+def test_an_installed_package_adds_one_through_its_entry_point(tmp_path, monkeypatch):
+    """A real distribution on the path: metadata, entry point, module."""
+    written(tmp_path, "their_nets.py", GOOD)
+    info = tmp_path / "their_nets-1.0.dist-info"
+    info.mkdir()
+    written(info, "METADATA", "Metadata-Version: 2.1\nName: their-nets\nVersion: 1.0\n")
+    written(
+        info,
+        "entry_points.txt",
+        f"[{ENTRY_POINT_GROUP}]\n"
+        "relu_bn = their_nets:relu_bn\n"
+        "nothing = their_nets:missing\n"
+        "number = their_nets:__doc__\n",
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.invalidate_caches()
+    registry = load_architectures()
+    assert isinstance(registry["relu_bn"], Architecture)
+    assert len(registry["relu_bn"].plugin_sha256) == 64
+    reasons = " ".join(registry.broken.values())
+    assert "their_nets:missing" in reasons
+    assert "an Architecture or a Stack is expected" in reasons
+    sys.modules.pop("their_nets", None)
+
+
+def test_did_you_mean():
+    with pytest.raises(ValueError, match="did you mean tanh_glorot"):
+        load_architectures()["tanh_gloro"]
+    with pytest.raises(ValueError, match="no architecture matches 'resent\\*'"):
+        load_architectures().match(["resent*"])
+    assert load_architectures().match(["*bn", "elu*"])[:2] == ("elu_bn", "resnet_nobn")
