@@ -94,7 +94,7 @@ def _where(error: BaseException, source: str) -> str:
     """The error with the line of the user's file it came from, if it did."""
     line: int | None = error.lineno if isinstance(error, SyntaxError) else None
     for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename == source:
+        if Path(frame.filename).absolute() == Path(source).absolute():
             line = frame.lineno
     at = f"{source}:{line}" if line else source
     return f"{at}: {type(error).__name__}: {error}"

@@ -46,6 +46,11 @@ def plugin_paths() -> tuple[Path, ...]:
     return tuple(Path(part) for part in named.split(os.pathsep) if part)
 
 
+def is_completing() -> bool:
+    """Whether a shell started this process to complete a command line."""
+    return "_DEPTHBENCH_COMPLETE" in os.environ
+
+
 def num_cores() -> int:
     """Cores this process may use."""
     if hasattr(os, "sched_getaffinity"):

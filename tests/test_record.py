@@ -142,6 +142,20 @@ def test_every_outcome_comes_back(outcome: Outcome) -> None:
     assert back.outcome is outcome
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e-323, 1e308])
+def test_every_number_comes_back(value: float) -> None:
+    epoch = EpochRecord(
+        train_loss=(value,),
+        train_error=(value,),
+        test_loss=(value,),
+        test_error=(value,),
+        test_error_batch_stats=(value,),
+        seconds=value,
+    )
+    record = replace(RECORD, epochs=(epoch,), seconds=value)
+    assert same(from_line(to_line(record)), record)
+
+
 def test_only_measured_trainings_are_evidence() -> None:
     assert {outcome for outcome in Outcome if not outcome.is_evidence} == {
         Outcome.OUT_OF_MEMORY,

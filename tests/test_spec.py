@@ -80,10 +80,24 @@ def test_studies_differ_in_training_only_where_a_training_differs() -> None:
     study = StudySpec(arch=("elu",))
     search = replace(study, arch=("x",), seeds=5, cap=99, threshold=0.5, name="y")
     assert search.training_differences(study) == []
-    other = replace(study, lr=0.1, epochs=4)
+    other = StudySpec(
+        arch=("elu",),
+        init="fan_in",
+        epochs=4,
+        batch=64,
+        lr=0.1,
+        momentum=0.5,
+        weight_decay=0.01,
+        device="cuda",
+    )
     assert other.training_differences(study) == [
+        "init: fan_in asked, None stored",
         "epochs: 4 asked, 3 stored",
+        "batch: 64 asked, 256 stored",
         "lr: 0.1 asked, None stored",
+        "momentum: 0.5 asked, 0.9 stored",
+        "weight_decay: 0.01 asked, 0.0 stored",
+        "device: cuda asked, auto stored",
     ]
 
 

@@ -1,5 +1,6 @@
 """The store: what is promised, on a disk that works."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -125,6 +126,8 @@ def test_records_of_this_schema_load_forever(tmp_path: Path) -> None:
         assert store.num_quarantined == 0
         records = list(store.records.values())
     assert {record.outcome for record in records} == set(Outcome)
+    ids = [json.loads(line)["id"] for line in content.splitlines()]
+    assert [record.id for record in records] == ids
     assert (tmp_path / "trials.jsonl").read_bytes() == content
     assert "".join(map(to_line, records)).encode() == content
 

@@ -114,8 +114,9 @@ def test_a_folder_that_cannot_be_written_is_found_when_it_is_opened(
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(StoreError) as caught, open_store(tmp_path):
         pass
-    message = f"cannot write results to {tmp_path}: {os.strerror(number)}"
-    assert str(caught.value) == message
+    assert str(caught.value).startswith("cannot write ")
+    assert str(tmp_path) in str(caught.value)
+    assert str(caught.value).endswith(f": {os.strerror(number)}")
     monkeypatch.undo()
     with open_store(tmp_path):
         pass

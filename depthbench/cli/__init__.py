@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from depthbench import runtime
 from depthbench.cli.errors import explain
 from depthbench.cli.lazy import LazyGroup
 
@@ -42,9 +43,15 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    if runtime.is_completing():
+        cli.main(prog_name="depthbench")
+    # Not `cli.main`, which turns a reader that went away into exit code 1.
     try:
-        status = cli.main(prog_name="depthbench", standalone_mode=False)
+        with cli.make_context("depthbench", sys.argv[1:]) as context:
+            status = cli.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as ended:
+        status = ended.exit_code
     except BaseException as error:
         status = explain(error, debug="--debug" in sys.argv)
     sys.exit(status if isinstance(status, int) else 0)

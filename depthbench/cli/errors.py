@@ -28,7 +28,7 @@ def explain(error: BaseException, *, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        print("interrupted", file=sys.stderr)  # noqa: T201
+        print("interrupted; the same command continues", file=sys.stderr)  # noqa: T201
         return INTERRUPTED
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()

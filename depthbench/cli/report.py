@@ -1,6 +1,5 @@
 """`depthbench report`: rebuild everything that is derived from the records."""
 
-import json
 from pathlib import Path
 
 import click
@@ -14,10 +13,12 @@ from depthbench.cli.options import debug_option, json_option
 @debug_option
 def command(folder: Path, as_json: bool) -> None:
     """Rebuild tables, figures and page of a results FOLDER, even while it grows."""
-    from depthbench.report import write_report
+    from depthbench.cli.results import print_results
+    from depthbench.report import read_result, write_report
 
     try:
         paths = write_report(folder)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    click.echo(json.dumps({"page": str(paths)}) if as_json else str(paths))
+    print_results(folder, read_result(folder), as_json=as_json)
+    click.echo(f"report: {paths.page}", err=True)

@@ -1,55 +1,37 @@
 """The answer of a run, for a person or a program."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from depthbench.plan import CellPlan
+from depthbench.report.results import CellResult, StudyResult
+from depthbench.report.words import answer_sentence, deepest_text
 
 
-def deepest_text(plan: CellPlan) -> str:
-    """The deepest depth that trains, or the bound that is known: "≥ 768", "< 3"."""
-    search = plan.search
-    if search.is_witnessed:
-        return str(search.trains)
-    if not plan.is_done or search.unknown is not None:
-        return f"≥ {search.trains}" if search.trains is not None else "?"
-    return f"< {search.fails}" if search.trains is None else f"≥ {search.trains}"
-
-
-def print_results(folder: Path, plans: Sequence[CellPlan], *, as_json: bool) -> None:
+def print_results(folder: Path, result: StudyResult, *, as_json: bool) -> None:
     """One line a cell on standard output, or one JSON document."""
-    rows = [
-        {
-            "architecture": plan.cell.architecture,
-            "data": plan.cell.data,
-            "protocol": plan.cell.protocol,
-            "deepest": deepest_text(plan),
-            "trains": plan.search.trains,
-            "fails": plan.search.fails,
-            "no_verdict_at": plan.search.unknown,
-            "num_probes": len(plan.probes),
-        }
-        for plan in plans
-    ]
     if as_json:
-        click.echo(json.dumps({"folder": str(folder), "cells": rows}, indent=2))
+        cells = [_row(cell) for cell in result.cells]
+        click.echo(json.dumps({"folder": str(folder), "cells": cells}, indent=2))
         return
-    for row, plan in zip(rows, plans, strict=True):
-        click.echo(
-            f"{row['architecture']} on {row['data']} ({row['protocol']}): "
-            f"deepest k that trains: {row['deepest']}{_because(plan)}"
-        )
+    for cell in result.cells:
+        where = f"{cell.cell.data}, {cell.cell.protocol}"
+        click.echo(f"{cell.cell.architecture} ({where}) {answer_sentence(cell)}")
 
 
-def _because(plan: CellPlan) -> str:
-    search = plan.search
-    if search.unknown is not None:
-        return f" (no verdict at {search.unknown}: a trial there could not be measured)"
-    if search.is_witnessed:
-        return f" ({search.fails} fails)"
-    if search.fails is None:
-        return " (the cap trains; no failure was seen)"
-    return " (the shallowest network fails)"
+def _row(result: CellResult) -> dict[str, object]:
+    return {
+        "architecture": result.cell.architecture,
+        "data": result.cell.data,
+        "protocol": result.cell.protocol,
+        "status": str(result.status),
+        "deepest": deepest_text(result),
+        "trains": result.trains,
+        "fails": result.fails,
+        "all_runs_train_to": result.all_runs_train_to,
+        "no_run_trains_from": result.no_run_trains_from,
+        "num_trials": len(result.evidence),
+        "failure_causes": {str(cause): n for cause, n in result.failure_causes},
+        "test_error": result.test_error,
+    }

@@ -1,15 +1,10 @@
 """`depthbench run`: measure the largest trainable depth."""
 
-import contextlib
-import os
 import shlex
-import signal
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +19,7 @@ from depthbench.cli.options import (
     study_from,
     study_options,
 )
+from depthbench.cli.signals import noted_signals
 from depthbench.plan import CellPlan, start_search
 from depthbench.spec import Cell, StudySpec, read_study, write_study
 
@@ -109,25 +105,24 @@ def _run(
     flags: dict[str, Any],
 ) -> int:
     from depthbench.cli.results import print_results
-    from depthbench.report import write_report
+    from depthbench.report import read_result, write_report
     from depthbench.store import open_store, write_atomic
 
     _refuse_another_study(folder, study)
-    with open_store(folder) as store, _until_signalled() as stopped:
+    with open_store(folder) as store:
         if store.num_quarantined:
             _say(
                 f"{store.num_quarantined} damaged records were moved to "
                 f"{store.quarantine}; their trials are run again"
             )
         write_atomic(folder / "study.toml", write_study(study, cells))
-        plans = _search(study, cells, store, context, workers, flags, stopped)
-        if stopped():
-            command_line = shlex.join(["depthbench", *sys.argv[1:]])
+        plans, stopped_by = _search(study, cells, store, context, workers, flags)
+        if stopped_by:
             _say("stopped; every finished trial is saved. Continue with:")
-            _say(f"  {command_line}")
-            return 128 + stopped()
+            _say(f"  {shlex.join(['depthbench', *sys.argv[1:]])}")
+            return 128 + stopped_by
         paths = write_report(folder)
-    print_results(folder, plans, as_json=flags["as_json"])
+        print_results(folder, read_result(folder), as_json=flags["as_json"])
     _say(f"report: {paths.page}")
     unknown = [plan for plan in plans if plan.search.unknown is not None]
     return errors.NO_EVIDENCE if unknown else 0
@@ -140,9 +135,11 @@ def _search(
     context: "TrialContext",
     workers: int,
     flags: dict[str, Any],
-    stopped: Callable[[], int],
-) -> tuple[CellPlan, ...]:
-    """Run the study in worker processes, which end with this block."""
+) -> tuple[tuple[CellPlan, ...], int]:
+    """Run the study in worker processes, which end with this call.
+
+    Returns the final plans, and the number of the signal that stopped it, or 0.
+    """
     from depthbench.cli.progress import show_progress
     from depthbench.executors import LocalProcesses
     from depthbench.study import Engine, plan_all, run_study
@@ -152,7 +149,7 @@ def _search(
     plans = plan_all(cells, study, evidence)
     if all(plan.is_done for plan in plans):
         _say("every trial of this study is stored already")
-        return plans
+        return plans, 0
     _load_data(plans, store, context)
     executor = LocalProcesses(
         workers,
@@ -160,8 +157,8 @@ def _search(
         timeout_seconds=flags["timeout"],
     )
     try:
-        with show_progress(study, workers) as report:
-            return run_study(
+        with noted_signals() as stopped, show_progress(study, workers) as report:
+            plans = run_study(
                 study,
                 cells,
                 evidence,
@@ -172,6 +169,7 @@ def _search(
                 report=report,
                 should_stop=lambda: bool(stopped()),
             )
+            return plans, stopped()
     finally:
         executor.shutdown(cancel_futures=True)
 
@@ -226,32 +224,6 @@ def _default_name(cells: tuple[Cell, ...]) -> str:
         "-".join(names) if len(names) <= 3 else f"{names[0]}-and-{len(names) - 1}-more"
     )
     return "-".join([shown, *dict.fromkeys(cell.data for cell in cells)])
-
-
-@contextlib.contextmanager
-def _until_signalled() -> Iterator[Callable[[], int]]:
-    """A function that returns the signal that came, 0 before.
-
-    The first Ctrl-C or SIGTERM is only noted, so that a record being written is
-    written whole; the second ends the process on the spot.
-    """
-    received = 0
-
-    def note(number: int, frame: FrameType | None) -> None:
-        nonlocal received
-        del frame
-        if received:
-            os._exit(128 + number)
-        received = number
-        _say("stopping; once more to stop at once")
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, note) for number in signals}
-    try:
-        yield lambda: received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _say(message: str) -> None:

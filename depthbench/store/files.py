@@ -6,7 +6,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from depthbench.store.errors import shown
+from depthbench.store.errors import shown, store_error
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -15,9 +15,16 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     Text is written as UTF-8.
 
     Raises:
-        OSError: If it cannot be written; no temporary file stays behind.
+        StoreError: If it cannot be written; no temporary file stays behind.
     """
     data = content.encode() if isinstance(content, str) else content
+    try:
+        _replace(path, data)
+    except OSError as error:
+        raise store_error("cannot write", path, error) from error
+
+
+def _replace(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)

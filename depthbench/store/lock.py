@@ -26,8 +26,8 @@ def hold_lock(folder: Path) -> Iterator[None]:
 
     Raises:
         StoreLockedError: If another process is.
-        StoreError: If the file system cannot lock.
-        OSError: If nothing can be written to the folder.
+        StoreError: If the file system cannot lock, or nothing can be written.
+        OSError: If there can be no lock file.
     """
     lock = _acquire(folder)
     try:

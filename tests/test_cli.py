@@ -1,0 +1,268 @@
+"""The command line as a stranger meets it: help, mistakes, exit codes, messages."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from depthbench import cli
+from depthbench.store import open_store
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path):
+    """Run a command line in this process; gives exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DEPTHBENCH_PLUGINS", raising=False)
+    monkeypatch.setenv("DEPTHBENCH_DATA", str(tmp_path / "no-data"))
+
+    def run(*args):
+        monkeypatch.setattr(sys, "argv", ["depthbench", *args])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    return run
+
+
+ELU = ("run", "--arch", "elu")
+MISTAKES = {
+    ("run",): "name an architecture (--arch elu_bn) or a study file",
+    ("run", "--arch", "elu_nb"): "unknown architecture 'elu_nb'; did you mean elu_bn",
+    ("run", "--arch", "res*net*50"): "no architecture matches 'res*net*50'; known:",
+    (*ELU, "--data", "mnits"): "unknown data set 'mnits'; did you mean mnist",
+    (*ELU, "--protocol", "notbook"): "protocol = notbook: one of standard, notebook",
+    (*ELU, "--init", "he"): "initializer = 'he': one of normal_0.05, fan_in, fan_out",
+    (*ELU, "--epochs", "0"): "epochs = 0: a whole number of at least 1",
+    (*ELU, "--epochs", "three"): "'three' is not a valid integer",
+    (*ELU, "--batch", "-1"): "batch = -1: a whole number of at least 1",
+    (*ELU, "--lr", "nan"): "lr = nan: a finite number above 0",
+    (*ELU, "--lr", "0"): "lr = 0.0: a finite number above 0",
+    (*ELU, "--momentum", "1.5"): "momentum = 1.5: from 0 to below 1",
+    (*ELU, "--momentum", "nan"): "momentum = nan: from 0 to below 1",
+    (
+        *ELU,
+        "--weight-decay",
+        "inf",
+    ): "weight_decay = inf: a finite number of at least 0",
+    (*ELU, "--threshold", "20"): "threshold = 20.0: an error is a fraction above 0",
+    (
+        *ELU,
+        "--criterion",
+        "tset",
+    ): "criterion = 'tset': allowed are either, train, test",
+    (*ELU, "--seeds", "2"): "seeds = 2: an odd number, so that a majority exists",
+    (*ELU, "--seeds", "0"): "seeds = 0: a whole number of at least 1",
+    (*ELU, "--first-seed", "-1"): "first_seed = -1: a whole number of at least 0",
+    (
+        *ELU,
+        "--depths",
+        "3:10",
+    ): "10 is not on the depth grid 3, 6, 9, ...; nearest: 9 and 12",
+    (*ELU, "--depths", "1:9"): "1 is not on the depth grid 3, 6, 9, ...; nearest: 3",
+    (*ELU, "--depths", "9:3"): "depths = 9:3: LOW:HIGH with 0 < LOW < HIGH",
+    (*ELU, "--depths", "9"): "'9': two whole numbers, as in 30:90",
+    (*ELU, "--depths", "3.5:9"): "'3.5:9': two whole numbers, as in 30:90",
+    (*ELU, "--depths", "3:900"): "the upper end is above the cap 768; raise --cap",
+    (*ELU, "--cap", "2"): "cap = 2: elu starts at depth 3",
+    (*ELU, "--device", "tpu"): "device = tpu: one of auto, cpu, cuda",
+    (*ELU, "--name", "../up"): "name = '../up': letters, digits",
+    (*ELU, "--workers", "0"): "0 is not in the range x>=1",
+    (*ELU, "--timeout", "0"): "0.0 is not in the range x>0",
+    (*ELU, "--plugin", "gone.py"): "File 'gone.py' does not exist",
+    (*ELU, "--epoch", "3"): "No such option",
+    ("run", "gone.toml"): "File 'gone.toml' does not exist",
+    ("show", "elu_nb"): "did you mean elu_bn",
+    ("list", "zz*"): "no architecture matches 'zz*'",
+    ("data", "verify", "mnits"): "did you mean mnist",
+    ("data", "verify"): "Missing argument 'NAMES...'",
+    ("report", "gone"): "Directory 'gone' does not exist",
+    ("env", "--device", "tpu"): "device = tpu: one of auto, cpu, cuda",
+    ("completion", "tcsh"): "'tcsh' is not one of",
+    ("rnu",): "no command 'rnu'; did you mean run?",
+}
+
+
+@pytest.mark.parametrize("args", MISTAKES, ids=" ".join)
+def test_a_mistake_gets_exit_2_and_one_helpful_line(call, args, tmp_path):
+    code, out, err = call(*args)
+    assert code == 2, err
+    assert MISTAKES[args] in err
+    assert out == ""
+    assert "Traceback" not in err
+    assert len(err.strip().splitlines()) <= 3
+    assert not (tmp_path / "results").exists()
+
+
+def test_no_cuda_is_the_environment_s_fault(call):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has one")
+    code, _, err = call(*ELU, "--device", "cuda")
+    assert code == 3
+    assert "device cuda: no usable GPU or driver was found; use --device cpu" in err
+
+
+def test_missing_data_says_where_it_looked_and_what_to_do(call, tmp_path):
+    code, out, err = call(*ELU)
+    assert code == 3
+    assert out == ""
+    for part in (
+        str(tmp_path / "no-data"),
+        "train-images-idx3-ubyte",
+        "depthbench data fetch mnist",
+        "DEPTHBENCH_DATA",
+        "stroke_digits",
+    ):
+        assert part in err
+
+
+@pytest.mark.parametrize("kind", ["file", "below a file"])
+def test_an_unwritable_folder_is_found_before_any_training(call, tmp_path, kind):
+    blocker = tmp_path / "blocker"
+    blocker.touch()
+    out = blocker if kind == "file" else blocker / "results"
+    code, _, err = call(*ELU, "--data", "stroke_digits", "--out", str(out))
+    assert code == (2 if kind == "file" else 3)
+    assert "blocker" in err
+    assert "Traceback" not in err
+
+
+def test_a_second_writer_is_told_who_holds_the_folder(call, tmp_path):
+    script = (
+        "import pathlib, sys\n"
+        "from depthbench.store import open_store\n"
+        "with open_store(pathlib.Path(sys.argv[1])):\n"
+        "    print('open', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", script, tmp_path / "r"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        code, _, err = call(*ELU, "--out", str(tmp_path / "r"))
+        assert code == 4
+        assert str(holder.pid) in err
+    finally:
+        holder.communicate()
+
+
+def test_a_study_file_names_itself_in_its_errors(call, tmp_path):
+    (tmp_path / "s.toml").write_text('arch = "elu"\nepoch = 5\n')
+    code, _, err = call("run", "s.toml")
+    assert code == 2
+    assert "s.toml: unknown key epoch; did you mean epochs?" in err
+    (tmp_path / "s.toml").write_text("arch = elu\n")
+    code, _, err = call("run", "s.toml")
+    assert code == 2
+    assert "s.toml: Invalid value (at line 1, column 8)" in err
+
+
+def test_a_folder_with_trials_of_another_kind_is_refused(call, tmp_path):
+    folder = tmp_path / "r"
+    with open_store(folder):
+        (folder / "study.toml").write_text('arch = "elu"\ndevice = "cpu"\nlr = 0.05\n')
+    code, _, err = call(*ELU, "--out", str(folder), "--lr", "0.1", "--device", "cpu")
+    assert code == 2
+    assert "holds another study (lr: 0.1 asked, 0.05 stored)" in err
+    assert "--out" in err
+
+
+def test_a_broken_plugin_is_named_with_its_line_when_asked_for(call, tmp_path):
+    (tmp_path / "bad.py").write_text("import depthbench\n1 / 0\n")
+    code, _, err = call("run", "--arch", "mine", "--plugin", "bad.py")
+    assert code == 2
+    assert "bad.py:2: ZeroDivisionError" in err
+    code, out, err = call("list", "elu", "--plugin", "bad.py")
+    assert code == 0
+    assert "elu" in out
+    assert "bad.py:2: ZeroDivisionError" in err
+
+
+def test_list_and_show(call):
+    code, out, _ = call("list", "*bn*", "--names")
+    assert code == 0
+    assert out.split() == ["elu_bn", "tanh_bn_naive", "resnet_nobn"]
+    code, out, _ = call("list", "--json")
+    listed = json.loads(out)
+    assert len(listed["architectures"]) == 8
+    assert list(listed["data"]) == ["mnist", "fashion_mnist", "kmnist", "stroke_digits"]
+    code, out, _ = call("show", "tanh_naive", "--json")
+    shown = json.loads(out)
+    assert shown["sizes"][0] == {"depth": 3, "weight_layers": 4, "parameters": 2954}
+    code, out, _ = call("show", "tanh_naive")
+    assert code == 0
+    assert "conv, tanh; init normal_0.05" in out
+
+
+def test_env_says_what_a_trial_would_run_with(call):
+    import torch
+
+    code, out, _ = call("env", "--json")
+    assert code == 0
+    assert json.loads(out)["torch"] == torch.__version__
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(call, shell):
+    code, out, _ = call("completion", shell)
+    assert code == 0
+    assert "_DEPTHBENCH_COMPLETE" in out
+
+
+def test_help_imports_nothing_heavy():
+    """Torch, pandas and their like take seconds; `--help` must not wait for them."""
+    script = (
+        "import sys\n"
+        "from depthbench import cli\n"
+        "sys.argv = ['depthbench', '--help']\n"
+        "try:\n"
+        "    cli.main()\n"
+        "finally:\n"
+        "    heavy = {'torch', 'numpy', 'pandas', 'matplotlib', 'seaborn', 'rich'}\n"
+        "    assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "How deep can this network architecture be" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["list", "run --help", "completion bash"])
+def test_light_commands_do_not_import_torch(command):
+    script = (
+        "import sys\n"
+        "from depthbench import cli\n"
+        f"sys.argv = ['depthbench', *{command.split()!r}]\n"
+        "try:\n"
+        "    cli.main()\n"
+        "finally:\n"
+        "    assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    script = "from depthbench.cli import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, "list"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    with process.stderr:
+        err = process.stderr.read()
+    assert process.wait() == 0
+    assert err == b""
