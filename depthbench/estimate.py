@@ -12,11 +12,15 @@ from depthbench.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a search takes: probes, trials, and their summed depth times epochs."""
+    """What a search takes: probes, and the trials that are not stored yet."""
 
     num_probes: int
-    num_trials: int
-    layer_epochs: int
+    trials: tuple[TrialSpec, ...]
+
+    @property
+    def layer_epochs(self) -> int:
+        """Depth times epochs, summed over the trials."""
+        return sum(spec.depth * spec.epochs for spec in self.trials)
 
 
 def cost_if(cell: Cell, study: StudySpec, limit: int, stored: frozenset[str]) -> Cost:
@@ -28,12 +32,8 @@ def cost_if(cell: Cell, study: StudySpec, limit: int, stored: frozenset[str]) ->
     records: list[TrialRecord] = []
     while (plan := plan_cell(cell, study, records)).wanted:
         records += [_imagined(spec, spec.depth <= limit) for spec in plan.wanted]
-    new = [record.spec for record in records if record.id not in stored]
-    return Cost(
-        num_probes=len(plan.probes),
-        num_trials=len(new),
-        layer_epochs=sum(spec.depth * spec.epochs for spec in new),
-    )
+    new = tuple(record.spec for record in records if record.id not in stored)
+    return Cost(num_probes=len(plan.probes), trials=new)
 
 
 def remaining_layer_epochs(plan: CellPlan, study: StudySpec) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
+from itertools import islice
 
 from depthbench import runtime
 from depthbench.executors import TaskTimedOutError, WorkerDiedError
@@ -30,12 +31,12 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a study stands, after each record and at the start.
+    """Where a study stands, after each record and whenever trials start.
 
     Attributes:
         plans: One a cell.
         running: Trials in flight.
-        record: The one that just arrived; None at the start.
+        record: The one that just arrived; None when trials started.
         records: All records this study counts, by trial id.
     """
 
@@ -65,15 +66,14 @@ def run_study(
     records = {record.id: record for record in stored if record.outcome.is_evidence}
     in_flight: dict[Future[TrialRecord], TrialSpec] = {}
     plans = plan_all(cells, study, records.values())
-    report(Progress(plans, (), None, records))
     while not should_stop():
         running = {spec.id for spec in in_flight.values()}
-        for spec in _wanted(plans, running):
-            if len(in_flight) == engine.num_workers:
-                break
-            in_flight[engine.submit(spec)] = spec
+        new = list(islice(_wanted(plans, running), engine.num_workers - len(running)))
+        in_flight |= {engine.submit(spec): spec for spec in new}
         if not in_flight:
             break
+        if new:
+            report(Progress(plans, tuple(in_flight.values()), None, records))
         done, _ = wait(in_flight, _POLL_SECONDS, return_when=FIRST_COMPLETED)
         for future in done:
             record = _result(future, in_flight.pop(future))

@@ -56,6 +56,7 @@ def drive(
     records = list(stored)
     while not (plan := plan_cell(cell, study, records)).is_done:
         ids = [record.id for record in records]
+        assert len(records) < 1000
         assert not {spec.id for spec in plan.wanted} & set(ids)
         assert all(cell.owns(spec) for spec in plan.wanted)
         spec = order.choice(plan.wanted)
@@ -221,6 +222,14 @@ def test_a_search_that_does_not_fit_the_grid_is_refused(
         start_search(CELL, study)
     with pytest.raises(ValueError, match=message):
         plan_cell(CELL, study, [])
+
+
+def test_a_study_says_where_to_start_and_with_which_seeds() -> None:
+    study = replace(STUDY, depths=(12, 48), first_seed=7, seeds=5)
+    first = plan_cell(CELL, study, [])
+    assert first.wanted == tuple(CELL.trial(12, seed) for seed in (7, 8, 9))
+    trained = [a_record(spec, Outcome.TRAINED) for spec in first.wanted]
+    assert {spec.depth for spec in plan_cell(CELL, study, trained).wanted} == {48}
 
 
 def test_the_cap_is_brought_down_to_the_grid() -> None:

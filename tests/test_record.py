@@ -136,22 +136,14 @@ def test_any_record_comes_back_from_one_line_of_strict_json(
     assert to_line(back) == line
 
 
-@pytest.mark.parametrize("outcome", Outcome)
-def test_every_outcome_comes_back(outcome: Outcome) -> None:
-    back = from_line(to_line(replace(RECORD, outcome=outcome)))
-    assert back.outcome is outcome
+def test_every_outcome_comes_back() -> None:
+    for outcome in Outcome:
+        assert from_line(to_line(replace(RECORD, outcome=outcome))).outcome is outcome
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e-323, 1e308])
 def test_every_number_comes_back(value: float) -> None:
-    epoch = EpochRecord(
-        train_loss=(value,),
-        train_error=(value,),
-        test_loss=(value,),
-        test_error=(value,),
-        test_error_batch_stats=(value,),
-        seconds=value,
-    )
+    epoch = replace(EPOCH, train_loss=(value,), test_error=(value, 1.0), seconds=value)
     record = replace(RECORD, epochs=(epoch,), seconds=value)
     assert same(from_line(to_line(record)), record)
 
@@ -191,14 +183,10 @@ def test_a_changed_character_never_makes_another_record() -> None:
 
 def test_a_lost_or_doubled_character_never_makes_another_record() -> None:
     line = to_line(RECORD)
-    for place in range(len(line) - 1):
-        lost, doubled = (
-            line[:place] + line[place + 1 :],
-            line[: place + 1] + line[place:],
-        )
-        for changed in (lost, doubled):
+    for place in range(1, len(line) - 1):
+        for on in (place + 1, place - 1):
             with suppress(RecordError):
-                assert same(from_line(changed), RECORD), changed
+                assert same(from_line(line[:place] + line[on:]), RECORD), place
 
 
 def test_a_cut_line_is_refused() -> None:

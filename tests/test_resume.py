@@ -68,7 +68,7 @@ def uninterrupted(place):
     process = start(place, "whole")
     out, err = process.communicate()
     assert process.returncode == 0, err
-    assert "trains at depth 9 (1 weight layers) and fails at 12." in out
+    assert "trains at depth 9 (1 weight layer) and fails at 12." in out
     return place / "whole"
 
 

@@ -36,6 +36,7 @@ def run(
     probes: list[Probe] = []
     while (probe := search.next()) is not None:
         assert not search.is_done
+        assert len(probes) < 1000
         probes.append(probe)
         verdict = Verdict.TRAINS if trains(probe.depth) else Verdict.FAILS
         search = search.observe(probe.depth, verdict)
@@ -97,12 +98,12 @@ def test_a_network_that_dies_at_9_is_never_tried_beyond_12() -> None:
 
 
 def test_a_bracket_is_tried_from_below_and_left_where_it_is_wrong() -> None:
-    start = BracketSearch(grid=DepthGrid(), cap=96, bracket=(12, 24))
-    inside = [12, 24, 18, 15]
+    start = BracketSearch(grid=DepthGrid(), cap=96, bracket=(12, 33))
+    inside = [12, 33, 21, 15, 18]
     assert [p.depth for p in run(start, lambda depth: depth <= 15)[1]] == inside
     below = [12, 6, 9]
     assert [p.depth for p in run(start, lambda depth: depth <= 6)[1]] == below
-    above = [12, 24, 48, 96, 72, 84, 90, 93]
+    above = [12, 33, 66, 96, 81, 87, 90, 93]
     assert [p.depth for p in run(start, lambda depth: depth <= 93)[1]] == above
 
 

@@ -92,7 +92,7 @@ def test_kill_at_any_time_loses_nothing_acknowledged(tmp_path: Path, when: str) 
             if when == "at random":
                 threading.Event().wait(chance.uniform(0.0, 0.03))
             else:
-                while path.stat().st_size == size:
+                while path.stat().st_size == size and child.poll() is None:
                     pass
             child.kill()
             acknowledged += child.stdout.read()

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from depthbench.estimate import cost_if, eta_seconds
 from depthbench.executors import TaskTimedOutError, WorkerDiedError
 from depthbench.record import EpochRecord, Outcome, TrialRecord
 from depthbench.spec import Cell, StudySpec, TrialSpec
@@ -202,3 +203,52 @@ def test_more_seeds_keep_the_trials_of_fewer():
     drive(cells, engine, stored=records, study=replace(STUDY, seeds=5))
     assert engine.submitted
     assert not {r.id for r in records} & {spec.id for spec in engine.submitted}
+
+
+@pytest.mark.parametrize("limit", [0, 3, 6, 39, 96, 192])
+def test_the_estimate_of_a_search_is_what_an_exact_network_costs(limit):
+    """Trials and their summed depth; what is stored costs nothing."""
+    exact = cell("a")
+    engine = RandomEngine(1, 0, lambda spec: record_of(spec, spec.depth <= limit))
+    plans, records = drive((exact,), engine)
+    cost = cost_if(exact, STUDY, limit, frozenset())
+    assert {spec.id for spec in cost.trials} == {spec.id for spec in engine.submitted}
+    assert cost.num_probes == len(plans[0].probes)
+    assert cost.layer_epochs == 3 * sum(spec.depth for spec in engine.submitted)
+    stored = frozenset(record.id for record in records[:3])
+    rest = cost_if(exact, STUDY, limit, stored)
+    assert len(rest.trials) == len(cost.trials) - 3
+
+
+def test_the_time_left_shrinks_as_the_bracket_closes_and_ends_at_none():
+    exact = cell("a")
+    lengths = []
+
+    def watch(progress):
+        if progress.record is not None:
+            known = progress.records.values()
+            lengths.append(eta_seconds(progress.plans, STUDY, known, num_workers=2))
+
+    engine = RandomEngine(1, 0, lambda spec: record_of(spec, spec.depth <= 39))
+    kept = []
+
+    def should_stop():
+        if engine.open:
+            engine.complete_one()
+        return False
+
+    run_study(
+        STUDY,
+        (exact,),
+        (),
+        engine=engine.engine,
+        keep=kept.append,
+        report=watch,
+        should_stop=should_stop,
+    )
+    assert lengths[-1] == 0
+    # From the first failure on (k = 96) every verdict takes work away.
+    first_failure = next(i for i, r in enumerate(kept) if r.spec.depth == 96)
+    after = lengths[first_failure + 2 :]
+    assert after == sorted(after, reverse=True)
+    assert eta_seconds((), STUDY, (), num_workers=2) is None

@@ -1,17 +1,17 @@
 """What a run would do and cost, without doing it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from depthbench.cli.progress import duration_text
-from depthbench.estimate import cost_if, seconds_per_layer_epoch
+from depthbench.estimate import Cost, cost_if, seconds_per_layer_epoch
 from depthbench.record import TrialRecord
 from depthbench.runtime import configure_process
-from depthbench.spec import Cell, StudySpec
+from depthbench.spec import Cell, StudySpec, TrialSpec
 from depthbench.trial import TrialContext, time_layer_epoch
 
 # Depth whose step is timed when no stored trial tells the speed.
@@ -34,51 +34,60 @@ def show_plan(
     from depthbench.store import read_records
 
     stored = list(read_records(folder).records.values()) if folder.exists() else []
+    done = frozenset(record.id for record in stored if record.outcome.is_evidence)
     rates = _rates(cells, stored, context)
-    rows = [
-        _row(cell, study, limit, stored, rates) | {"num_workers": num_workers}
-        for cell in cells
-        for limit in dict.fromkeys((_likely_limit(cell, study), study.cap))
-    ]
-    for row in rows:
-        row["estimated_seconds"] = row.pop("seconds_on_one_worker") / num_workers
+
+    def seconds(trials: Iterable[TrialSpec]) -> float:
+        one_worker = sum(t.depth * t.epochs * rates[t.architecture] for t in trials)
+        return one_worker / num_workers
+
+    rows = []
+    likely: dict[str, TrialSpec] = {}
+    for cell in cells:
+        limit = _likely_limit(cell, study)
+        likely |= {spec.id: spec for spec in cost_if(cell, study, limit, done).trials}
+        for assumed in dict.fromkeys((limit, cell.grid.floor(study.cap))):
+            cost = cost_if(cell, study, assumed, done)
+            rows.append(_row(cell, assumed, cost, seconds(cost.trials)))
+    total = {
+        "num_trials": len(likely),
+        "estimated_seconds": seconds(likely.values()),
+        "num_workers": num_workers,
+        "num_stored": len(done),
+    }
     if as_json:
-        click.echo(json.dumps({"folder": str(folder), "plan": rows}, indent=2))
+        plan = {"folder": str(folder), "plan": rows, "likely_total": total}
+        click.echo(json.dumps(plan, indent=2))
         return 0
-    click.echo(f"would write to {folder}; {len(stored)} trials are stored there")
     for row in rows:
         click.echo(
             f"{row['architecture']} on {row['data']} ({row['protocol']}), if it trains "
             f"up to {row['if_it_trains_to']}: {row['num_probes']} probes, "
-            f"{row['num_trials']} trials to run, "
-            f"about {duration_text(row['estimated_seconds'])} on {num_workers} workers"
+            f"{row['num_trials']} trials, {duration_text(row['estimated_seconds'])}"
         )
+    click.echo(
+        f"in all, if each does the first: {len(likely)} trials, about "
+        f"{duration_text(total['estimated_seconds'])} on {num_workers} workers; "
+        f"{len(done)} are stored in {folder}"
+    )
     return 0
 
 
-def _row(
-    cell: Cell,
-    study: StudySpec,
-    limit: int,
-    stored: Sequence[TrialRecord],
-    rates: Mapping[str, float],
-) -> dict[str, Any]:
-    ids = frozenset(record.id for record in stored if record.outcome.is_evidence)
-    cost = cost_if(cell, study, limit, ids)
+def _row(cell: Cell, limit: int, cost: Cost, seconds: float) -> dict[str, Any]:
     return {
         "architecture": cell.architecture,
         "data": cell.data,
         "protocol": cell.protocol,
-        "if_it_trains_to": cell.grid.floor(limit),
+        "if_it_trains_to": limit,
         "num_probes": cost.num_probes,
-        "num_trials": cost.num_trials,
-        "seconds_on_one_worker": cost.layer_epochs * rates[cell.architecture],
+        "num_trials": len(cost.trials),
+        "estimated_seconds": seconds,
     }
 
 
 def _likely_limit(cell: Cell, study: StudySpec) -> int:
     limit = cell.reference[0] if cell.reference else 48
-    return min(max(limit, cell.grid.start), study.cap)
+    return cell.grid.floor(min(limit, study.cap))
 
 
 def _rates(

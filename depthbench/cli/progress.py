@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -29,8 +29,18 @@ def show_progress(
     if not console.is_terminal:
         yield lambda progress: _print_line(console, study, progress, num_workers)
         return
-    with Live(console=console, refresh_per_second=4, transient=False) as live:
-        yield lambda progress: live.update(_table(study, progress, num_workers))
+    last = "starting"
+    with Live(console=console, refresh_per_second=4) as live:
+
+        def update(progress: Progress) -> None:
+            nonlocal last
+            if progress.record is not None:
+                last = f"last: {trial_text(progress.record, study)}"
+            left = _eta(study, progress, num_workers)
+            below = Text("; ".join(filter(None, (left, last))), style="dim")
+            live.update(Group(_table(progress), below))
+
+        yield update
 
 
 def bracket_text(search: BracketSearch) -> str:
@@ -98,7 +108,7 @@ def _eta(study: StudySpec, progress: Progress, num_workers: int) -> str:
     return "" if seconds is None else f"about {duration_text(seconds)} left"
 
 
-def _table(study: StudySpec, progress: Progress, num_workers: int) -> Table:
+def _table(progress: Progress) -> Table:
     table = Table.grid(padding=(0, 2))
     for plan in progress.plans:
         table.add_row(
@@ -108,11 +118,6 @@ def _table(study: StudySpec, progress: Progress, num_workers: int) -> Table:
             bracket_text(plan.search),
             _state(plan, progress),
         )
-    last = trial_text(progress.record, study) if progress.record else "starting"
-    table.add_row()
-    table.add_row(
-        "", Text(_eta(study, progress, num_workers)), "", Text(f"last: {last}")
-    )
     return table
 
 

@@ -9,16 +9,35 @@ from depthbench.cli.options import debug_option, json_option
 
 @click.command("report")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--readme",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also put the table of depths into a Markdown FILE, between its markers "
+    "<!-- depthbench:NAME:start --> and <!-- depthbench:NAME:end -->.",
+)
 @json_option
 @debug_option
-def command(folder: Path, as_json: bool) -> None:
+def command(folder: Path, readme: Path | None, as_json: bool) -> None:
     """Rebuild tables, figures and page of a results FOLDER, even while it grows."""
     from depthbench.cli.results import print_results
-    from depthbench.report import read_result, write_report
+    from depthbench.report import (
+        depths_markdown,
+        read_result,
+        refresh_between_markers,
+        write_report,
+    )
+    from depthbench.store import write_atomic
 
     try:
         paths = write_report(folder)
+        result = read_result(folder)
+        if readme is not None:
+            text = readme.read_text(encoding="utf-8")
+            table = depths_markdown(result)
+            text = refresh_between_markers(text, result.study.name, table)
+            write_atomic(readme, text)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    print_results(folder, read_result(folder), as_json=as_json)
+    print_results(folder, result, as_json=as_json)
     click.echo(f"report: {paths.page}", err=True)

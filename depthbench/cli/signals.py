@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-import click
-
 
 @contextmanager
 def noted_signals() -> Iterator[Callable[[], int]]:
@@ -24,7 +22,6 @@ def noted_signals() -> Iterator[Callable[[], int]]:
         if received:
             os._exit(128 + number)
         received = number
-        click.echo("stopping; once more to stop at once", err=True)
 
     signals = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, note) for number in signals}

@@ -103,8 +103,8 @@ def answer_sentence(result: CellResult) -> str:
     trains, fails = result.trains, result.fails
     parts = []
     if trains is not None:
-        layers = result.weight_layers
-        parts.append(f"trains at depth {trains} ({layers} weight layers)")
+        layers = count(result.weight_layers or 0, "weight layer")
+        parts.append(f"trains at depth {trains} ({layers})")
     if fails is not None:
         parts.append(f"fails at {fails}")
     seen = " and ".join(parts) if parts else "has no decided depth yet"

@@ -1,0 +1,112 @@
+"""The README tells the truth: its example runs, its tables are those of the results."""
+
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from toy import TOY_SETS
+
+from depthbench import cli, trial
+from depthbench.plugins import load_architectures
+from depthbench.record import Outcome
+from depthbench.report import depths_markdown, read_result
+from depthbench.report.tables import build_tables, to_csv
+from depthbench.spec import TrialSpec, read_cells, read_study
+from depthbench.store import read_records
+from depthbench.trial import TrialContext, run_trial
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = sorted(path.parent for path in ROOT.glob("results/*/trials.jsonl"))
+COMMITTED = [path for path in RESULTS if path.name != "smoke"]
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def commands():
+    """Every `depthbench` command that a reader is told to give."""
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in lines if line.startswith("depthbench ")]
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    (text,) = blocks("python")
+    path = tmp_path / "my_arch.py"
+    path.write_text(text)
+    return path
+
+
+def test_the_example_plugin_defines_architectures_that_train(
+    plugin, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(trial, "DATASETS", TOY_SETS)
+    registry = load_architectures([plugin])
+    mine = [name for name in registry if registry[name].plugin_sha256]
+    assert len(mine) == 2
+    assert not registry.broken
+    for name in mine:
+        item = registry[name]
+        spec = TrialSpec(
+            architecture=name,
+            depth=item.grid.start,
+            data="toy",
+            seed=0,
+            lr=item.lr,
+            epochs=40,
+            batch_size=16,
+            plugin_sha256=item.plugin_sha256,
+        )
+        record = run_trial(spec, TrialContext(data_dir=tmp_path, plugins=(plugin,)))
+        assert record.outcome is Outcome.TRAINED, record.message
+
+
+@pytest.mark.parametrize("line", commands())
+def test_every_command_is_understood(line, plugin, monkeypatch, capsys):
+    """Down to the plan of a run; nothing is trained or written."""
+    words = shlex.split(line)[1:]
+    if words[0] == "run":
+        words += ["--dry-run"]
+    if words[0] == "data":
+        words = [*words[:2], "--help"]
+    monkeypatch.chdir(plugin.parent)
+    monkeypatch.setattr(trial, "time_layer_epoch", lambda spec, context: 1.0)
+    (plugin.parent / "studies").symlink_to(ROOT / "studies")
+    shutil.copytree(ROOT / "results", plugin.parent / "results")
+    (plugin.parent / "README.md").write_text(README)
+    monkeypatch.setattr(sys, "argv", ["depthbench", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("folder", COMMITTED, ids=lambda path: path.name)
+def test_committed_tables_are_those_of_the_committed_records(folder):
+    """`depthbench report results/NAME` would change nothing in the CSV files."""
+    stored = read_records(folder)
+    assert stored.num_damaged == 0
+    study = read_study(folder / "study.toml")
+    cells = read_cells(folder / "study.toml")
+    tables = build_tables(study, cells, stored.records.values())
+    for name, table in tables._asdict().items():
+        assert (folder / f"{name}.csv").read_text() == to_csv(table)
+
+
+def test_the_tables_in_the_readme_are_fresh():
+    names = re.findall(r"<!-- depthbench:([\w.-]+):start -->", README)
+    assert names
+    for name in names:
+        start = f"<!-- depthbench:{name}:start -->"
+        shown = README.split(start)[1].split(f"<!-- depthbench:{name}:end -->")[0]
+        table = depths_markdown(read_result(ROOT / "results" / name))
+        assert shown.strip() == table.strip()
+
+
+def test_every_file_the_readme_points_to_is_there():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
