@@ -247,8 +247,8 @@ def test_the_time_left_shrinks_as_the_bracket_closes_and_ends_at_none():
         should_stop=should_stop,
     )
     assert lengths[-1] == 0
-    # From the first failure on (k = 96) every verdict takes work away.
-    first_failure = next(i for i, r in enumerate(kept) if r.spec.depth == 96)
+    # From the first failure on (k = 48) every verdict takes work away.
+    first_failure = next(i for i, r in enumerate(kept) if r.spec.depth == 48)
     after = lengths[first_failure + 2 :]
     assert after == sorted(after, reverse=True)
     assert eta_seconds((), STUDY, (), num_workers=2) is None
