@@ -187,3 +187,28 @@ def test_cells_of_a_study_that_is_not_resolved(tmp_path: Path, cells_text: str) 
     path = write(tmp_path, f"arch = 'elu'\n{cells_text}")
     with pytest.raises(ValueError, match=r"quick\.toml: not a resolved study"):
         read_cells(path)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("my study.toml", "my-study"),
+        ("-a.toml", "a"),
+        ("(1).toml", "1"),
+        ("+.toml", "study"),
+    ],
+)
+def test_any_file_name_makes_a_name(tmp_path: Path, file: str, name: str) -> None:
+    path = tmp_path / file
+    path.write_text('arch = "elu"\n')
+    assert read_study(path).name == name
+
+
+def test_an_error_names_the_file_only_if_it_is_the_file_s(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text('arch = "elu"\n')
+    with pytest.raises(ValueError, match=r"^epochs = 0: a whole number"):
+        read_study(path, {"epochs": 0})
+    path.write_text('arch = "elu"\nepochs = 0\n')
+    with pytest.raises(ValueError, match=r"s\.toml: epochs = 0: a whole number"):
+        read_study(path, {"seeds": 1})

@@ -52,7 +52,7 @@ def _described(error: BaseException) -> tuple[str, int]:
         return error.format_message(), USAGE
     if isinstance(error, StoreLockedError | StoreDamagedError | NewerSchemaError):
         return str(error), STORE
-    if isinstance(error, DataError | DeviceError | StoreError):
+    if isinstance(error, DataError | DeviceError | StoreError | OSError):
         return str(error), ENVIRONMENT
     return (
         f"unexpected {type(error).__name__}: {error}\n"

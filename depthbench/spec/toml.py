@@ -1,6 +1,7 @@
 """Studies as TOML files: the keys are the fields of `StudySpec`."""
 
 import difflib
+import re
 import tomllib
 import types
 from collections.abc import Iterable, Mapping
@@ -18,24 +19,27 @@ from depthbench.spec.trial import TrialSpec
 def read_study(path: Path, overrides: Mapping[str, Any] | None = None) -> StudySpec:
     """The study in a TOML file, with `overrides` (from flags) in place of its keys.
 
-    The name defaults to the file's. A table `[[cells]]`, which a resolved study
-    carries for its readers, is passed over.
+    The name defaults to the file's, with '-' for what a name may not hold. A table
+    `[[cells]]`, which a resolved study carries for its readers, is passed over.
 
     Raises:
         ValueError: If the file is no TOML, or a key or value is not allowed; the
-            message names the file and the key.
+            message names the key, and the file if the key is from there.
         OSError: If the file cannot be read.
     """
+    flags = dict(overrides or {})
     try:
         keys = tomllib.loads(path.read_text(encoding="utf-8"))
         keys.pop("cells", None)
-        keys = {"name": path.stem} | keys
         values = {key: _value(key, value) for key, value in keys.items()}
-        return StudySpec(**(values | dict(overrides or {})))
+        name = re.sub(r"[^\w.+-]+", "-", path.stem).strip("-+.")
+        values.setdefault("name", name or "study")
+        return StudySpec(**(values | flags))
     # tomllib's and Unicode's errors are ValueErrors too; an overflow is an int's that
     # no float can hold.
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{path}: {error}") from error
+        is_flag = str(error).partition(" ")[0] in flags
+        raise ValueError(f"{error}" if is_flag else f"{path}: {error}") from error
 
 
 def read_cells(path: Path) -> tuple[Cell, ...]:
