@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from depthbench.cli.progress import duration_text
 from depthbench.estimate import Cost, cost_if, seconds_per_layer_epoch
 from depthbench.record import TrialRecord
+from depthbench.report.words import duration
 from depthbench.runtime import configure_process
 from depthbench.spec import Cell, StudySpec, TrialSpec
 from depthbench.trial import TrialContext, time_layer_epoch
@@ -63,11 +63,11 @@ def show_plan(
         click.echo(
             f"{row['architecture']} on {row['data']} ({row['protocol']}), if it trains "
             f"up to {row['if_it_trains_to']}: {row['num_probes']} probes, "
-            f"{row['num_trials']} trials, {duration_text(row['estimated_seconds'])}"
+            f"{row['num_trials']} trials, {duration(row['estimated_seconds'])}"
         )
     click.echo(
         f"in all, if each does the first: {len(likely)} trials, about "
-        f"{duration_text(total['estimated_seconds'])} on {num_workers} workers; "
+        f"{duration(total['estimated_seconds'])} on {num_workers} workers; "
         f"{len(done)} are stored in {folder}"
     )
     return 0

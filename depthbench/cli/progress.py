@@ -12,6 +12,7 @@ from rich.text import Text
 from depthbench.estimate import eta_seconds
 from depthbench.plan import CellPlan
 from depthbench.record import Outcome, TrialRecord
+from depthbench.report.words import duration
 from depthbench.search import BracketSearch
 from depthbench.spec import StudySpec
 from depthbench.study import Progress
@@ -55,15 +56,6 @@ def bracket_text(search: BracketSearch) -> str:
     return ", ".join(known) or "nothing known yet"
 
 
-def duration_text(seconds: float) -> str:
-    """A duration in the unit one would say it in."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
-
-
 def trial_text(record: TrialRecord, study: StudySpec) -> str:
     """One trial in a line."""
     spec = record.spec
@@ -74,7 +66,7 @@ def trial_text(record: TrialRecord, study: StudySpec) -> str:
 def _ending(record: TrialRecord, study: StudySpec) -> str:
     if not record.outcome.is_evidence:
         return f"{record.outcome} (no evidence): {record.message}"
-    took = f" in {duration_text(record.seconds)}"
+    took = f" in {duration(record.seconds)}"
     if record.outcome is Outcome.DIVERGED:
         return f"diverged at step {record.first_nonfinite_step}{took}"
     error = error_of(record.epochs[-1], study.criterion_of("standard"))
@@ -105,7 +97,7 @@ def _eta(study: StudySpec, progress: Progress, num_workers: int) -> str:
     if not open_plans:
         return "done"
     seconds = eta_seconds(open_plans, study, progress.records.values(), num_workers)
-    return "" if seconds is None else f"about {duration_text(seconds)} left"
+    return "" if seconds is None else f"about {duration(seconds)} left"
 
 
 def _table(progress: Progress) -> Table:
