@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format lint types imports results-table clean
+.PHONY: demo test check format lint types imports clean
 
 demo: $(READY)
 	$(BIN)/depthbench run studies/smoke.toml
@@ -30,7 +30,7 @@ imports: $(READY)
 
 # Made anew only when the dependencies change.
 $(READY): pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 

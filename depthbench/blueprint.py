@@ -7,6 +7,7 @@ them, and whoever reads the file collects them. Nothing is registered on import.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol, cast, get_args
@@ -80,8 +81,8 @@ class Architecture:
             raise ValueError(
                 f"architecture name {self.name!r}: letters, digits, '_', '-' and '.'"
             )
-        if not self.lr > 0:
-            raise ValueError(f"{self.name}: lr = {self.lr}: a number above 0")
+        if not 0 < self.lr < math.inf:
+            raise ValueError(f"{self.name}: lr = {self.lr}: a finite number above 0")
 
     def with_initializer(self, initializer: str | None) -> Architecture:
         """The same with another convolution initialiser; None keeps its own.

@@ -32,6 +32,7 @@ def _cell(
 ) -> Cell:
     chosen = architecture.with_initializer(study.init)
     is_own = chosen.stack == architecture.stack
+    is_notebooks = is_own and data == "mnist" and study.has_notebook_settings
     return Cell(
         protocol=protocol,
         template=TrialSpec(
@@ -52,7 +53,7 @@ def _cell(
         criterion=study.criterion_of(protocol),
         grid=architecture.grid,
         description=chosen.summary,
-        reference=architecture.reference if data == "mnist" and is_own else None,
+        reference=architecture.reference if is_notebooks else None,
     )
 
 

@@ -17,11 +17,6 @@ class Cost:
     num_probes: int
     trials: tuple[TrialSpec, ...]
 
-    @property
-    def layer_epochs(self) -> int:
-        """Depth times epochs, summed over the trials."""
-        return sum(spec.depth * spec.epochs for spec in self.trials)
-
 
 def cost_if(cell: Cell, study: StudySpec, limit: int, stored: frozenset[str]) -> Cost:
     """The cost of a search if exactly the depths up to `limit` train.
@@ -75,12 +70,14 @@ def eta_seconds(
     rates = seconds_per_layer_epoch(records)
     if not rates:
         return None
-    work = sum(
-        remaining_layer_epochs(plan, study)
-        * rates.get(plan.cell.architecture, rates[""])
-        for plan in plans
-    )
-    return work / num_workers
+    # Cells with one template share their trials; the longer search counts.
+    work: dict[TrialSpec, float] = {}
+    for plan in plans:
+        rate = rates.get(plan.cell.architecture, rates[""])
+        seconds = rate * remaining_layer_epochs(plan, study)
+        template = plan.cell.template
+        work[template] = max(seconds, work.get(template, 0.0))
+    return sum(work.values()) / num_workers
 
 
 def _imagined(spec: TrialSpec, trained: bool) -> TrialRecord:

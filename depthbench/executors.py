@@ -1,8 +1,9 @@
-"""Where trials run: in this process, or in local worker processes."""
+"""Where trials run: in local worker processes."""
 
 import multiprocessing
 import multiprocessing.connection
 import os
+import pickle
 import queue
 import signal
 import sys
@@ -13,6 +14,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from depthbench import runtime
+
 _SPAWN = multiprocessing.get_context("spawn")  # a fork after CUDA's start is broken
 
 
@@ -22,23 +25,6 @@ class WorkerDiedError(Exception):
 
 class TaskTimedOutError(Exception):
     """A task ran longer than it was allowed to, and its worker was killed."""
-
-
-class InlineExecutor(Executor):
-    """Runs each task at once in the calling process."""
-
-    num_workers = 1
-
-    def submit(
-        self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
-    ) -> Future[Any]:
-        """A future that is done already."""
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:
-            future.set_exception(error)
-        return future
 
 
 class LocalProcesses(Executor):
@@ -63,7 +49,6 @@ class LocalProcesses(Executor):
         prepare: Callable[[], None],
         timeout_seconds: float | None = None,
     ) -> None:
-        self.num_workers = num_workers
         self._prepare = prepare
         self._timeout_seconds = timeout_seconds
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
@@ -100,20 +85,37 @@ class LocalProcesses(Executor):
         """Serve tasks through one worker process, replaced when it dies."""
         worker: _Worker | None = None
         while (task := self._tasks.get()) is not None:
-            for is_last_attempt in (False, True):
-                if self._is_stopping.is_set():
-                    task.future.cancel()
-                    break
-                if worker is None:
-                    worker = _Worker(self._prepare)
-                    self._processes[slot] = worker.process
-                if worker.settles(task, self._timeout_seconds, is_last_attempt):
-                    break
-                worker = None
-            if worker is not None and not worker.process.is_alive():
-                worker = None
+            try:
+                worker = self._attempt(slot, worker, task)
+            # Whatever it is (no process to be had, nothing that can be pickled), the
+            # caller waits for this future.
+            except BaseException as error:
+                if worker is not None:
+                    worker.kill()
+                    worker = None
+                task.future.set_exception(error)
         if worker is not None:
             worker.kill()
+
+    def _attempt(
+        self, slot: int, worker: "_Worker | None", task: "_Task"
+    ) -> "_Worker | None":
+        """Settle the task's future, at the second attempt at the latest.
+
+        Returns the worker if it lives on.
+        """
+        for is_last in (False, True):
+            if worker is None:
+                worker = _Worker(self._prepare)
+                self._processes[slot] = worker.process
+            # Only now: `shutdown` kills the processes it sees after setting the flag.
+            if self._is_stopping.is_set():
+                task.future.cancel()
+                return worker
+            if worker.settles(task, self._timeout_seconds, is_last):
+                return worker if worker.process.is_alive() else None
+            worker = None
+        raise AssertionError("the last attempt settles")
 
 
 class _Task:
@@ -194,9 +196,21 @@ def _serve(pipe: Connection, prepare: Callable[[], None]) -> None:
             return
         try:
             answer = (True, fn(*args, **kwargs))
+        except runtime.ProcessUnusableError as error:
+            print(error, file=sys.stderr)  # noqa: T201
+            os._exit(1)
         except Exception as error:
             answer = (False, error)
-        pipe.send(answer)
+        _send(pipe, answer)
+
+
+def _send(pipe: Connection, answer: tuple[bool, Any]) -> None:
+    """Send an answer; in place of one that does not survive pickling, an error."""
+    try:
+        pickle.loads(pickle.dumps(answer))
+    except Exception as error:
+        answer = (False, TypeError(f"{answer[1]!r} cannot be sent: {error!r}"))
+    pipe.send(answer)
 
 
 def _die_with_parent() -> None:

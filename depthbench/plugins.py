@@ -21,21 +21,22 @@ ENTRY_POINT_GROUP = "depthbench.architectures"
 def load_architectures(plugins: Iterable[Path] = ()) -> Registry[Architecture]:
     """The built-in architectures, those of installed packages, those of `plugins`.
 
-    A file or package that fails to load, or takes a name that is taken, is kept as
-    the reason why its architectures are missing; it does not disturb the others.
+    What fails to load is kept as a reason, told to who asks for it, and does not
+    disturb the others. So is an architecture with a name that is taken: who asks for
+    that name may mean either.
     """
     registry = ARCHITECTURES
-    for source, load in _sources(plugins):
+    for name, source, load in _sources(plugins):
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 found = load()
         except (Exception, SystemExit) as error:
-            registry = registry.extended({}, {source: _where(error, source)})
+            registry = registry.extended({}, {name: _where(error, source)})
             continue
         for item in found:
             if item.name in registry.entries:
                 reason = f"{source}: the name {item.name!r} is taken; choose another"
-                registry = registry.extended({}, {f"{item.name} of {source}": reason})
+                registry = registry.extended({}, {item.name: reason})
             else:
                 registry = registry.extended({item.name: item}, {})
     return registry
@@ -43,11 +44,13 @@ def load_architectures(plugins: Iterable[Path] = ()) -> Registry[Architecture]:
 
 def _sources(
     plugins: Iterable[Path],
-) -> Iterator[tuple[str, Callable[[], list[Architecture]]]]:
+) -> Iterator[tuple[str, str, Callable[[], list[Architecture]]]]:
+    """What is asked for, where it comes from, and how to get it."""
     for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
-        yield f"entry point {point.value}", partial(_from_entry_point, point)
+        load = partial(_from_entry_point, point)
+        yield point.name, f"entry point {point.value}", load
     for path in plugins:
-        yield str(path), partial(_from_file, path)
+        yield str(path), str(path), partial(_from_file, path)
 
 
 def _from_entry_point(point: importlib.metadata.EntryPoint) -> list[Architecture]:
@@ -69,6 +72,8 @@ def _from_file(path: Path) -> list[Architecture]:
     if spec is None or spec.loader is None:
         raise ImportError(f"{path}: not a Python file (.py)")
     module = importlib.util.module_from_spec(spec)
+    # Dataclasses and pickling look a module up by its name.
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     found = [
         _stamped(value, path)

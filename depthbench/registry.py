@@ -16,8 +16,8 @@ class Registry(Generic[Entry]):
     Attributes:
         kind: What an entry is, for messages: "architecture".
         entries: By name, in the order they are listed in.
-        broken: For names known to exist whose entry could not be had: the reason,
-            told only to who asks for that name.
+        broken: For names (or sources of names) that cannot be had, the reason, told
+            to who asks for that name or for one that is unknown.
     """
 
     kind: str
@@ -34,10 +34,10 @@ class Registry(Generic[Entry]):
             ValueError: If there is none, with close matches; or if it is broken,
                 with the reason.
         """
+        if name in self.broken:
+            raise ValueError(f"{self.kind} {name!r}: {self.broken[name]}")
         if name in self.entries:
             return self.entries[name]
-        if name in self.broken:
-            raise ValueError(f"{self.kind} {name!r} is broken: {self.broken[name]}")
         known = list(self.entries)
         close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         hint = (

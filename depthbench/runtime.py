@@ -30,6 +30,10 @@ class DeviceError(Exception):
     """A device was asked for that this machine or this build of torch lacks."""
 
 
+class ProcessUnusableError(Exception):
+    """This process can do no more work; a new one may."""
+
+
 def data_dir() -> Path:
     """Where data sets are kept unless told otherwise.
 
@@ -183,7 +187,7 @@ def capture_environment(device: str) -> Environment:
             torch.cuda.get_device_name() if device == "cuda" else _processor_name()
         ),
         num_threads=torch.get_num_threads(),
-        tf32=torch.backends.cuda.matmul.allow_tf32,
+        tf32=(torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32),
         git_commit=_git_commit(),
     )
 

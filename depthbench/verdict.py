@@ -35,7 +35,7 @@ class Verdict(StrEnum):
 
 
 def error_of(epoch: EpochRecord, criterion: Criterion) -> float:
-    """The error, a fraction, that `criterion` reads off an epoch; may be NaN."""
+    """The error, a fraction, that `criterion` reads off an epoch."""
     train = _over_heads(epoch.train_error, criterion)
     test = _over_heads(epoch.test_error, criterion)
     return {"train": train, "test": test, "either": min(train, test)}[criterion.source]
@@ -57,6 +57,10 @@ def outcome_of(
     - `slow`: the last epoch still lowered the training loss by more than
       `IMPROVEMENT_NATS`; more epochs might train it.
     - `stuck`: none of these; most often still at chance.
+
+    A test loss that alone is not finite, as when BatchNorm's running statistics
+    overflow, is no divergence of the training; the errors decide, and the record shows
+    the loss.
     """
     if first_nonfinite_step is not None:
         return Outcome.DIVERGED

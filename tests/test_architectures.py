@@ -193,7 +193,7 @@ def test_a_function_has_no_selectable_initialiser():
         ({"activation": "rleu"}, "activation = 'rleu': one of tanh, elu"),
         ({"initializer": "he"}, "initializer = 'he': one of normal_0.05"),
         ({"name": "../etc"}, "letters, digits"),
-        ({"lr": 0.0}, "lr = 0.0: a number above 0"),
+        ({"lr": 0.0}, "lr = 0.0: a finite number above 0"),
     ],
 )
 def test_a_wrong_description_says_what_is_allowed(changes, message):

@@ -5,8 +5,14 @@ import subprocess
 import sys
 
 import pytest
+from test_study import record_of
 
 from depthbench import cli
+from depthbench.cells import resolve_cells
+from depthbench.datasets import DATASETS
+from depthbench.plan import plan_cell
+from depthbench.plugins import load_architectures
+from depthbench.spec import StudySpec, read_cells, write_study
 from depthbench.store import open_store
 
 
@@ -70,7 +76,12 @@ MISTAKES = {
     (*ELU, "--device", "tpu"): "device = tpu: one of auto, cpu, cuda",
     (*ELU, "--name", "../up"): "name = '../up': letters, digits",
     (*ELU, "--workers", "0"): "0 is not in the range x>=1",
-    (*ELU, "--timeout", "0"): "0.0 is not in the range x>0",
+    (*ELU, "--timeout", "nan"): "'nan': seconds, above 0",
+    (*ELU, "--timeout", "inf"): "'inf': seconds, above 0",
+    (*ELU, "--timeout", "soon"): "'soon': seconds, above 0",
+    (*ELU, "--out", ""): "the name of a folder is empty",
+    (*ELU, "--data-dir", ""): "the name of a folder is empty",
+    (*ELU, "--timeout", "0"): "'0': seconds, above 0",
     (*ELU, "--plugin", "gone.py"): "File 'gone.py' does not exist",
     (*ELU, "--epoch", "3"): "No such option",
     ("run", "gone.toml"): "File 'gone.toml' does not exist",
@@ -165,14 +176,73 @@ def test_a_study_file_names_itself_in_its_errors(call, tmp_path):
     assert "s.toml: Invalid value (at line 1, column 8)" in err
 
 
+def stored_folder(folder, study, cells, limit=6):
+    """A results folder with a whole search of each cell in it."""
+    with open_store(folder) as store:
+        (folder / "study.toml").write_text(write_study(study, cells))
+        for cell in cells:
+            while (plan := plan_cell(cell, study, store.records.values())).wanted:
+                for spec in plan.wanted:
+                    store.append(record_of(spec, spec.depth <= limit))
+
+
 def test_a_folder_with_trials_of_another_kind_is_refused(call, tmp_path):
     folder = tmp_path / "r"
-    with open_store(folder):
-        (folder / "study.toml").write_text('arch = "elu"\ndevice = "cpu"\nlr = 0.05\n')
-    code, _, err = call(*ELU, "--out", str(folder), "--lr", "0.1", "--device", "cpu")
+    study = StudySpec(name="r", arch=("elu",), device="cpu", lr=0.1)
+    cells = resolve_cells(study, load_architectures(), DATASETS, device="cpu")
+    stored_folder(folder, study, cells)
+    code, _, err = call(*ELU, "--out", str(folder), "--device", "cpu")
     assert code == 2
-    assert "holds another study (lr: 0.1 asked, 0.05 stored)" in err
+    assert "holds another study: lr: None asked, 0.1 stored" in err
     assert "--out" in err
+
+
+def test_a_second_study_in_a_folder_keeps_what_the_first_found(call, tmp_path):
+    folder = tmp_path / "r"
+    study = StudySpec(name="r", arch=("elu", "tanh_naive"), device="cpu")
+    cells = resolve_cells(study, load_architectures(), DATASETS, device="cpu")
+    stored_folder(folder, study, cells)
+    args = ("run", "--arch", "tanh_naive", "--out", str(folder), "--device", "cpu")
+    code, out, err = call(*args)
+    assert code == 0, err
+    assert "elu (mnist, standard) trains at depth 6" in out
+    assert "tanh_naive (mnist, standard) trains at depth 6" in out
+    assert [cell.architecture for cell in read_cells(folder / "study.toml")] == [
+        "elu",
+        "tanh_naive",
+    ]
+    code, _, err = call(*args, "--seeds", "5")
+    assert code == 2
+    assert "holds another study (of elu): seeds: 5 asked, 3 stored" in err
+
+
+def test_a_taken_name_is_not_measured_in_silence(call, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from depthbench import Stack\nmine = Stack(name='elu', activation='relu')\n"
+    )
+    for command in ("run --arch elu", "show elu"):
+        code, _, err = call(*command.split(), "--plugin", "mine.py")
+        assert code == 2
+        assert "mine.py: the name 'elu' is taken; choose another" in err
+
+
+def test_a_builder_that_raises_is_named_not_depthbench(call, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from depthbench import architecture\n"
+        "@architecture('mine', lr=0.1)\n"
+        "def mine(depth, *, image_shape, num_classes, generator):\n"
+        "    return {}['weights']\n"
+    )
+    code, _, err = call("show", "mine", "--plugin", "mine.py")
+    assert code == 2
+    assert "mine, k=3: KeyError: 'weights' (mine.py:4)" in err
+    assert "defect" not in err
+
+
+def test_a_folder_without_a_study_is_no_results_folder(call, tmp_path):
+    code, _, err = call("report", str(tmp_path))
+    assert code == 2
+    assert "is no results folder: it has no study.toml" in err
 
 
 def test_a_broken_plugin_is_named_with_its_line_when_asked_for(call, tmp_path):

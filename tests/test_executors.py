@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from depthbench import runtime
 from depthbench.executors import (
-    InlineExecutor,
     LocalProcesses,
     TaskTimedOutError,
     WorkerDiedError,
@@ -124,11 +124,61 @@ def test_cancelling_ends_every_process_at_once():
     assert all(future.done() for future in futures)
 
 
-def test_inline_runs_at_once_in_this_process():
-    future = InlineExecutor().submit(pid_after, 0)
-    assert future.done()
-    assert future.result() == os.getpid()
-    assert isinstance(InlineExecutor().submit(fail).exception(), ValueError)
+def unpicklable():
+    return lambda: None
+
+
+class TwoArgumentError(Exception):
+    def __init__(self, one, two):
+        super().__init__(one + two)
+
+
+def fail_unpicklably():
+    raise TwoArgumentError(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ((fail_unpicklably,), "cannot be sent"),
+        ((unpicklable,), "cannot be sent"),
+        ((pid_after, lambda: None), "pickle"),
+    ],
+)
+def test_what_cannot_cross_the_pipe_is_an_error_not_a_wait(workers, call, message):
+    with pytest.raises(Exception, match=message):
+        workers.submit(*call).result(timeout=60)
+    assert workers.submit(pid_after, 0).result(timeout=60) > 0
+
+
+def test_a_process_that_cannot_be_prepared_is_an_error_not_a_wait():
+    for prepare in (fail, lambda: None):
+        with LocalProcesses(1, prepare=prepare) as executor:
+            with pytest.raises(Exception, match=r"exit code 1, twice|pickle"):
+                executor.submit(pid_after, 0).result(timeout=60)
+            executor.shutdown(cancel_futures=True)
+
+
+def lose_the_device(marker: Path):
+    if marker.exists():
+        return "answered"
+    marker.touch()
+    raise runtime.ProcessUnusableError("the device is lost")
+
+
+def test_an_unusable_process_is_replaced(workers, tmp_path):
+    future = workers.submit(lose_the_device, tmp_path / "marker")
+    assert future.result(timeout=60) == "answered"
+
+
+@pytest.mark.parametrize("delay", [0, 0.001, 0.003, 0.01, 0.1, 0.3])
+def test_cancelling_while_workers_start_ends_them_too(delay):
+    """A worker that starts just then would keep its task for its whole length."""
+    executor = LocalProcesses(2, prepare=nothing)
+    futures = [executor.submit(pid_after, 600) for _ in range(2)]
+    time.sleep(delay)
+    executor.shutdown(wait=True, cancel_futures=True)
+    assert all(future.done() for future in futures)
 
 
 def test_no_worker_outlives_a_killed_parent(tmp_path):

@@ -63,8 +63,9 @@ def test_the_hash_follows_the_file(tmp_path):
             "broken.py:2: ValueError: s: activation = 'rleu'",
         ),
         (
-            "from depthbench import Stack\ns = Stack(name='elu', activation='elu')\n",
-            "the name 'elu' is taken",
+            "from depthbench import architecture\n"
+            "@architecture('n', lr=0.1, step=0)\ndef n(depth, **_): ...\n",
+            "broken.py:2: ValueError: start = 3, step = 0",
         ),
     ],
 )
@@ -110,3 +111,25 @@ def test_did_you_mean():
     with pytest.raises(ValueError, match="no architecture matches 'resent\\*'"):
         load_architectures().match(["resent*"])
     assert load_architectures().match(["*bn", "elu*"])[:2] == ("elu_bn", "resnet_nobn")
+
+
+def test_a_taken_name_is_refused_to_who_asks_for_it(tmp_path):
+    """Its user may mean either; to measure the built-in in silence would mislead."""
+    text = "from depthbench import Stack\nmine = Stack(name='elu', activation='relu')\n"
+    registry = load_architectures([written(tmp_path, "mine.py", text)])
+    with pytest.raises(ValueError, match=r"mine\.py: the name 'elu' is taken"):
+        registry["elu"]
+    assert registry["elu_bn"].lr == 0.05
+
+
+def test_a_file_may_use_dataclasses_with_postponed_annotations(tmp_path):
+    text = (
+        "from __future__ import annotations\n"
+        "from dataclasses import dataclass\n"
+        "from depthbench import Stack\n"
+        "@dataclass\nclass Width:\n    channels: int = 4\n"
+        "mine = Stack(name='mine', activation='relu')\n"
+    )
+    registry = load_architectures([written(tmp_path, "mine.py", text)])
+    assert not registry.broken
+    assert registry["mine"].source == "mine.py"

@@ -126,7 +126,7 @@ def test_signals_save_and_say_how_to_go_on(place, uninterrupted):
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         before = num_stored(out)
         process = start(place, "signalled")
-        while num_stored(out) <= before:
+        while num_stored(out) <= before and process.poll() is None:
             time.sleep(0.01)
         children = workers_of(process.pid)
         assert children
@@ -162,3 +162,12 @@ def test_a_network_that_ends_its_process_is_no_evidence(place):
     assert process.returncode == 1, err
     assert "no answer, because of crashed at 6" in out
     assert "ended with exit code 7, twice" in err
+
+
+def test_a_reader_of_the_progress_that_goes_away_stops_nothing(place, uninterrupted):
+    process = start(place, "unread")
+    process.stderr.close()
+    out = process.stdout.read()
+    process.stdout.close()
+    assert process.wait() == 0
+    assert "trains at depth 9" in out

@@ -15,6 +15,7 @@ from depthbench.spec import (
     StudySpec,
     TrialSpec,
 )
+from depthbench.spec.study import SEARCH_FIELDS, TRAINING_FIELDS
 
 PLAIN = TrialSpec(architecture="elu", depth=39, data="mnist", seed=0, lr=0.05)
 
@@ -79,7 +80,8 @@ def test_the_notebook_protocol_judges_by_the_mean_over_heads() -> None:
 def test_studies_differ_in_training_only_where_a_training_differs() -> None:
     study = StudySpec(arch=("elu",))
     search = replace(study, arch=("x",), seeds=5, cap=99, threshold=0.5, name="y")
-    assert search.training_differences(study) == []
+    assert search.differences(study, TRAINING_FIELDS) == []
+    assert len(search.differences(study, SEARCH_FIELDS)) == 3
     other = StudySpec(
         arch=("elu",),
         init="fan_in",
@@ -90,7 +92,7 @@ def test_studies_differ_in_training_only_where_a_training_differs() -> None:
         weight_decay=0.01,
         device="cuda",
     )
-    assert other.training_differences(study) == [
+    assert other.differences(study, TRAINING_FIELDS) == [
         "init: fan_in asked, None stored",
         "epochs: 4 asked, 3 stored",
         "batch: 64 asked, 256 stored",

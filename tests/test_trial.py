@@ -8,7 +8,7 @@ import pytest
 import torch
 from toy import TOY_SETS, know_toy, toy_data
 
-from depthbench import trial
+from depthbench import runtime, trial
 from depthbench.blueprint import Architecture
 from depthbench.executors import LocalProcesses
 from depthbench.plugins import load_architectures
@@ -115,6 +115,50 @@ def test_a_broken_network_is_no_evidence_and_says_where(context, tmp_path, netwo
     record = run_trial(spec, replace(context, plugins=(path,)))
     assert record.outcome is Outcome.CRASHED
     assert re.search(BAD_NETWORKS[network], record.message), record.message
+
+
+def test_a_network_may_reshape_as_users_do(context, tmp_path):
+    """`view` needs the usual order of dimensions in memory, on every device."""
+    path = tmp_path / "views.py"
+    path.write_text(
+        f"{HEAD}"
+        "    class Views(torch.nn.Module):\n"
+        "        def __init__(self):\n"
+        "            super().__init__()\n"
+        "            self.conv = torch.nn.Conv2d(1, 4, 3, padding=1)\n"
+        "            self.linear = torch.nn.Linear(256, 10)\n"
+        "        def forward(self, x):\n"
+        "            return self.linear(self.conv(x).view(x.size(0), -1))\n"
+        "    return Views()\n"
+    )
+    plugin_sha256 = load_architectures([path])["bad"].plugin_sha256
+    spec = replace(SPEC, architecture="bad", plugin_sha256=plugin_sha256)
+    record = run_trial(spec, replace(context, plugins=(path,)))
+    assert record.outcome.is_evidence, record.message
+
+
+@pytest.mark.parametrize("layer", ["BatchNorm2d(1)", "Dropout(0.5)"])
+def test_who_claims_to_know_no_modes_must_not_use_them(context, tmp_path, layer):
+    path = tmp_path / "modes.py"
+    head = HEAD.replace("lr=0.1", "lr=0.1, has_train_mode=False")
+    path.write_text(
+        f"{head}    nn = torch.nn\n"
+        f"    return nn.Sequential(nn.{layer}, nn.Flatten(), nn.Linear(64, 10))\n"
+    )
+    plugin_sha256 = load_architectures([path])["bad"].plugin_sha256
+    spec = replace(SPEC, architecture="bad", plugin_sha256=plugin_sha256)
+    record = run_trial(spec, replace(context, plugins=(path,)))
+    assert record.outcome is Outcome.CRASHED
+    assert f"has_train_mode=False, but there is a {layer[:7]}" in record.message
+
+
+def test_a_lost_device_is_for_a_new_process_to_try(context, monkeypatch):
+    def train(*args):
+        raise torch.AcceleratorError("an illegal memory access")
+
+    monkeypatch.setattr("depthbench.trial.train", train)
+    with pytest.raises(runtime.ProcessUnusableError, match="illegal memory access"):
+        run_trial(SPEC, context)
 
 
 def test_a_plugin_changed_since_the_study_began_is_no_evidence(context, tmp_path):

@@ -1,11 +1,12 @@
 """The command line: one file a command, imported only when it is called."""
 
+import signal
 import sys
 
 import click
 
 from depthbench import runtime
-from depthbench.cli.errors import explain
+from depthbench.cli.errors import explain, terminate
 from depthbench.cli.lazy import LazyGroup
 
 _COMMANDS = {
@@ -45,6 +46,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     if runtime.is_completing():
         cli.main(prog_name="depthbench")
+    signal.signal(signal.SIGTERM, terminate)
     # Not `cli.main`, which turns a reader that went away into exit code 1.
     try:
         with cli.make_context("depthbench", sys.argv[1:]) as context:

@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
+from depthbench.datasets.image_data import DataError
 from depthbench.estimate import Cost, cost_if, seconds_per_layer_epoch
 from depthbench.record import TrialRecord
 from depthbench.report.words import duration
 from depthbench.runtime import configure_process
 from depthbench.spec import Cell, StudySpec, TrialSpec
-from depthbench.trial import TrialContext, time_layer_epoch
+from depthbench.trial import TrialContext, described, time_layer_epoch
 
 # Depth whose step is timed when no stored trial tells the speed.
 _TIMED_DEPTH = 12
@@ -99,5 +100,11 @@ def _rates(
     for cell in cells:
         if cell.architecture not in rates:
             spec = cell.trial(cell.grid.floor(_TIMED_DEPTH), seed=0)
-            rates[cell.architecture] = time_layer_epoch(spec, context)
+            try:
+                rates[cell.architecture] = time_layer_epoch(spec, context)
+            except DataError:
+                raise
+            except Exception as error:  # in the user's own code
+                reason = f"{cell.architecture}, k={spec.depth}: {described(error)}"
+                raise click.ClickException(reason) from error
     return rates

@@ -1,16 +1,29 @@
 """From an exception to one line on standard error and an exit code."""
 
 import os
+import signal
 import sys
 import traceback
+from types import FrameType
 
 import click
+
+from depthbench.cli.messages import say_how_to_continue
 
 NO_EVIDENCE = 1
 USAGE = 2
 ENVIRONMENT = 3
 STORE = 4
-INTERRUPTED = 130
+
+
+class TerminatedError(BaseException):
+    """SIGTERM came."""
+
+
+def terminate(number: int, frame: FrameType | None) -> None:
+    """Signal handler: end as after an exception, so that workers are ended too."""
+    del number, frame
+    raise TerminatedError
 
 
 def explain(error: BaseException, *, debug: bool) -> int:
@@ -27,9 +40,10 @@ def explain(error: BaseException, *, debug: bool) -> int:
         return 0
     if debug:
         traceback.print_exception(error)
-    if isinstance(error, KeyboardInterrupt | click.Abort):
-        print("interrupted; the same command continues", file=sys.stderr)  # noqa: T201
-        return INTERRUPTED
+    if isinstance(error, KeyboardInterrupt | click.Abort | TerminatedError):
+        say_how_to_continue()
+        is_terminated = isinstance(error, TerminatedError)
+        return 128 + (signal.SIGTERM if is_terminated else signal.SIGINT)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return USAGE

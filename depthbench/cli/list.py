@@ -22,7 +22,7 @@ def command(glob: str, plugin: tuple[Path, ...], names: bool, as_json: bool) -> 
 
     registry = load_architectures((*runtime.plugin_paths(), *plugin))
     try:
-        found = [registry[name] for name in registry.match([glob])]
+        found = [registry.entries[name] for name in registry.match([glob])]
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     for reason in registry.broken.values():
@@ -41,7 +41,10 @@ def command(glob: str, plugin: tuple[Path, ...], names: bool, as_json: bool) -> 
         }
         for item in found
     ]
-    data = {name: DATASETS[name].description for name in DATASETS}
+    data = {
+        name: DATASETS[name].description + " (built in)" * DATASETS[name].is_builtin
+        for name in DATASETS
+    }
     if as_json:
         click.echo(json.dumps({"architectures": rows, "data": data}, indent=2))
         return

@@ -1,5 +1,6 @@
 """Flags that several commands share, and a study from flags and file."""
 
+import math
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -8,9 +9,46 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from depthbench import runtime
 from depthbench.spec import StudySpec, read_study
 
+# 23 days: the system waits for at most 2^31 milliseconds.
+_LONGEST_SECONDS = 2e6
+
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class FolderPath(click.Path):
+    """A folder, there or not; the empty text, which means the current one, is not."""
+
+    def __init__(self) -> None:
+        super().__init__(file_okay=False, path_type=Path)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """The path."""
+        if value == "":
+            self.fail("the name of a folder is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Seconds(click.ParamType[float]):
+    """A duration above 0 that a clock can wait for."""
+
+    name = "SECONDS"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number of seconds."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if not 0 < seconds <= _LONGEST_SECONDS:
+            self.fail(f"{value!r}: seconds, above 0 and at most 2 million", param, ctx)
+        return seconds
 
 
 class Depths(click.ParamType[tuple[int, int]]):
@@ -31,13 +69,15 @@ class Depths(click.ParamType[tuple[int, int]]):
             self.fail(f"{value!r}: two whole numbers, as in 30:90", param, ctx)
 
 
-def _architecture_names(
+def architecture_names(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
+    """Completions of an architecture's name, those of plugins among them."""
     from depthbench.plugins import load_architectures
 
     del param
-    names = load_architectures(ctx.params.get("plugin") or ())
+    plugins = (*runtime.plugin_paths(), *(ctx.params.get("plugin") or ()))
+    names = load_architectures(plugins)
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
@@ -78,7 +118,7 @@ def data_dir_option(command: Command) -> Command:
     """`--data-dir`."""
     return click.option(
         "--data-dir",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=FolderPath(),
         help="Where the data sets lie. [DEPTHBENCH_DATA, or the user's cache]",
     )(command)
 
@@ -90,7 +130,7 @@ _STUDY_FLAGS = (
         "--arch",
         multiple=True,
         metavar="GLOB",
-        shell_complete=_architecture_names,
+        shell_complete=architecture_names,
         help="Architecture; wildcards allowed. Repeatable.",
     ),
     click.option(

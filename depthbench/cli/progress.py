@@ -1,7 +1,7 @@
 """Progress of a run on standard error: a live table, or one plain line a trial."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console, Group
@@ -9,16 +9,18 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from depthbench.cli.messages import say
 from depthbench.estimate import eta_seconds
 from depthbench.plan import CellPlan
 from depthbench.record import Outcome, TrialRecord
-from depthbench.report.words import duration
+from depthbench.report.words import duration, outcome_word, percent
 from depthbench.search import BracketSearch
-from depthbench.spec import StudySpec
+from depthbench.spec import Criterion, StudySpec
 from depthbench.study import Progress
-from depthbench.verdict import error_of
+from depthbench.verdict import error_of, outcome_under
 
 _BAR_WIDTH = 24
+_WIDTH_FOR_BARS = 120
 
 
 @contextmanager
@@ -28,7 +30,7 @@ def show_progress(
     """A function to call with every `Progress`, shown as the terminal allows."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
-        yield lambda progress: _print_line(console, study, progress, num_workers)
+        yield lambda progress: _print_line(study, progress, num_workers)
         return
     last = "starting"
     with Live(console=console, refresh_per_second=4) as live:
@@ -36,10 +38,10 @@ def show_progress(
         def update(progress: Progress) -> None:
             nonlocal last
             if progress.record is not None:
-                last = f"last: {trial_text(progress.record, study)}"
+                last = f"last: {trial_text(progress.record, progress.plans)}"
             left = _eta(study, progress, num_workers)
             below = Text("; ".join(filter(None, (left, last))), style="dim")
-            live.update(Group(_table(progress), below))
+            live.update(Group(progress_table(progress, console.width), below))
 
         yield update
 
@@ -56,26 +58,26 @@ def bracket_text(search: BracketSearch) -> str:
     return ", ".join(known) or "nothing known yet"
 
 
-def trial_text(record: TrialRecord, study: StudySpec) -> str:
-    """One trial in a line."""
+def trial_text(record: TrialRecord, plans: Sequence[CellPlan]) -> str:
+    """One trial in a line, judged as the first cell that owns it judges."""
     spec = record.spec
     what = f"{spec.architecture} on {spec.data}, k={spec.depth}, seed {spec.seed}"
-    return f"{what}: {_ending(record, study)}"
+    cell = next(plan.cell for plan in plans if plan.cell.owns(spec))
+    return f"{what}: {_ending(record, cell.criterion)}"
 
 
-def _ending(record: TrialRecord, study: StudySpec) -> str:
-    if not record.outcome.is_evidence:
-        return f"{record.outcome} (no evidence): {record.message}"
+def _ending(record: TrialRecord, criterion: Criterion) -> str:
+    outcome = outcome_under(record, criterion)
+    if not outcome.is_evidence:
+        return f"{outcome_word(outcome)} (no evidence): {record.message}"
     took = f" in {duration(record.seconds)}"
-    if record.outcome is Outcome.DIVERGED:
+    if outcome is Outcome.DIVERGED:
         return f"diverged at step {record.first_nonfinite_step}{took}"
-    error = error_of(record.epochs[-1], study.criterion_of("standard"))
-    return f"{record.outcome}, error {100 * error:.2f} %{took}"
+    error = error_of(record.epochs[-1], criterion)
+    return f"{outcome}, error {percent(error)}{took}"
 
 
-def _print_line(
-    console: Console, study: StudySpec, progress: Progress, num_workers: int
-) -> None:
+def _print_line(study: StudySpec, progress: Progress, num_workers: int) -> None:
     if progress.record is None:
         return
     spec = progress.record.spec
@@ -85,11 +87,11 @@ def _print_line(
         if plan.cell.owns(spec)
     )
     parts = (
-        trial_text(progress.record, study),
+        trial_text(progress.record, progress.plans),
         brackets,
         _eta(study, progress, num_workers),
     )
-    console.print(" | ".join(filter(None, parts)), soft_wrap=True, markup=False)
+    say(" | ".join(filter(None, parts)))
 
 
 def _eta(study: StudySpec, progress: Progress, num_workers: int) -> str:
@@ -100,20 +102,25 @@ def _eta(study: StudySpec, progress: Progress, num_workers: int) -> str:
     return "" if seconds is None else f"about {duration(seconds)} left"
 
 
-def _table(progress: Progress) -> Table:
+def progress_table(progress: Progress, width: int) -> Table:
+    """One row a cell; the bar only where the terminal is wide enough for it."""
     table = Table.grid(padding=(0, 2))
     for plan in progress.plans:
-        table.add_row(
+        row: list[Text | str] = [
             Text(plan.cell.architecture, style="bold"),
             Text(f"{plan.cell.data} {plan.cell.protocol}", style="dim"),
-            _bar(plan.search),
             bracket_text(plan.search),
             _state(plan, progress),
-        )
+        ]
+        if width >= _WIDTH_FOR_BARS:
+            row.insert(2, _bar(plan.search))
+        table.add_row(*row)
     return table
 
 
 def _state(plan: CellPlan, progress: Progress) -> Text:
+    if plan.search.unknown is not None:
+        return Text("stopped", style="bold red")
     if plan.is_done:
         return Text("done", style="bold green")
     running = [spec for spec in progress.running if plan.cell.owns(spec)]
@@ -128,7 +135,8 @@ def _state(plan: CellPlan, progress: Progress) -> Text:
 def _bar(search: BracketSearch) -> Text:
     """The depths on a logarithmic scale: seen to train, open, seen to fail."""
     probe = search.next()
-    deepest = search.fails or max(search.trains or 0, probe.depth if probe else 0)
+    reached = (search.trains, search.unknown, probe.depth if probe else None)
+    deepest = search.fails or max(depth for depth in reached if depth is not None)
     span = math.log2(2 * deepest / search.grid.start)
     low = math.log2((search.trains or search.grid.start / 2) * 2 / search.grid.start)
     high = math.log2((search.fails or 2 * deepest) * 2 / search.grid.start)

@@ -29,6 +29,8 @@ def command(folder: Path, readme: Path | None, as_json: bool) -> None:
     )
     from depthbench.store import write_atomic
 
+    if not (folder / "study.toml").exists():
+        raise click.UsageError(f"{folder} is no results folder: it has no study.toml")
     try:
         paths = write_report(folder)
         result = read_result(folder)

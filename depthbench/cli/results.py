@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from depthbench.report.results import CellResult, StudyResult
+from depthbench.report.results import CellResult, Status, StudyResult
 from depthbench.report.words import answer_sentence, deepest_text
 
 
@@ -18,6 +18,17 @@ def print_results(folder: Path, result: StudyResult, *, as_json: bool) -> None:
     for cell in result.cells:
         where = f"{cell.cell.data}, {cell.cell.protocol}"
         click.echo(f"{cell.cell.architecture} ({where}) {answer_sentence(cell)}")
+        for message in _failures(cell):
+            click.echo(f"  {message}")
+
+
+def _failures(result: CellResult) -> list[str]:
+    """Why a search without an answer stopped, each reason once."""
+    if result.status is not Status.STOPPED:
+        return []
+    trials = result.at_depth(result.plan.search.unknown)
+    reasons = [t.record.message or "" for t in trials if not t.outcome.is_evidence]
+    return list(dict.fromkeys(reasons))
 
 
 def _row(result: CellResult) -> dict[str, object]:
@@ -34,4 +45,5 @@ def _row(result: CellResult) -> dict[str, object]:
         "num_trials": len(result.evidence),
         "failure_causes": {str(cause): n for cause, n in result.failure_causes},
         "test_error": result.test_error,
+        "messages": _failures(result),
     }

@@ -1,8 +1,6 @@
 """`depthbench run`: measure the largest trainable depth."""
 
-import shlex
-import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +9,10 @@ import click
 
 from depthbench import runtime
 from depthbench.cli import errors
+from depthbench.cli.messages import say, say_how_to_continue
 from depthbench.cli.options import (
+    FolderPath,
+    Seconds,
     data_dir_option,
     debug_option,
     json_option,
@@ -21,7 +22,7 @@ from depthbench.cli.options import (
 )
 from depthbench.cli.signals import noted_signals
 from depthbench.plan import CellPlan, start_search
-from depthbench.spec import Cell, StudySpec, read_study, write_study
+from depthbench.spec import Cell, StudySpec, write_study
 
 if TYPE_CHECKING:
     from depthbench.store import Store
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 @study_options
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FolderPath(),
     help="Results folder. [results/NAME]",
 )
 @click.option(
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(),
     metavar="SECONDS",
     help="Give up a trial after this long: no evidence. [never]",
 )
@@ -65,77 +66,96 @@ def command(study_file: Path | None, **flags: Any) -> int:
     a majority of seeds. Kill it at any time: the same command continues.
     """
     from depthbench.cells import resolve_cells
+    from depthbench.cli.folder import with_stored_cells
     from depthbench.datasets import DATASETS
     from depthbench.plugins import load_architectures
 
     study = study_from(study_file, flags)
-    device = runtime.resolve_device(study.device)
     plugins = (*runtime.plugin_paths(), *flags["plugin"])
+    architectures = load_architectures(plugins)
     try:
-        cells = resolve_cells(
-            study, load_architectures(plugins), DATASETS, device=device
-        )
+        # Before the device, for which torch is imported: a typing error costs no wait.
+        cells = resolve_cells(study, architectures, DATASETS, device="cpu")
         for cell in cells:
             start_search(cell, study)
-        study = replace(study, device=device, name=study.name or _default_name(cells))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    for reason in architectures.broken.values():
+        say(f"not loaded: {reason}")
+    device = runtime.resolve_device(study.device)
+    cells = tuple(cell.on(device) for cell in cells)
+    study = replace(study, device=device, name=study.name or _default_name(cells))
     folder = flags["out"] or Path("results") / study.name
-    data_folder = flags["data_dir"] or runtime.data_dir()
-    workers = flags["workers"] or (1 if device == "cuda" else runtime.num_cores())
+    shown_cells = with_stored_cells(folder, study, cells)
     from depthbench.trial import TrialContext
 
-    context = TrialContext(
-        data_dir=data_folder.absolute(),
-        plugins=tuple(path.absolute() for path in plugins),
+    run = _Run(
+        study=study,
+        cells=cells,
+        shown_cells=shown_cells,
+        folder=folder,
+        context=TrialContext(
+            data_dir=(flags["data_dir"] or runtime.data_dir()).absolute(),
+            plugins=tuple(path.absolute() for path in plugins),
+        ),
+        num_workers=flags["workers"]
+        or (1 if device == "cuda" else runtime.num_cores()),
+        timeout_seconds=flags["timeout"],
+        as_json=flags["as_json"],
     )
     if flags["dry_run"]:
         from depthbench.cli.dry_run import show_plan
 
-        return show_plan(study, cells, folder, context, workers, flags["as_json"])
-    return _run(study, cells, folder, context, workers, flags)
+        return show_plan(
+            study, cells, folder, run.context, run.num_workers, run.as_json
+        )
+    return _carry_out(run)
 
 
-def _run(
-    study: StudySpec,
-    cells: tuple[Cell, ...],
-    folder: Path,
-    context: "TrialContext",
-    workers: int,
-    flags: dict[str, Any],
-) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """A run with every choice made.
+
+    Attributes:
+        cells: Searched now.
+        shown_cells: These and what the folder holds already.
+    """
+
+    study: StudySpec
+    cells: tuple[Cell, ...]
+    shown_cells: tuple[Cell, ...]
+    folder: Path
+    context: "TrialContext"
+    num_workers: int
+    timeout_seconds: float | None
+    as_json: bool
+
+
+def _carry_out(run: _Run) -> int:
     from depthbench.cli.results import print_results
     from depthbench.report import read_result, write_report
     from depthbench.store import open_store, write_atomic
 
-    _refuse_another_study(folder, study)
-    with open_store(folder) as store:
+    with open_store(run.folder) as store:
         if store.num_quarantined:
-            _say(
+            say(
                 f"{store.num_quarantined} damaged records were moved to "
                 f"{store.quarantine}; their trials are run again"
             )
-        write_atomic(folder / "study.toml", write_study(study, cells))
-        plans, stopped_by = _search(study, cells, store, context, workers, flags)
+        resolved = write_study(run.study, run.shown_cells)
+        write_atomic(run.folder / "study.toml", resolved)
+        plans, stopped_by = _search(run, store)
         if stopped_by:
-            _say("stopped; every finished trial is saved. Continue with:")
-            _say(f"  {shlex.join(['depthbench', *sys.argv[1:]])}")
+            say_how_to_continue()
             return 128 + stopped_by
-        paths = write_report(folder)
-        print_results(folder, read_result(folder), as_json=flags["as_json"])
-    _say(f"report: {paths.page}")
+        paths = write_report(run.folder)
+        print_results(run.folder, read_result(run.folder), as_json=run.as_json)
+    say(f"report: {paths.page}")
     unknown = [plan for plan in plans if plan.search.unknown is not None]
     return errors.NO_EVIDENCE if unknown else 0
 
 
-def _search(
-    study: StudySpec,
-    cells: tuple[Cell, ...],
-    store: "Store",
-    context: "TrialContext",
-    workers: int,
-    flags: dict[str, Any],
-) -> tuple[tuple[CellPlan, ...], int]:
+def _search(run: _Run, store: "Store") -> tuple[tuple[CellPlan, ...], int]:
     """Run the study in worker processes, which end with this call.
 
     Returns the final plans, and the number of the signal that stopped it, or 0.
@@ -146,24 +166,28 @@ def _search(
     from depthbench.trial import run_trial
 
     evidence = [r for r in store.records.values() if r.outcome.is_evidence]
-    plans = plan_all(cells, study, evidence)
+    plans = plan_all(run.cells, run.study, evidence)
     if all(plan.is_done for plan in plans):
-        _say("every trial of this study is stored already")
+        say("every trial of this study is stored already")
         return plans, 0
-    _load_data(plans, store, context)
+    _load_data(plans, store, run.context)
     executor = LocalProcesses(
-        workers,
+        run.num_workers,
         prepare=partial(runtime.configure_process, num_threads=1),
-        timeout_seconds=flags["timeout"],
+        timeout_seconds=run.timeout_seconds,
     )
     try:
-        with noted_signals() as stopped, show_progress(study, workers) as report:
+        with (
+            noted_signals() as stopped,
+            show_progress(run.study, run.num_workers) as report,
+        ):
             plans = run_study(
-                study,
-                cells,
+                run.study,
+                run.cells,
                 evidence,
                 engine=Engine(
-                    lambda spec: executor.submit(run_trial, spec, context), workers
+                    lambda spec: executor.submit(run_trial, spec, run.context),
+                    run.num_workers,
                 ),
                 keep=store.append,
                 report=report,
@@ -198,33 +222,9 @@ def _load_data(
                 )
 
 
-def _refuse_another_study(folder: Path, study: StudySpec) -> None:
-    """Refuse a folder whose trials were trained in another way than this study asks.
-
-    Raises:
-        click.UsageError: If its study differs in a field that training depends on.
-    """
-    path = folder / "study.toml"
-    if not path.exists():
-        return
-    try:
-        differences = study.training_differences(read_study(path))
-    except ValueError as error:
-        raise click.UsageError(f"{error}; give --out another folder") from error
-    if differences:
-        raise click.UsageError(
-            f"{folder} holds another study ({'; '.join(differences)}); "
-            "give --name or --out another one"
-        )
-
-
 def _default_name(cells: tuple[Cell, ...]) -> str:
     names = list(dict.fromkeys(cell.architecture for cell in cells))
     shown = (
         "-".join(names) if len(names) <= 3 else f"{names[0]}-and-{len(names) - 1}-more"
     )
     return "-".join([shown, *dict.fromkeys(cell.data for cell in cells)])
-
-
-def _say(message: str) -> None:
-    click.echo(message, err=True)

@@ -8,7 +8,12 @@ import click
 
 from depthbench import runtime
 from depthbench.blueprint import Architecture
-from depthbench.cli.options import debug_option, json_option, plugin_option
+from depthbench.cli.options import (
+    architecture_names,
+    debug_option,
+    json_option,
+    plugin_option,
+)
 
 # Grid steps shown: the smallest network and a few deeper ones.
 _STEPS_SHOWN = (0, 1, 9, 32)
@@ -17,7 +22,7 @@ _NUM_CLASSES = 10
 
 
 @click.command("show")
-@click.argument("architecture")
+@click.argument("architecture", shell_complete=architecture_names)
 @plugin_option
 @json_option
 @debug_option
@@ -61,15 +66,19 @@ def _size(architecture: Architecture, depth: int) -> dict[str, Any]:
     """Layers and parameters of one depth, from a network without storage."""
     import torch
 
-    from depthbench.trial import num_weight_layers
+    from depthbench.trial import described, num_weight_layers
 
-    with torch.device("meta"):
-        net = architecture.build(
-            depth,
-            image_shape=_MNIST_SHAPE,
-            num_classes=_NUM_CLASSES,
-            generator=runtime.generator(0, "weights"),
-        )
+    try:
+        with torch.device("meta"):
+            net = architecture.build(
+                depth,
+                image_shape=_MNIST_SHAPE,
+                num_classes=_NUM_CLASSES,
+                generator=runtime.generator(0, "weights"),
+            )
+    except Exception as error:  # in the user's own code
+        reason = f"{architecture.name}, k={depth}: {described(error)}"
+        raise click.ClickException(reason) from error
     return {
         "depth": depth,
         "weight_layers": num_weight_layers(architecture, depth, net),

@@ -13,6 +13,12 @@ class DepthGrid:
     start: int = 3
     step: int = 3
 
+    def __post_init__(self) -> None:
+        if self.start < 1 or self.step < 1:
+            raise ValueError(
+                f"start = {self.start}, step = {self.step}: whole numbers of at least 1"
+            )
+
     def contains(self, depth: int) -> bool:
         """Whether a network of this depth exists."""
         return depth >= self.start and (depth - self.start) % self.step == 0
@@ -72,6 +78,10 @@ class Cell:
     def key(self) -> tuple[str, str, str]:
         """(architecture, data, protocol): unique in a study."""
         return (self.architecture, self.data, self.protocol)
+
+    def on(self, device: str) -> "Cell":
+        """The same cell trained on another kind of device."""
+        return replace(self, template=replace(self.template, device=device))
 
     def trial(self, depth: int, seed: int) -> TrialSpec:
         """The spec of one training of this cell."""

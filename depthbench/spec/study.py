@@ -116,20 +116,24 @@ class StudySpec:
             heads="mean" if protocol == "notebook" else "last",
         )
 
-    def training_differences(self, stored: "StudySpec") -> list[str]:
-        """Differences in what a training does, as "lr: 0.1 asked, 0.05 stored".
+    @property
+    def has_notebook_settings(self) -> bool:
+        """Whether the reference experiment's own answers are comparable."""
+        names = ("epochs", "batch", "lr", "momentum", "weight_decay", "threshold")
+        default = {field.name: field.default for field in fields(self)}
+        return all(getattr(self, name) == default[name] for name in names)
 
-        Architectures, data sets, protocols, seeds and the search may differ between
-        two studies in one results folder; these fields may not.
-        """
+    def differences(self, stored: "StudySpec", names: tuple[str, ...]) -> list[str]:
+        """The fields among `names` that differ, as "lr: 0.1 asked, 0.05 stored"."""
         return [
             f"{name}: {getattr(self, name)} asked, {getattr(stored, name)} stored"
-            for name in _TRAINING_FIELDS
+            for name in names
             if getattr(self, name) != getattr(stored, name)
         ]
 
 
-_TRAINING_FIELDS = (
+# What a training depends on, besides its cell, depth and seed.
+TRAINING_FIELDS = (
     "init",
     "epochs",
     "batch",
@@ -138,6 +142,9 @@ _TRAINING_FIELDS = (
     "weight_decay",
     "device",
 )
+
+# What the answer of a cell depends on, besides its trainings.
+SEARCH_FIELDS = ("threshold", "criterion", "seeds", "first_seed", "depths", "cap")
 
 STUDY_KEYS = tuple(field.name for field in fields(StudySpec))
 

@@ -4,8 +4,8 @@ Each of 60,000 + 10,000 images is one of ten digits in one of two styles, a path
 straight strokes whose points shake and whose shape is bent, slanted, turned, stretched
 and shifted. It has MNIST's ink (mean 0.1310, deviation 0.3087; MNIST's: 0.1307 and
 0.3081) and is fit to stand in for MNIST where that cannot be had, not to replace it.
-Test errors in per cent, measured on a CPU with torch 2.15.0; those of `tanh_naive` under
-the standard protocol are in `results/stand_in`:
+Test errors in per cent, measured on a CPU with torch 2.15.0; those of `tanh_naive`,
+under the standard protocol, are in `results/stand_in`:
 
 | network | seeds | MNIST | `stroke_digits` |
 |---|---|---|---|

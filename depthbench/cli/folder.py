@@ -1,0 +1,47 @@
+"""A results folder that already holds a study, and the one that is asked for now."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from depthbench.spec import Cell, StudySpec, read_cells, read_study
+from depthbench.spec.study import SEARCH_FIELDS, TRAINING_FIELDS
+from depthbench.store import read_records
+
+
+def with_stored_cells(
+    folder: Path, study: StudySpec, cells: Sequence[Cell]
+) -> tuple[Cell, ...]:
+    """The cells asked for, and those the folder holds trials of, in its order.
+
+    Raises:
+        click.UsageError: If the trials in the folder were trained in another way than
+            the study asks; or if its other cells were searched or judged in another
+            way than the study would from now on.
+    """
+    path = folder / "study.toml"
+    if not path.exists():
+        return tuple(cells)
+    try:
+        stored, before = read_study(path), read_cells(path)
+    except ValueError as error:
+        raise click.UsageError(f"{error}; give --out another folder") from error
+    asked = {cell.key: cell for cell in cells}
+    specs = [record.spec for record in read_records(folder).records.values()]
+    kept = [
+        cell
+        for cell in before
+        if cell.key not in asked and any(cell.owns(spec) for spec in specs)
+    ]
+    # Cells that are kept would be searched and judged anew, and not as they were.
+    fields = TRAINING_FIELDS + (SEARCH_FIELDS if kept else ())
+    differences = study.differences(stored, fields)
+    if differences:
+        others = ", ".join(dict.fromkeys(cell.architecture for cell in kept))
+        raise click.UsageError(
+            f"{folder} holds another study{f' (of {others})' if kept else ''}: "
+            f"{'; '.join(differences)}; give --name or --out another one"
+        )
+    old = [cell for cell in before if cell in kept or cell.key in asked]
+    return (*(asked.pop(cell.key, cell) for cell in old), *asked.values())

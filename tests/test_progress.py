@@ -1,0 +1,88 @@
+"""What a run shows while it runs, in every state a search can be in."""
+
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+from test_study import STUDY, cell, record_of
+
+from depthbench.cli.progress import progress_table, show_progress, trial_text
+from depthbench.plan import plan_cell
+from depthbench.record import Outcome, TrialRecord
+from depthbench.study import Progress
+
+
+def records_up_to(limit, num_trials, crash_at=None):
+    """The records after so many trials of a network that trains up to `limit`."""
+    records = []
+    while len(records) < num_trials:
+        plan = plan_cell(cell("a"), STUDY, records)
+        if plan.is_done:
+            break
+        for spec in plan.wanted:
+            lost = TrialRecord(spec=spec, outcome=Outcome.CRASHED, message="boom")
+            trained = record_of(spec, spec.depth <= limit)
+            records.append(lost if spec.depth == crash_at else trained)
+    return records
+
+
+STATES = {
+    "nothing known": ([], "nothing known yet", "probing 3, waiting"),
+    "climbing": (records_up_to(39, 4), "trains 6", "probing 12"),
+    "bisecting": (records_up_to(39, 11), "trains 24, fails 48", "probing 36"),
+    "done": (records_up_to(39, 999), "trains 39, fails 42", "done"),
+    "cap trains": (records_up_to(768, 999), "trains 192", "done"),
+    "bottom fails": (records_up_to(0, 999), "fails 3", "done"),
+    "no verdict at the bottom": (
+        records_up_to(39, 999, crash_at=3),
+        "no verdict at 3",
+        "stopped",
+    ),
+    "no verdict deeper": (
+        records_up_to(39, 999, crash_at=24),
+        "trains 12, no verdict at 24",
+        "stopped",
+    ),
+}
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_can_be_shown(state, width):
+    records, bracket, doing = STATES[state]
+    plan = plan_cell(cell("a"), STUDY, records)
+    progress = Progress((plan,), (), None, {r.id: r for r in records})
+    console = Console(width=width, record=True)
+    with console.capture() as capture:
+        console.print(progress_table(progress, width))
+    text = " ".join(capture.get().split())
+    if width == 160:
+        assert bracket in text
+        assert doing in text
+        assert ("━" in text or "·" in text) is True
+    else:
+        assert "━" not in text
+
+
+def test_a_trial_is_judged_by_the_criterion_of_its_cell():
+    spec = cell("a").trial(3, 0)
+    record = record_of(spec, trained=False)
+    strict = plan_cell(cell("a"), STUDY, ())
+    lenient_cell = replace(
+        cell("a"), criterion=replace(STUDY.criterion_of("standard"), threshold=0.95)
+    )
+    lenient = plan_cell(lenient_cell, STUDY, ())
+    assert "stuck, error 90.00 %" in trial_text(record, [strict])
+    assert "trained, error 90.00 %" in trial_text(record, [lenient])
+
+
+def test_off_a_terminal_there_is_one_plain_line_a_trial(capsys):
+    records = records_up_to(39, 4)
+    plans = (plan_cell(cell("a"), STUDY, records),)
+    known = {record.id: record for record in records}
+    with show_progress(STUDY, num_workers=2) as report:
+        report(Progress(plans, (), None, known))
+        report(Progress(plans, (), records[-1], known))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("a on toy, k=6, seed 1: trained, error 5.00 % in 0 s | ")
+    assert "standard trains 6 | about" in line
