@@ -54,8 +54,8 @@ def outcome_of(
     - `trained`: the last epoch's error is below the threshold.
     - `collapsed`: an earlier epoch had learned, and the error rose again to chance
       or by more than `COLLAPSE_RISE`.
-    - `slow`: the last epoch still lowered the training loss by more than
-      `IMPROVEMENT_NATS`; more epochs might train it.
+    - `slow`: the last epoch still lowered the training loss, below chance, by more
+      than `IMPROVEMENT_NATS`; more epochs might train it.
     - `stuck`: none of these; most often still at chance.
 
     A test loss that alone is not finite, as when BatchNorm's running statistics
@@ -74,7 +74,8 @@ def outcome_of(
     ):
         return Outcome.COLLAPSED
     losses = [_over_heads(epoch.train_loss, criterion) for epoch in epochs]
-    before = losses[-2] if len(losses) > 1 else math.log(num_classes)
+    # A loss that falls from above, after a blow-up, only returns to chance.
+    before = min([math.log(num_classes), *losses[-2:-1]])
     return Outcome.SLOW if before - losses[-1] > IMPROVEMENT_NATS else Outcome.STUCK
 
 

@@ -88,6 +88,10 @@ def test_the_reference_criterion_is_the_notebooks() -> None:
         ([0.9, 0.9], [2.2, 2.3], Outcome.STUCK),
         ([0.8865] * 3, [2.31, 2.304, 2.303], Outcome.STUCK),
         ([0.9], [math.nan], Outcome.STUCK),
+        # A blow-up that comes down again has learned nothing.
+        ([0.9] * 3, [4618.0, 3129.0, 737.0], Outcome.STUCK),
+        ([0.9] * 3, [4618.0, 2.4, LN10 - 0.01], Outcome.STUCK),
+        ([0.9] * 3, [4618.0, 2.4, LN10 - 0.03], Outcome.SLOW),
     ],
 )
 def test_how_a_training_ended(
