@@ -197,6 +197,16 @@ def test_a_folder_with_trials_of_another_kind_is_refused(call, tmp_path):
     assert "--out" in err
 
 
+def test_a_folder_without_trials_is_anyone_s(call, tmp_path):
+    folder = tmp_path / "r"
+    study = StudySpec(name="r", arch=("elu",), device="cpu", lr=0.1)
+    cells = resolve_cells(study, load_architectures(), DATASETS, device="cpu")
+    stored_folder(folder, study, ())
+    (folder / "study.toml").write_text(write_study(study, cells))
+    code, _, err = call(*ELU, "--out", str(folder), "--device", "cpu")
+    assert code == 3, err  # past the folder: the data set is what is missing
+
+
 def test_a_second_study_in_a_folder_keeps_what_the_first_found(call, tmp_path):
     folder = tmp_path / "r"
     study = StudySpec(name="r", arch=("elu", "tanh_naive"), device="cpu")

@@ -23,12 +23,14 @@ def with_stored_cells(
     path = folder / "study.toml"
     if not path.exists():
         return tuple(cells)
+    specs = [record.spec for record in read_records(folder).records.values()]
+    if not specs:
+        return tuple(cells)
     try:
         stored, before = read_study(path), read_cells(path)
     except ValueError as error:
         raise click.UsageError(f"{error}; give --out another folder") from error
     asked = {cell.key: cell for cell in cells}
-    specs = [record.spec for record in read_records(folder).records.values()]
     kept = [
         cell
         for cell in before
