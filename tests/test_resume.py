@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from test_executors import are_gone
 
 from depthbench.datasets import DATASETS
 from depthbench.report.tables import VOLATILE_COLUMNS
+from depthbench.store import open_store, read_records
 
 # The command is killed this often; each time costs the seconds torch takes to import.
 NUM_KILLS = int(os.environ.get("DEPTHBENCH_TEST_KILLS", "4"))
@@ -147,6 +149,21 @@ def test_signals_save_and_say_how_to_go_on(place, uninterrupted):
 def workers_of(pid: int) -> list[int]:
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def test_trials_of_another_machine_are_kept_and_told(place, uninterrupted):
+    """The stored ones count; where they ran is said before new ones join them."""
+    out = place / "elsewhere"
+    records = [*read_records(uninterrupted).records.values()]
+    with open_store(out) as store:
+        for record in records[:4]:
+            there = replace(record.environment, torch="1.0", device_name="abacus")
+            store.append(replace(record, environment=there))
+    process = start(place, "elsewhere")
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    assert "note: stored trials ran with torch 1.0 on abacus; new ones run with" in err
+    assert num_stored(out) == len(records)
 
 
 def test_a_network_that_ends_its_process_is_no_evidence(place):

@@ -22,6 +22,7 @@ from depthbench.cli.options import (
 )
 from depthbench.cli.signals import noted_signals
 from depthbench.plan import CellPlan, start_search
+from depthbench.record import TrialRecord
 from depthbench.spec import Cell, StudySpec, write_study
 
 if TYPE_CHECKING:
@@ -171,6 +172,7 @@ def _search(run: _Run, store: "Store") -> tuple[tuple[CellPlan, ...], int]:
         say("every trial of this study is stored already")
         return plans, 0
     _load_data(plans, store, run.context)
+    _tell_of_other_machines(evidence, run.study.device)
     executor = LocalProcesses(
         run.num_workers,
         prepare=partial(runtime.configure_process, num_threads=1),
@@ -220,6 +222,19 @@ def _load_data(
                     f"were trained on (SHA-256 {sha256[:12]}, theirs "
                     f"{record.data_sha256[:12]}); give --out another folder"
                 )
+
+
+def _tell_of_other_machines(evidence: list[TrialRecord], device: str) -> None:
+    """Say if stored trials ran elsewhere; near the limit their verdicts may differ."""
+    here = runtime.capture_environment(device)
+    ours = f"torch {here.torch} on {here.device_name}"
+    stored = {
+        f"torch {record.environment.torch} on {record.environment.device_name}"
+        for record in evidence
+        if record.environment is not None
+    }
+    for theirs in sorted(stored - {ours}):
+        say(f"note: stored trials ran with {theirs}; new ones run with {ours}")
 
 
 def _default_name(cells: tuple[Cell, ...]) -> str:
