@@ -49,7 +49,8 @@ def _sources(
     for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
         load = partial(_from_entry_point, point)
         yield point.name, f"entry point {point.value}", load
-    for path in plugins:
+    # The same file may be named by a flag and by the environment.
+    for path in {path.resolve(): path for path in plugins}.values():
         yield str(path), str(path), partial(_from_file, path)
 
 
@@ -75,17 +76,17 @@ def _from_file(path: Path) -> list[Architecture]:
     # Dataclasses and pickling look a module up by its name.
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    found = [
-        _stamped(value, path)
+    found = {
+        id(value): _stamped(value, path)
         for value in vars(module).values()
         if isinstance(value, Architecture | Stack)
-    ]
+    }
     if not found:
         raise ValueError(
             "defines no architecture: a module-level depthbench.Stack, or a function "
             "under @depthbench.architecture"
         )
-    return found
+    return list(found.values())
 
 
 def _stamped(value: Architecture | Stack, source: Path) -> Architecture:

@@ -76,7 +76,8 @@ def build_network(
     """The untrained network of a trial, on its device.
 
     Raises:
-        ValueError: If its logits have another shape or type than the data set asks.
+        ValueError: If the initialiser does not apply to the architecture.
+        Exception: What a user's builder raises.
     """
     net = architecture.with_initializer(spec.initializer).build(
         spec.depth,

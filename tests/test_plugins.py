@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -133,3 +134,19 @@ def test_a_file_may_use_dataclasses_with_postponed_annotations(tmp_path):
     registry = load_architectures([written(tmp_path, "mine.py", text)])
     assert not registry.broken
     assert registry["mine"].source == "mine.py"
+
+
+def test_naming_a_file_or_an_architecture_twice_is_no_collision(tmp_path, monkeypatch):
+    """A flag and the environment may name one file; two variables one value."""
+    path = written(tmp_path, "mine.py", GOOD + "\nalias = relu_bn\n")
+    monkeypatch.chdir(tmp_path)
+    registry = load_architectures([path, Path("mine.py"), path])
+    assert registry["relu_bn"].lr == 0.1
+    assert not registry.broken
+
+
+def test_one_name_for_two_architectures_in_one_file_is_refused(tmp_path):
+    text = GOOD + "\nother = Stack(name='relu_bn', activation='tanh')\n"
+    registry = load_architectures([written(tmp_path, "mine.py", text)])
+    with pytest.raises(ValueError, match="the name 'relu_bn' is taken"):
+        registry["relu_bn"]
