@@ -1,0 +1,1 @@
+"""The convolution block, computed three ways that agree: one operator, three twins."""

