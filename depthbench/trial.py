@@ -12,6 +12,8 @@ from depthbench import runtime
 from depthbench.blueprint import Architecture
 from depthbench.datasets import DATASETS
 from depthbench.datasets.image_data import ImageData
+from depthbench.kernels import conv_blocks_of
+from depthbench.layers.conv_stack import ConvStackNet
 from depthbench.plugins import load_architectures
 from depthbench.record import Outcome, TrialRecord
 from depthbench.registry import Registry
@@ -85,6 +87,8 @@ def build_network(
         num_classes=data.num_classes,
         generator=runtime.generator(spec.seed, "weights"),
     )
+    if isinstance(net, ConvStackNet):
+        net.conv_blocks = conv_blocks_of(spec.kernels, spec.device)
     return net.to(spec.device, memory_format=_memory_format(architecture, spec))  # type: ignore[call-overload, no-any-return]
 
 
@@ -95,7 +99,7 @@ def _memory_format(architecture: Architecture, spec: TrialSpec) -> torch.memory_
     CPU. A user's module keeps the usual order: it may call `view`.
     """
     is_ours = architecture.stack is not None
-    is_faster = is_ours and spec.device == "cpu"
+    is_faster = is_ours and spec.device == "cpu" and spec.kernels == "reference"
     return torch.channels_last if is_faster else torch.contiguous_format
 
 

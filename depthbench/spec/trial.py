@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 TrainMode = Literal["every_epoch", "first_epoch"]
+Kernels = Literal["reference", "fused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,8 @@ class TrialSpec:
             `first_epoch` before the first only, so that BatchNorm trains through
             its running statistics from the second epoch on (the notebook's slip).
         device: Kind of device, `cpu` or `cuda`; results differ between the two.
+        kernels: What computes the blocks: plain PyTorch, or the fused kernels of the
+            device. They round differently, so near the limit results may differ.
         plugin_sha256: Hash of the source file of a user's architecture, so that
             an edited file never meets the records of its former self.
     """
@@ -47,6 +50,7 @@ class TrialSpec:
     weight_decay: float = 0.0
     train_mode: TrainMode = "every_epoch"
     device: str = "cpu"
+    kernels: Kernels = "reference"
     plugin_sha256: str | None = None
 
     @property
