@@ -43,12 +43,12 @@ def activate(x, ACTIVATION: tl.constexpr):
 def activation_gradient(gradient, activated, ACTIVATION: tl.constexpr):
     """The gradient before an activation, from that after it and from its value.
 
-    Where the value is NaN, ReLU and ELU pass the gradient on, as PyTorch's do.
+    Where the value is NaN, ReLU passes the gradient on, as PyTorch's does.
     """
     if ACTIVATION == "tanh":
         return gradient * (1 - activated * activated)
     if ACTIVATION == "elu":
-        return tl.where(activated <= 0, gradient * (activated + 1), gradient)
+        return tl.where(activated > 0, gradient, gradient * (activated + 1))
     if ACTIVATION == "relu":
         return tl.where(activated <= 0, 0.0, gradient)
     return gradient
