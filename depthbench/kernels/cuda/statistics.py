@@ -14,14 +14,11 @@ from depthbench.kernels.cuda.activations import activate, activation_gradient
 def tile_moments(values, exists, count):
     """Mean and sum of squared deviations of each row of a tile, [CHANNELS, 1].
 
-    In two passes and corrected (Chan, Golub and LeVeque, 1983): accurate however far
-    the mean lies from 0.
+    In two passes, which a mean far from 0 does not harm.
     """
     mean = tl.sum(tl.where(exists, values, 0.0), axis=1, keep_dims=True) / count
     deviation = tl.where(exists, values - mean, 0.0)
-    excess = tl.sum(deviation, axis=1, keep_dims=True)
-    squares = tl.sum(deviation * deviation, axis=1, keep_dims=True)
-    return mean + excess / count, squares - excess * excess / count
+    return mean, tl.sum(deviation * deviation, axis=1, keep_dims=True)
 
 
 @triton.jit
