@@ -8,7 +8,7 @@ import torch
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.runtime.jit import JITFunction
-from triton_twin import draw_blocks, draw_images
+from triton_cases import draw_blocks, draw_images
 
 from depthbench.kernels.cuda import conv_blocks
 
