@@ -19,7 +19,7 @@ from depthbench.record import Outcome, TrialRecord
 from depthbench.registry import Registry
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData, seconds_per_epoch, train
-from depthbench.training.loop import as_heads
+from depthbench.training.batches import as_heads
 from depthbench.verdict import REFERENCE_CRITERION, outcome_of
 
 
