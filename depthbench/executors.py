@@ -177,7 +177,6 @@ class _Worker:
             self.kill()
             fn, args = value
             task.call = (fn, args, {})
-            task.num_deaths = 0
             return False
         if ending == _RETURNED:
             task.future.set_result(value)
