@@ -18,6 +18,9 @@ from depthbench import runtime
 
 _SPAWN = multiprocessing.get_context("spawn")  # a fork after CUDA's start is broken
 
+# How a call in a worker ended.
+_RETURNED, _RAISED, _INSTEAD = "returned", "raised", "instead"
+
 
 class WorkerDiedError(Exception):
     """A worker process died under a task, and so did the one that tried it again."""
@@ -34,6 +37,9 @@ class LocalProcesses(Executor):
     task it held: that is tried once more in a new process, then fails with
     `WorkerDiedError`. Workers end with the process that started them, however that
     ends, and are deaf to Ctrl-C, which is their parent's to handle.
+
+    A task that raises `runtime.ProcessUnusableError` ends its worker, too; if the error
+    names another call, a new process makes that one in its place.
 
     Args:
         num_workers: Processes.
@@ -100,11 +106,11 @@ class LocalProcesses(Executor):
     def _attempt(
         self, slot: int, worker: "_Worker | None", task: "_Task"
     ) -> "_Worker | None":
-        """Settle the task's future, at the second attempt at the latest.
+        """Settle the task's future, at the second death of a worker at the latest.
 
         Returns the worker if it lives on.
         """
-        for is_last in (False, True):
+        while True:
             if worker is None:
                 worker = _Worker(self._prepare)
                 self._processes[slot] = worker.process
@@ -112,10 +118,9 @@ class LocalProcesses(Executor):
             if self._is_stopping.is_set():
                 task.future.cancel()
                 return worker
-            if worker.settles(task, self._timeout_seconds, is_last):
+            if worker.settles(task, self._timeout_seconds):
                 return worker if worker.process.is_alive() else None
             worker = None
-        raise AssertionError("the last attempt settles")
 
 
 class _Task:
@@ -128,6 +133,7 @@ class _Task:
     ) -> None:
         self.call = (fn, args, kwargs)
         self.future = future
+        self.num_deaths = 0
 
 
 class _Worker:
@@ -142,13 +148,11 @@ class _Worker:
         self.process.start()
         theirs.close()
 
-    def settles(
-        self, task: "_Task", timeout_seconds: float | None, is_last_attempt: bool
-    ) -> bool:
+    def settles(self, task: "_Task", timeout_seconds: float | None) -> bool:
         """Run the task; whether its future is settled now.
 
         A worker that dies, or has to be killed, is gone afterwards. Its task is left
-        unsettled for another attempt unless this is the last.
+        unsettled for another attempt unless it was the second that died.
         """
         try:
             if not self._is_ready:
@@ -160,15 +164,21 @@ class _Worker:
                     TaskTimedOutError(f"took longer than {timeout_seconds:g} s")
                 )
                 return True
-            succeeded, value = self._pipe.recv()
+            ending, value = self._pipe.recv()
         except (EOFError, OSError):
             self.process.join(timeout=5)
             died = WorkerDiedError(_died(self.process.exitcode))
             self.kill()
-            if is_last_attempt:
+            task.num_deaths += 1
+            if task.num_deaths == 2:
                 task.future.set_exception(died)
-            return is_last_attempt
-        if succeeded:
+            return task.num_deaths == 2
+        if ending == _INSTEAD:
+            self.kill()
+            fn, args = value
+            task.call = (fn, args, {})
+            return False
+        if ending == _RETURNED:
             task.future.set_result(value)
         else:
             task.future.set_exception(value)
@@ -195,21 +205,24 @@ def _serve(pipe: Connection, prepare: Callable[[], None]) -> None:
         except EOFError:
             return
         try:
-            answer = (True, fn(*args, **kwargs))
+            answer = (_RETURNED, fn(*args, **kwargs))
         except runtime.ProcessUnusableError as error:
-            print(error, file=sys.stderr)  # noqa: T201
+            if error.instead is not None:
+                _send(pipe, (_INSTEAD, error.instead))
+            else:
+                print(error, file=sys.stderr)  # noqa: T201
             os._exit(1)
         except Exception as error:
-            answer = (False, error)
+            answer = (_RAISED, error)
         _send(pipe, answer)
 
 
-def _send(pipe: Connection, answer: tuple[bool, Any]) -> None:
+def _send(pipe: Connection, answer: tuple[str, Any]) -> None:
     """Send an answer; in place of one that does not survive pickling, an error."""
     try:
         pickle.loads(pickle.dumps(answer))
     except Exception as error:
-        answer = (False, TypeError(f"{answer[1]!r} cannot be sent: {error!r}"))
+        answer = (_RAISED, TypeError(f"{answer[1]!r} cannot be sent: {error!r}"))
     pipe.send(answer)
 
 

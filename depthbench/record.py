@@ -91,10 +91,14 @@ class TrialRecord:
         num_weight_layers: Convolution and linear layers from image to the last head.
         num_classes: Of the data set; chance is an error of 1 - 1/num_classes.
         data_sha256: Of the decoded arrays trained and tested on.
-        seconds: Wall time of the trial without loading the data.
-        peak_memory_bytes: Of the process on a CPU, of the allocator on a GPU.
+        seconds: Wall time of the trial without loading the data. Trials that were
+            trained at once, as replicas, took their shares of the time of all; so did
+            their epochs.
+        peak_memory_bytes: Of the process on a CPU, of the allocator on a GPU; of all
+            replicas together.
         stopped_early: The rule that ended it before its last epoch, if one did.
-        message: For a failed measurement, what went wrong.
+        message: For a failed measurement, what went wrong; for a training on a GPU,
+            why its steps could not be captured, if they were not.
         finished_at: UTC, ISO 8601.
     """
 

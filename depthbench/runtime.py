@@ -8,11 +8,11 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from depthbench.record import Environment
 
@@ -31,7 +31,20 @@ class DeviceError(Exception):
 
 
 class ProcessUnusableError(Exception):
-    """This process can do no more work; a new one may."""
+    """This process can do no more work; a new one may.
+
+    Attributes:
+        instead: The call, a function and its arguments, that a new process should make
+            in place of the one that ended so; None for the same again.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        instead: tuple[Callable[..., Any], tuple[Any, ...]] | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.instead = instead
 
 
 def data_dir() -> Path:

@@ -2,8 +2,10 @@
 
 import functools
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import nn
@@ -13,14 +15,22 @@ from depthbench.blueprint import Architecture
 from depthbench.datasets import DATASETS
 from depthbench.datasets.image_data import ImageData
 from depthbench.kernels import library
-from depthbench.kernels.twins import conv_blocks_of
 from depthbench.layers.conv_stack import ConvStackNet
+from depthbench.network import (
+    build_network,
+    check_logits,
+    check_modes,
+    memory_format,
+    num_weight_layers,
+)
 from depthbench.plugins import load_architectures
 from depthbench.record import Environment, Outcome, TrialRecord
 from depthbench.registry import Registry
 from depthbench.spec import TrialSpec
-from depthbench.training import ResidentData, seconds_per_epoch, train
-from depthbench.training.loop import as_heads
+from depthbench.training import ResidentData, Training, seconds_per_epoch, train
+from depthbench.training.graphed import CaptureError, CudaRecorder, Graphed
+from depthbench.training.loop import run_eagerly, train_replicas
+from depthbench.training.replicas import Replicas
 from depthbench.verdict import REFERENCE_CRITERION, outcome_of
 
 
@@ -31,10 +41,14 @@ class TrialContext:
     Attributes:
         data_dir: Where the data sets lie.
         plugins: Files that define further architectures.
+        max_replicas: Trials trained at once; None for all that are asked for at once.
+        eager_reason: Why the steps on a GPU are not captured; None captures them.
     """
 
     data_dir: Path
     plugins: tuple[Path, ...] = ()
+    max_replicas: int | None = None
+    eager_reason: str | None = None
 
 
 def run_trial(spec: TrialSpec, context: TrialContext) -> TrialRecord:
@@ -45,23 +59,81 @@ def run_trial(spec: TrialSpec, context: TrialContext) -> TrialRecord:
     of memory, an error in a user's architecture) is an outcome too, not an exception.
 
     Raises:
-        ProcessUnusableError: If the device failed; a new process may do better.
+        ProcessUnusableError: If the device failed, or a capture; a new process may do
+            better.
     """
     try:
-        with runtime.seeded_global_generators(spec.seed, "modules"):
-            return _measure(spec, context)
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        return _failed(spec, Outcome.OUT_OF_MEMORY, str(error))
+        (record,) = _run((spec,), context)
+    except CaptureError as error:
+        instead = (run_trial, (spec, _after(error, 1, context)))
+        raise runtime.ProcessUnusableError(str(error), instead) from error
+    return record
+
+
+def run_trials(specs: Sequence[TrialSpec], context: TrialContext) -> list[TrialRecord]:
+    """`run_trial` of several, which differ in nothing but seed and learning rate.
+
+    Stacks whose kernels know replicas are trained at once, or half as many at a time
+    where memory does not suffice for all; other networks one after the other.
+
+    Raises:
+        ProcessUnusableError: As `run_trial`. After a failed capture it asks for the
+            same trials again: fewer at once if memory was short, or else eagerly.
+    """
+    try:
+        return _run(specs, context)
+    except CaptureError as error:
+        changed = _after(error, _num_at_once(specs, context), context)
+        instead = (run_trials, (specs, changed))
+        raise runtime.ProcessUnusableError(str(error), instead) from error
+
+
+def _run(specs: Sequence[TrialSpec], context: TrialContext) -> list[TrialRecord]:
+    size = _num_at_once(specs, context)
+    if len(specs) > size:
+        parts = [specs[at : at + size] for at in range(0, len(specs), size)]
+        return [record for part in parts for record in _run(part, context)]
+    try:
+        with runtime.seeded_global_generators(specs[0].seed, "modules"):
+            return _measure(specs, context)
+    except CaptureError:
+        raise
     except torch.AcceleratorError as error:
         # The device's context is lost, and with it every later trial of the process.
         raise runtime.ProcessUnusableError(str(error)) from error
-    except RuntimeError as error:
-        # The CPU allocator raises a plain RuntimeError.
-        lacks_memory = "can't allocate memory" in str(error)
-        outcome = Outcome.OUT_OF_MEMORY if lacks_memory else Outcome.CRASHED
-        return _failed(spec, outcome, described(error))
     except (Exception, SystemExit) as error:
-        return _failed(spec, Outcome.CRASHED, described(error))
+        outcome, message = _failure(error)
+    if outcome is Outcome.OUT_OF_MEMORY and size > 1:
+        # Not in the handler: the error holds the memory of the frames it went through.
+        return _run(specs, replace(context, max_replicas=size // 2))
+    return [_failed(spec, outcome, message) for spec in specs]
+
+
+def _num_at_once(specs: Sequence[TrialSpec], context: TrialContext) -> int:
+    entry = _architectures(context.plugins).entries.get(specs[0].architecture)
+    if entry is None or entry.stack is None or not specs[0].knows_replicas:
+        return 1
+    return min(len(specs), context.max_replicas or len(specs))
+
+
+def _after(
+    error: CaptureError, num_at_once: int, context: TrialContext
+) -> TrialContext:
+    """What a new process should do; this one may have lost memory by the capture."""
+    if error.lacked_memory and num_at_once > 1:
+        return replace(context, max_replicas=num_at_once // 2)
+    return replace(context, eager_reason=str(error))
+
+
+def _failure(error: BaseException) -> tuple[Outcome, str]:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return Outcome.OUT_OF_MEMORY, str(error)
+    # The CPU allocator raises a plain RuntimeError.
+    lacks_memory = isinstance(error, RuntimeError) and (
+        "can't allocate memory" in str(error)
+    )
+    outcome = Outcome.OUT_OF_MEMORY if lacks_memory else Outcome.CRASHED
+    return outcome, described(error)
 
 
 def time_layer_epoch(spec: TrialSpec, context: TrialContext) -> float:
@@ -73,77 +145,55 @@ def time_layer_epoch(spec: TrialSpec, context: TrialContext) -> float:
         return seconds_per_epoch(net, resident, spec) / spec.depth
 
 
-def build_network(
-    architecture: Architecture, spec: TrialSpec, data: ImageData
-) -> nn.Module:
-    """The untrained network of a trial, on its device.
-
-    Raises:
-        ValueError: If the initialiser does not apply to the architecture.
-        Exception: What a user's builder raises.
-    """
-    net = architecture.with_initializer(spec.initializer).build(
-        spec.depth,
-        image_shape=data.image_shape,
-        num_classes=data.num_classes,
-        generator=runtime.generator(spec.seed, "weights"),
-    )
-    if isinstance(net, ConvStackNet):
-        net.conv_blocks = conv_blocks_of(spec.kernels, spec.device)
-    return net.to(spec.device, memory_format=_memory_format(architecture, spec))  # type: ignore[call-overload, no-any-return]
-
-
-def _memory_format(architecture: Architecture, spec: TrialSpec) -> torch.memory_format:
-    """The faster order of dimensions in memory for networks that allow any.
-
-    Convolutions of few channels are nearly twice as fast in channels-last order on a
-    CPU. A user's module keeps the usual order: it may call `view`.
-    """
-    is_ours = architecture.stack is not None
-    is_faster = is_ours and spec.device == "cpu" and spec.kernels == "reference"
-    return torch.channels_last if is_faster else torch.contiguous_format
-
-
-def num_weight_layers(architecture: Architecture, depth: int, net: nn.Module) -> int:
-    """Weight layers as the architecture declares them, or else as counted in `net`."""
-    if architecture.num_weight_layers is not None:
-        return architecture.num_weight_layers(depth)
-    layers = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
-    return sum(isinstance(module, layers) for module in net.modules())
-
-
-def _measure(spec: TrialSpec, context: TrialContext) -> TrialRecord:
+def _measure(specs: Sequence[TrialSpec], context: TrialContext) -> list[TrialRecord]:
+    spec = specs[0]
     architecture = _architectures(context.plugins)[spec.architecture]
     if architecture.plugin_sha256 != spec.plugin_sha256:
         raise ValueError(f"the file that defines {spec.architecture} was changed")
     data, resident = _data(spec, context, architecture)
     began = runtime.monotonic_seconds()
     runtime.reset_peak_memory(spec.device)
-    net = build_network(architecture, spec, data)
-    _check_modes(net, architecture)
-    _check_logits(net, resident, data.num_classes)
-    training = train(net, resident, spec, runtime.generator(spec.seed, "order"))
+    nets = [build_network(architecture, each, data) for each in specs]
+    check_modes(nets[0], architecture)
+    check_logits(nets[0], resident, data.num_classes)
+    trainings, message = _trained(nets, resident, specs, context)
+    seconds = (runtime.monotonic_seconds() - began) / len(specs)
+    shared = TrialRecord(
+        spec=spec,
+        outcome=Outcome.CRASHED,
+        num_weight_layers=num_weight_layers(architecture, spec.depth, nets[0]),
+        num_parameters=sum(weight.numel() for weight in nets[0].parameters()),
+        num_classes=data.num_classes,
+        data_sha256=data.sha256,
+        seconds=seconds,
+        peak_memory_bytes=runtime.peak_memory_bytes(spec.device),
+        message=message,
+        finished_at=runtime.utc_now(),
+        environment=_environment(spec),
+    )
+    return [
+        _with_training(shared, each, training)
+        for each, training in zip(specs, trainings, strict=True)
+    ]
+
+
+def _with_training(
+    shared: TrialRecord, spec: TrialSpec, training: Training
+) -> TrialRecord:
     diverged = training.first_nonfinite_step is not None
-    return TrialRecord(
+    return replace(
+        shared,
         spec=spec,
         outcome=outcome_of(
             training.epochs,
             first_nonfinite_step=training.first_nonfinite_step,
-            num_classes=data.num_classes,
+            num_classes=shared.num_classes,
             criterion=REFERENCE_CRITERION,
         ),
         epochs=training.epochs,
         first_nonfinite_step=training.first_nonfinite_step,
         num_steps=training.num_steps,
-        num_weight_layers=num_weight_layers(architecture, spec.depth, net),
-        num_parameters=sum(weight.numel() for weight in net.parameters()),
-        num_classes=data.num_classes,
-        data_sha256=data.sha256,
-        seconds=runtime.monotonic_seconds() - began,
-        peak_memory_bytes=runtime.peak_memory_bytes(spec.device),
         stopped_early="non-finite loss" if diverged else None,
-        finished_at=runtime.utc_now(),
-        environment=_environment(spec),
     )
 
 
@@ -155,28 +205,25 @@ def _environment(spec: TrialSpec) -> Environment:
     )
 
 
-def _check_modes(net: nn.Module, architecture: Architecture) -> None:
-    """Two protocols share the trials of a network that says it knows no modes."""
-    knowing = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
-    for module in net.modules():
-        if isinstance(module, knowing) and not architecture.has_train_mode:
-            raise ValueError(
-                f"has_train_mode=False, but there is a {type(module).__name__}; "
-                "leave it out"
-            )
-
-
-def _check_logits(net: nn.Module, data: ResidentData, num_classes: int) -> None:
-    """Run two images through `net` in evaluation mode, which changes nothing in it."""
-    net.eval()
-    with torch.no_grad():
-        heads = as_heads(net(data.normalized(data.test.images[:2])))
-    for head in heads:
-        if head.shape != (2, num_classes) or not head.is_floating_point():
-            raise ValueError(
-                f"logits of two images: got {head.dtype} of shape {tuple(head.shape)}, "
-                f"expected floats of shape (2, {num_classes})"
-            )
+def _trained(
+    nets: Sequence[nn.Module],
+    data: ResidentData,
+    specs: Sequence[TrialSpec],
+    context: TrialContext,
+) -> tuple[tuple[Training, ...], str | None]:
+    """The trainings, and why they ran eagerly if they did so on a GPU."""
+    orders = [runtime.generator(spec.seed, "order") for spec in specs]
+    stacks = cast(Sequence[ConvStackNet], nets)
+    net = nets[0] if len(nets) == 1 else Replicas(stacks)
+    captures = specs[0].device == "cuda" and context.eager_reason is None
+    graphed = Graphed(net, CudaRecorder()) if captures else None
+    run = graphed or run_eagerly
+    if len(nets) == 1:
+        trainings: tuple[Training, ...] = (train(net, data, specs[0], orders[0], run),)
+    else:
+        trainings = train_replicas(net, data, specs, orders, run)
+    reason = graphed.eager_reason if graphed else context.eager_reason
+    return trainings, reason and f"steps ran without a CUDA graph: {reason}"
 
 
 def _failed(spec: TrialSpec, outcome: Outcome, message: str) -> TrialRecord:
@@ -201,7 +248,7 @@ def _data(
     spec: TrialSpec, context: TrialContext, architecture: Architecture
 ) -> tuple[ImageData, ResidentData]:
     data, resident = _loaded(spec.data, context.data_dir, spec.device)
-    order = _memory_format(architecture, spec)
+    order = memory_format(architecture, spec)
     return data, replace(resident, memory_format=order)
 
 

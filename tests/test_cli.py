@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from test_study import record_of
 
 from depthbench import cli
 from depthbench.cells import resolve_cells
+from depthbench.cli import results
 from depthbench.datasets import DATASETS
 from depthbench.plan import plan_cell
 from depthbench.plugins import load_architectures
@@ -346,3 +349,20 @@ def test_a_reader_that_goes_away_is_no_error():
         err = process.stderr.read()
     assert process.wait() == 0
     assert err == b""
+
+
+def test_what_trials_have_to_say_is_said_once_and_apart_from_results(
+    capsys, monkeypatch
+):
+    monkeypatch.setattr(results, "answer_sentence", lambda cell: "trains at depth 6")
+    said = [SimpleNamespace(record=SimpleNamespace(message="ran eagerly"))] * 2
+    quiet = [SimpleNamespace(record=SimpleNamespace(message=None))]
+    cell = SimpleNamespace(
+        evidence=[*said, *quiet],
+        cell=SimpleNamespace(architecture="elu", data="mnist", protocol="standard"),
+        status=None,
+    )
+    results.print_results(Path("r"), SimpleNamespace(cells=[cell]), as_json=False)
+    out, err = capsys.readouterr()
+    assert err == "note: ran eagerly\n"
+    assert "ran eagerly" not in out

@@ -56,6 +56,18 @@ def fail():
     raise ValueError("a bad value")
 
 
+def give_up(num_left):
+    """Ask for a smaller call in another process, until there is none."""
+    if num_left == 0:
+        return os.getpid()
+    instead = (give_up, (num_left - 1,))
+    raise runtime.ProcessUnusableError("not in this process", instead)
+
+
+def give_up_for_a_lambda():
+    raise runtime.ProcessUnusableError("not here", (lambda: 1, ()))
+
+
 def print_and_answer():
     print("from a user's module")
     return 3
@@ -231,3 +243,17 @@ def is_alive(pid):
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"
+
+
+def test_another_call_is_made_in_new_processes_as_often_as_asked(workers, capfd):
+    first = workers.submit(os.getpid).result()
+    last = workers.submit(give_up, 3).result()
+    assert last != first
+    assert workers.submit(pid_after, 0).result() > 0
+    assert capfd.readouterr().err == ""
+
+
+def test_another_call_that_cannot_be_sent_is_an_error(workers):
+    with pytest.raises(TypeError, match="cannot be sent"):
+        workers.submit(give_up_for_a_lambda).result()
+    assert workers.submit(pid_after, 0).result() > 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from depthbench.kernels import conv_blocks_of
+from depthbench.kernels.twins import conv_blocks_of
 from depthbench.runtime import DeviceError
 
 HERE = Path(__file__).parent

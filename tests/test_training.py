@@ -11,8 +11,9 @@ from depthbench import runtime
 from depthbench.plugins import load_architectures
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData, train
+from depthbench.training import batches as batches_module
 from depthbench.training import loop as loop_module
-from depthbench.training.loop import evaluate
+from depthbench.training.loop import batch_statistics, evaluate
 
 REGISTRY = load_architectures()
 SPEC = TrialSpec(
@@ -68,15 +69,15 @@ def test_the_order_of_images_depends_on_the_seed_alone(monkeypatch):
 
     def batches_of(name, depth, seed):
         seen = []
-        losses = loop_module.head_losses
+        losses = batches_module.head_losses
 
         def spy(heads, labels):
             seen.append(labels.tolist())
             return losses(heads, labels)
 
-        monkeypatch.setattr(loop_module, "head_losses", spy)
+        monkeypatch.setattr(batches_module, "head_losses", spy)
         run(network(name, depth, seed), replace(SPEC, seed=seed))
-        monkeypatch.setattr(loop_module, "head_losses", losses)
+        monkeypatch.setattr(batches_module, "head_losses", losses)
         return seen
 
     assert batches_of("elu", 3, 0) == batches_of("resnet_nobn", 9, 0)
@@ -187,7 +188,12 @@ def test_evaluation_changes_nothing():
     run(net)
     before = {key: value.clone() for key, value in net.state_dict().items()}
     evaluate(net, RESIDENT, 16)
-    errors = loop_module._error_with_batch_statistics(net, RESIDENT, 16)
+    testing = batches_module.Pass(net, RESIDENT, RESIDENT.test, 16)
+    with batch_statistics(net) as has_norms:
+        assert has_norms
+        testing.test_step(16)
+        testing.test_step(4)
+    ((_, errors),) = testing.means()
     assert all(torch.equal(before[key], net.state_dict()[key]) for key in before)
     assert not any(module.training for module in net.modules())
     (head,) = net.train()(RESIDENT.normalized(RESIDENT.test.images[:16]))

@@ -11,10 +11,11 @@ from toy import TOY_SETS, know_toy, toy_data
 from depthbench import runtime, trial
 from depthbench.blueprint import Architecture
 from depthbench.executors import LocalProcesses
+from depthbench.network import build_network, num_weight_layers
 from depthbench.plugins import load_architectures
 from depthbench.record import Outcome, from_line, to_line
 from depthbench.spec import TrialSpec
-from depthbench.trial import TrialContext, build_network, num_weight_layers, run_trial
+from depthbench.trial import TrialContext, run_trial
 
 SPEC = TrialSpec(
     architecture="elu_bn",

@@ -5,12 +5,19 @@ from pathlib import Path
 
 import click
 
+from depthbench.cli.messages import say
 from depthbench.report.results import CellResult, Status, StudyResult
 from depthbench.report.words import answer_sentence, deepest_text
 
 
 def print_results(folder: Path, result: StudyResult, *, as_json: bool) -> None:
-    """One line a cell on standard output, or one JSON document."""
+    """One line a cell on standard output, or one JSON document.
+
+    What there is to know of trials that did end is said once, on standard error.
+    """
+    messages = [t.record.message for cell in result.cells for t in cell.evidence]
+    for message in dict.fromkeys(filter(None, messages)):
+        say(f"note: {message}")
     if as_json:
         cells = [_row(cell) for cell in result.cells]
         click.echo(json.dumps({"folder": str(folder), "cells": cells}, indent=2))

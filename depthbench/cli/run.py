@@ -167,7 +167,7 @@ def _search(run: _Run, store: "Store") -> tuple[tuple[CellPlan, ...], int]:
     from depthbench.cli.progress import show_progress
     from depthbench.executors import LocalProcesses
     from depthbench.study import Engine, plan_all, run_study
-    from depthbench.trial import run_trial
+    from depthbench.trial import run_trials
 
     evidence = [r for r in store.records.values() if r.outcome.is_evidence]
     plans = plan_all(run.cells, run.study, evidence)
@@ -191,7 +191,7 @@ def _search(run: _Run, store: "Store") -> tuple[tuple[CellPlan, ...], int]:
                 run.cells,
                 evidence,
                 engine=Engine(
-                    lambda spec: executor.submit(run_trial, spec, run.context),
+                    lambda specs: executor.submit(run_trials, specs, run.context),
                     run.num_workers,
                 ),
                 keep=store.append,

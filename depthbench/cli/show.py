@@ -66,7 +66,8 @@ def _size(architecture: Architecture, depth: int) -> dict[str, Any]:
     """Layers and parameters of one depth, from a network without storage."""
     import torch
 
-    from depthbench.trial import described, num_weight_layers
+    from depthbench.network import num_weight_layers
+    from depthbench.trial import described
 
     try:
         with torch.device("meta"):

@@ -10,7 +10,7 @@ def conv_blocks_of(kernels: str, device: str) -> ConvBlocks:
         return reference.conv_blocks
     if device == "cuda":
         # Imports a compiler, which not every build of torch brings.
-        from depthbench.kernels import cuda
+        from depthbench.kernels.cuda import conv_blocks
 
-        return cuda.conv_blocks
+        return conv_blocks
     return cpu.conv_blocks

@@ -95,17 +95,20 @@ class ConvStackNet(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Images [N, C, H, W] to logits [N, num_classes], shallowest head first."""
+        return tuple(
+            head(signal.flatten(1))
+            for head, signal in zip(self.heads, self.signals(images), strict=True)
+        )
+
+    def signals(self, images: Tensor) -> list[Tensor]:
+        """What each head reads, not yet flattened."""
         signal = images
         outputs = []
         for stage in self.stages:
             blocks = [cast(ConvBlock, module).block() for module in stage.children()]
             signal = self.conv_blocks(signal, blocks, True)
             outputs.append(signal)
-        read = outputs[-len(self.heads) :]
-        return tuple(
-            head(output.flatten(1))
-            for head, output in zip(self.heads, read, strict=True)
-        )
+        return outputs[-len(self.heads) :]
 
 
 @torch.no_grad()

@@ -69,6 +69,11 @@ class TrialSpec:
         text = json.dumps(named, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @property
+    def knows_replicas(self) -> bool:
+        """Whether its kernels can train it beside trials of other seeds and rates."""
+        return self.device == "cuda" and self.kernels == "fused"
+
     def to_dict(self) -> dict[str, Any]:
         """Every field by name, defaults included."""
         return asdict(self)

@@ -1,21 +1,28 @@
 """Training one network: epochs of SGD, an evaluation after each, nothing hidden."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from depthbench.record import EpochRecord
 from depthbench.runtime import monotonic_seconds
 from depthbench.spec import TrialSpec
-from depthbench.training.resident import ResidentData, Split
+from depthbench.training.batches import Means, Pass
+from depthbench.training.flat import FlatParameters, Sgd
+from depthbench.training.resident import ResidentData
 
 # Steps between two readings of the loss. Reading it makes a GPU wait, and costs a
 # CPU nothing. The losses of all steps are kept, so that the first bad one is exact.
 _STEPS_PER_READING = {"cpu": 1, "cuda": 25}
+
+# Runs a step, given a key that is equal for steps that differ in nothing but what
+# their tensors hold, and the step.
+Runner = Callable[[Hashable, Callable[[], None]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +34,18 @@ class Training:
     num_steps: int
 
 
-class NonFiniteLoss(Exception):
-    """The loss of `step`, counted from 0 within its epoch, was NaN or infinite."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__(step)
-        self.step = step
+def run_eagerly(key: Hashable, step: Callable[[], None]) -> None:
+    """The runner that does nothing else."""
+    del key
+    step()
 
 
 def train(
-    net: nn.Module, data: ResidentData, spec: TrialSpec, order: Generator
+    net: nn.Module,
+    data: ResidentData,
+    spec: TrialSpec,
+    order: Generator,
+    run: Runner = run_eagerly,
 ) -> Training:
     """Train `net` in place as `spec` says; stop at the first non-finite loss.
 
@@ -46,177 +55,171 @@ def train(
         data: Trained and tested on.
         spec: Epochs, batch size, optimizer and train mode.
         order: CPU generator of the order of the images; one permutation an epoch.
+        run: Runs each step.
     """
-    optimizer = torch.optim.SGD(
-        net.parameters(),
-        lr=spec.lr,
-        momentum=spec.momentum,
-        weight_decay=spec.weight_decay,
-    )
-    epochs: list[EpochRecord] = []
-    steps_per_epoch = -(-len(data.train) // spec.batch_size)
-    for epoch in range(spec.epochs):
-        began = monotonic_seconds()
-        if epoch == 0 or spec.train_mode == "every_epoch":
-            net.train()
-        batches = _shuffled(data.train, spec.batch_size, order)
-        try:
-            loss, error = _train_epoch(net, data, batches, optimizer)
-        except NonFiniteLoss as bad:
-            step = epoch * steps_per_epoch + bad.step
-            return Training(tuple(epochs), step, step)
-        test_loss, test_error = evaluate(net, data, spec.batch_size)
-        epochs.append(
-            EpochRecord(
-                train_loss=loss,
-                train_error=error,
-                test_loss=test_loss,
-                test_error=test_error,
-                test_error_batch_stats=_error_with_batch_statistics(
-                    net, data, spec.batch_size
-                ),
-                seconds=monotonic_seconds() - began,
-            )
-        )
-    num_steps = spec.epochs * steps_per_epoch
-    is_finite = all(bool(weight.isfinite().all()) for weight in net.parameters())
-    return Training(tuple(epochs), None if is_finite else num_steps, num_steps)
+    (training,) = _Trainer(net, data, spec, spec.lr, (order,), (), run).train()
+    return training
 
 
-def evaluate(
-    net: nn.Module, data: ResidentData, batch_size: int
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def train_replicas(
+    net: nn.Module,
+    data: ResidentData,
+    specs: Sequence[TrialSpec],
+    orders: Sequence[Generator],
+    run: Runner = run_eagerly,
+) -> tuple[Training, ...]:
+    """Train the replicas that `net` is made of, each as its spec says.
+
+    None touches another: each has its own order, learning rate and first bad step, and
+    the others do not notice when one diverges. Seconds are each one's share.
+
+    Args:
+        net: As for `train`, but every parameter, the images it takes and the logits
+            it gives have a leading axis of replicas.
+        data: Trained and tested on by all.
+        specs: One a replica; they differ in nothing but seed and learning rate.
+        orders: One a replica.
+        run: Runs each step.
+    """
+    rates: float | Tensor = specs[0].lr
+    if any(spec.lr != rates for spec in specs):
+        column = [[spec.lr] for spec in specs]
+        rates = torch.tensor(column, dtype=torch.float32, device=data.mean.device)
+    return _Trainer(net, data, specs[0], rates, orders, (len(specs),), run).train()
+
+
+def evaluate(net: nn.Module, data: ResidentData, batch_size: int) -> Means:
     """Mean loss and error of each head on the test set, in evaluation mode.
 
     Leaves `net` in that mode, as the notebook's loop does; what happens then is the
     business of the caller.
     """
     net.eval()
-    return _evaluate_as_is(net, data, batch_size)
+    (means,) = _tested(Pass(net, data, data.test, batch_size), "eval", run_eagerly)
+    return means
 
 
-@torch.no_grad()
-def _evaluate_as_is(
-    net: nn.Module, data: ResidentData, batch_size: int
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    sums = _HeadSums()
-    for start in range(0, len(data.test), batch_size):
-        part = slice(start, start + batch_size)
-        labels = data.test.labels[part]
-        heads = as_heads(net(data.normalized(data.test.images[part])))
-        sums.add(heads, head_losses(heads, labels), labels)
-    return sums.means()
-
-
-def _error_with_batch_statistics(
-    net: nn.Module, data: ResidentData, batch_size: int
-) -> tuple[float, ...] | None:
-    """Test error with BatchNorm in train mode, its running statistics untouched."""
+@contextmanager
+def batch_statistics(net: nn.Module) -> Iterator[bool]:
+    """BatchNorm in train mode, its running statistics untouched; False without any."""
     norms = [module for module in net.modules() if isinstance(module, _BatchNorm)]
     tracking = [norm for norm in norms if norm.track_running_stats]
-    if not tracking:
-        return None
     for norm in tracking:
         norm.train()
         norm.track_running_stats = False
     try:
-        return _evaluate_as_is(net, data, batch_size)[1]
+        yield bool(tracking)
     finally:
         for norm in tracking:
             norm.track_running_stats = True
             norm.eval()
 
 
-def _shuffled(
-    split: Split, batch_size: int, order: Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of one epoch; the last one holds what is left."""
-    permutation = torch.randperm(len(split), generator=order).to(split.labels.device)
-    for chosen in permutation.split(batch_size):
-        yield split.images[chosen], split.labels[chosen]
+class _Trainer:
+    """The replicas of one training, or the one network; see `train`."""
 
+    def __init__(
+        self,
+        net: nn.Module,
+        data: ResidentData,
+        spec: TrialSpec,
+        lr: float | Tensor,
+        orders: Sequence[Generator],
+        replicas: tuple[int, ...],
+        run: Runner,
+    ) -> None:
+        self._net, self._spec, self._orders, self._run = net, spec, orders, run
+        self._flat = FlatParameters(net.parameters(), replicas)
+        self._sgd = Sgd(lr, spec.momentum, spec.weight_decay)
+        self._training = Pass(net, data, data.train, spec.batch_size, replicas)
+        self._testing = Pass(net, data, data.test, spec.batch_size, replicas)
+        self._steps_per_reading = _STEPS_PER_READING[data.mean.device.type]
+        self._bad: list[int | None] = [None] * len(orders)
 
-def _train_epoch(
-    net: nn.Module,
-    data: ResidentData,
-    batches: Iterator[tuple[Tensor, Tensor]],
-    optimizer: torch.optim.Optimizer,
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """One epoch; mean loss and error of each head over its images.
-
-    Raises:
-        NonFiniteLoss: At the first step whose loss is; found at most
-            `_STEPS_PER_READING` steps later.
-    """
-    sums = _HeadSums()
-    reader = _LossReader(_STEPS_PER_READING[data.mean.device.type])
-    for images, labels in batches:
-        heads = as_heads(net(data.normalized(images)))
-        losses = head_losses(heads, labels)
-        loss = losses.mean()
-        reader.add(loss.detach())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        sums.add(heads, losses.detach(), labels)
-    reader.read()
-    return sums.means()
-
-
-def as_heads(output: Tensor | tuple[Tensor, ...] | list[Tensor]) -> tuple[Tensor, ...]:
-    """The logits of each head, of a network with one head or several."""
-    return (output,) if isinstance(output, Tensor) else tuple(output)
-
-
-def head_losses(heads: tuple[Tensor, ...], labels: Tensor) -> Tensor:
-    """Mean cross entropy of each head over a batch, in nats: [heads]."""
-    return torch.stack([functional.cross_entropy(head, labels) for head in heads])
-
-
-class _LossReader:
-    """Reads the losses of many steps at once and stops at the first bad one."""
-
-    def __init__(self, steps_per_reading: int) -> None:
-        self._steps_per_reading = steps_per_reading
-        self._num_read = 0
-        self._unread: list[Tensor] = []
-
-    def add(self, loss: Tensor) -> None:
-        self._unread.append(loss)
-        if len(self._unread) == self._steps_per_reading:
-            self.read()
-
-    def read(self) -> None:
-        if not self._unread:
-            return
-        finite = torch.stack(self._unread).isfinite().tolist()
-        if not all(finite):
-            raise NonFiniteLoss(self._num_read + finite.index(False))
-        self._num_read += len(self._unread)
-        self._unread.clear()
-
-
-class _HeadSums:
-    """Sums of losses and errors over images, one entry a head, kept on the device."""
-
-    def __init__(self) -> None:
-        self._loss: Tensor | None = None
-        self._wrong: Tensor | None = None
-        self._num_images = 0
-
-    def add(self, heads: tuple[Tensor, ...], losses: Tensor, labels: Tensor) -> None:
-        """Add one batch; `losses` are its means, [heads]."""
-        loss = losses.to(torch.float64) * len(labels)
-        answers = torch.stack([head.argmax(1) for head in heads])
-        wrong = (answers != labels).sum(1)
-        self._loss = loss if self._loss is None else self._loss + loss
-        self._wrong = wrong if self._wrong is None else self._wrong + wrong
-        self._num_images += len(labels)
-
-    def means(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        assert self._loss is not None and self._wrong is not None
-        count = self._num_images
-        return (
-            tuple(value / count for value in self._loss.tolist()),
-            tuple(value / count for value in self._wrong.tolist()),
+    def train(self) -> tuple[Training, ...]:
+        epochs: list[list[EpochRecord]] = [[] for _ in self._orders]
+        for epoch in range(self._spec.epochs):
+            began = monotonic_seconds()
+            if epoch == 0 or self._spec.train_mode == "every_epoch":
+                self._net.train()
+            self._train_epoch(epoch * len(self._training.sizes))
+            if None not in self._bad:
+                break
+            records = self._epoch_records()
+            seconds = (monotonic_seconds() - began) / len(self._orders)
+            for done, bad, record in zip(epochs, self._bad, records, strict=True):
+                if bad is None:
+                    done.append(record(seconds=seconds))
+        num_steps = self._spec.epochs * len(self._training.sizes)
+        return tuple(
+            Training(
+                epochs=tuple(done),
+                first_nonfinite_step=bad if bad is not None or finite else num_steps,
+                num_steps=num_steps if bad is None else bad,
+            )
+            for done, bad, finite in zip(
+                epochs, self._bad, self._are_finite(), strict=True
+            )
         )
+
+    def _train_epoch(self, first_step: int) -> None:
+        """One epoch, left at the reading that finds the last replica diverged."""
+        permutations = [
+            torch.randperm(self._training.order.shape[-1], generator=order)
+            for order in self._orders
+        ]
+        self._training.order.copy_(
+            torch.stack(permutations).view_as(self._training.order)
+        )
+        self._training.rewind()
+        num_read, sizes = 0, self._training.sizes
+        for num_done, num_images in enumerate(sizes, start=1):
+            step = partial(self._training.train_step, num_images, self._flat, self._sgd)
+            self._run(("train", self._net.training, num_images), step)
+            if num_done % self._steps_per_reading == 0 or num_done == len(sizes):
+                losses = self._training.losses[num_read:num_done]
+                self._note_bad(losses, first_step + num_read)
+                num_read = num_done
+                if None not in self._bad:
+                    return
+
+    def _note_bad(self, losses: Tensor, first_step: int) -> None:
+        finite = losses.isfinite().view(len(losses), -1).T.tolist()
+        for replica, steps in enumerate(finite):
+            if self._bad[replica] is None and not all(steps):
+                self._bad[replica] = first_step + steps.index(False)
+
+    def _epoch_records(self) -> list[Callable[..., EpochRecord]]:
+        """The epoch of each replica, all but its seconds."""
+        trained = self._training.means()
+        self._net.eval()
+        tested = _tested(self._testing, "eval", self._run)
+        with batch_statistics(self._net) as has_norms:
+            again = _tested(self._testing, "batch", self._run) if has_norms else None
+        return [
+            partial(
+                EpochRecord,
+                train_loss=trained[replica].loss,
+                train_error=trained[replica].error,
+                test_loss=tested[replica].loss,
+                test_error=tested[replica].error,
+                test_error_batch_stats=again[replica].error if again else None,
+            )
+            for replica in range(len(self._orders))
+        ]
+
+    def _are_finite(self) -> list[bool]:
+        """Whether all weights of a replica are finite numbers."""
+        checks = [
+            weight.isfinite().reshape(len(self._orders), -1).all(1)
+            for weight in self._net.parameters()
+        ]
+        return torch.stack(checks).all(0).tolist()
+
+
+def _tested(testing: Pass, mode: str, run: Runner) -> list[Means]:
+    """The means of one pass over the test set; `mode` names the network's."""
+    testing.rewind()
+    for num_images in testing.sizes:
+        run(("test", mode, num_images), partial(testing.test_step, num_images))
+    return testing.means()

@@ -1,0 +1,147 @@
+"""One batch of a pass over a split: what a step computes, in memory that stays put.
+
+A step takes its batch by a counter on the device and leaves its results in tensors of
+the pass, so that the same calls can be run eagerly, step by step, or be captured once
+and replayed.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from depthbench.training.flat import FlatParameters, Sgd
+from depthbench.training.resident import ResidentData, Split
+
+
+class Pass:
+    """Passes of a network over a split, and what they came to.
+
+    Replicas, if there are any, are the leading axes of all results, of the order and
+    of the images the network is given.
+
+    Attributes:
+        order: Index of each image in the order they are taken, int64 [*replicas, N].
+        sizes: Images of each batch; the last one holds what is left.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        data: ResidentData,
+        split: Split,
+        batch_size: int,
+        replicas: tuple[int, ...] = (),
+    ) -> None:
+        self._net = net
+        self._data = data
+        self._split = split
+        self._batch_size = batch_size
+        self._replicas = replicas
+        num_images, device = len(split), split.labels.device
+        self.order = torch.arange(num_images, device=device).repeat(*replicas, 1)
+        self.order = self.order.view(*replicas, num_images)
+        starts = range(0, num_images, batch_size)
+        self.sizes = tuple(min(batch_size, num_images - start) for start in starts)
+        self._step = torch.zeros(1, dtype=torch.int64, device=device)
+        self._offsets = torch.arange(batch_size, device=device)
+        self._results: _Results | None = None
+
+    @property
+    def losses(self) -> Tensor:
+        """Loss of each step so far, the mean over heads: [steps, *replicas]."""
+        assert self._results is not None
+        return self._results.losses
+
+    def rewind(self) -> None:
+        """Begin a new pass."""
+        self._step.zero_()
+        if self._results is not None:
+            self._results.loss_sums.zero_()
+            self._results.num_wrong.zero_()
+
+    def means(self) -> list["Means"]:
+        """What the pass came to; one entry a replica."""
+        assert self._results is not None
+        count, num_heads = len(self._split), self._results.num_wrong.shape[-1]
+        losses = self._results.loss_sums.view(-1, num_heads).tolist()
+        errors = self._results.num_wrong.view(-1, num_heads).tolist()
+        return [
+            Means(
+                tuple(value / count for value in loss),
+                tuple(value / count for value in error),
+            )
+            for loss, error in zip(losses, errors, strict=True)
+        ]
+
+    def train_step(self, num_images: int, flat: FlatParameters, sgd: Sgd) -> None:
+        """Train on the next `num_images` images."""
+        heads, labels = self._next(num_images)
+        losses = head_losses(heads, labels)
+        loss = losses.mean(-1)
+        flat.forget_gradients()
+        loss.backward(torch.ones_like(loss))
+        flat.update(sgd)
+        self._keep(heads, labels, losses.detach(), loss.detach())
+
+    @torch.no_grad()
+    def test_step(self, num_images: int) -> None:
+        """Test on the next `num_images` images, in the present mode of the network."""
+        heads, labels = self._next(num_images)
+        losses = head_losses(heads, labels)
+        self._keep(heads, labels, losses, losses.mean(-1))
+
+    def _next(self, num_images: int) -> tuple[tuple[Tensor, ...], Tensor]:
+        places = self._step * self._batch_size + self._offsets[:num_images]
+        chosen = self.order.index_select(-1, places)
+        images = self._data.normalized(self._split.images[chosen])
+        return as_heads(self._net(images)), self._split.labels[chosen]
+
+    @torch.no_grad()
+    def _keep(
+        self, heads: tuple[Tensor, ...], labels: Tensor, losses: Tensor, loss: Tensor
+    ) -> None:
+        if self._results is None:
+            self._results = _Results(losses, len(self.sizes))
+        kept = self._results
+        kept.losses.index_copy_(0, self._step, loss.unsqueeze(0))
+        kept.loss_sums.add_(losses.to(torch.float64) * labels.shape[-1])
+        answers = torch.stack([head.argmax(-1) for head in heads], dim=-2)
+        kept.num_wrong.add_((answers != labels.unsqueeze(-2)).sum(-1))
+        self._step.add_(1)
+
+
+class Means(NamedTuple):
+    """Over the images of a split: nats and a fraction, one entry a head."""
+
+    loss: tuple[float, ...]
+    error: tuple[float, ...]
+
+
+class _Results:
+    """Made once the number of heads is known, at the first step."""
+
+    def __init__(self, losses: Tensor, num_steps: int) -> None:
+        self.losses = losses.new_zeros((num_steps, *losses.shape[:-1]))
+        self.loss_sums = torch.zeros_like(losses, dtype=torch.float64)
+        self.num_wrong = torch.zeros_like(losses, dtype=torch.int64)
+
+
+def as_heads(output: Tensor | tuple[Tensor, ...] | list[Tensor]) -> tuple[Tensor, ...]:
+    """The logits of each head, of a network with one head or several."""
+    return (output,) if isinstance(output, Tensor) else tuple(output)
+
+
+def head_losses(heads: tuple[Tensor, ...], labels: Tensor) -> Tensor:
+    """Mean cross entropy of each head over a batch, in nats: [*replicas, heads]."""
+    return torch.stack([_cross_entropy(head, labels) for head in heads], dim=-1)
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    if labels.dim() == 1:
+        return functional.cross_entropy(logits, labels)
+    # A replica at a time: no reduction then mixes them, nor rounds as one alone would
+    # not.
+    pairs = zip(logits.unbind(), labels.unbind(), strict=True)
+    return torch.stack([_cross_entropy(*pair) for pair in pairs])
