@@ -15,44 +15,50 @@ from torch.autograd.function import once_differentiable
 
 from depthbench.kernels.block import Block
 from depthbench.kernels.library import ACTIVATIONS, Kernel, kernels
+from depthbench.kernels.memory import Memory
 
 # `Block` and `Run` of native/run.h.
 _BLOCK = struct.Struct("10P2f6i")
 _RUN = struct.Struct("7P6i")
 
-_ALIGNMENT_FLOATS = 16  # 64 bytes, the widest vector
 
+class CpuConvBlocks:
+    """`kernels.block.ConvBlocks` for float32 on a CPU and `library.ACTIVATIONS`.
 
-def conv_blocks(signal: Tensor, blocks: Sequence[Block], pool: bool) -> Tensor:
-    """See `kernels.block.ConvBlocks`; float32 on a CPU, `library.ACTIVATIONS`.
-
-    A convolution's bias in front of a batch's own mean has no effect, and its gradient
+    One object serves one network, for which it keeps the memory of a step. A
+    convolution's bias in front of a batch's own mean has no effect, and its gradient
     here is exactly 0.
-
-    Raises:
-        LibraryMissingError: If there is no compiled library.
-        ValueError: If a batch has one value a channel, whose variance is 0/0.
     """
-    return conv_blocks_with(kernels()[0], signal, blocks, pool)
 
+    def __init__(self, kernel: Kernel | None = None) -> None:
+        """Use a certain instruction set, or the widest.
 
-def conv_blocks_with(
-    kernel: Kernel, signal: Tensor, blocks: Sequence[Block], pool: bool
-) -> Tensor:
-    """`conv_blocks` with the kernel of a certain instruction set."""
-    num_images, _, height, width = signal.shape
-    uses_batch = any(block.norm and block.norm.uses_batch for block in blocks)
-    if uses_batch and num_images * height * width == 1:
-        raise ValueError(
-            "batch statistics need more than one value a channel, got 1 image of 1x1"
+        Raises:
+            LibraryMissingError: If there is no compiled library.
+        """
+        self._kernel = kernel or kernels()[0]
+        self._memory = Memory()
+
+    def __call__(self, signal: Tensor, blocks: Sequence[Block], pool: bool) -> Tensor:
+        """See `ConvBlocks`.
+
+        Raises:
+            ValueError: If a batch has one value a channel, whose variance is 0/0.
+        """
+        num_images, _, height, width = signal.shape
+        uses_batch = any(block.norm and block.norm.uses_batch for block in blocks)
+        if uses_batch and num_images * height * width == 1:
+            raise ValueError(
+                "batch statistics need more than one value a channel, "
+                "got 1 image of 1x1"
+            )
+        weights = [weight for block in blocks for weight in _weights(block)]
+        keeps = torch.is_grad_enabled() and any(
+            tensor.requires_grad for tensor in (signal, *weights)
         )
-    weights = [weight for block in blocks for weight in _weights(block)]
-    keeps = torch.is_grad_enabled() and any(
-        tensor.requires_grad for tensor in (signal, *weights)
-    )
-    call = _Call(kernel, tuple(blocks), pool, keeps)
-    result: Tensor = _ConvBlocks.apply(call, signal.contiguous(), *weights)
-    return result
+        call = _Call(self._kernel, self._memory, tuple(blocks), pool, keeps)
+        result: Tensor = _ConvBlocks.apply(call, signal.contiguous(), *weights)
+        return result
 
 
 class _ConvBlocks(torch.autograd.Function):
@@ -75,6 +81,7 @@ class _ConvBlocks(torch.autograd.Function):
 @dataclass(frozen=True, slots=True)
 class _Call:
     kernel: Kernel
+    memory: Memory
     blocks: tuple[Block, ...]
     pool: bool
     keeps: bool
@@ -83,8 +90,8 @@ class _Call:
         """The output, and what backward needs."""
         blocks = _buffer(_packed(block) for block in self.blocks)
         sizes = self._packed(blocks, signal)
-        saved = _empty(self.kernel.saved_floats(sizes))
-        scratch = _empty(self.kernel.scratch_floats(sizes))
+        saved = self.memory.floats(self.kernel.saved_floats(sizes))
+        scratch = self.memory.floats(self.kernel.scratch_floats(sizes))
         num_images, _, height, width = signal.shape
         scale = 2 if self.pool else 1
         channels = self.blocks[-1].weight.shape[0]
@@ -102,7 +109,8 @@ class _Call:
             for block in self.blocks
         ]
         blocks = _buffer(map(_packed, self.blocks, grads))
-        scratch = _empty(self.kernel.scratch_floats(self._packed(blocks, signal)))
+        num_floats = self.kernel.scratch_floats(self._packed(blocks, signal))
+        scratch = self.memory.floats(num_floats)
         grad_signal = torch.empty_like(signal) if wants_signal else None
         run = self._packed(
             blocks,
@@ -166,10 +174,3 @@ def _packed(block: Block, grads: Sequence[Tensor] = ()) -> bytes:
 def _buffer(parts: Any) -> ctypes.Array[ctypes.c_char]:
     joined = b"".join(parts)
     return ctypes.create_string_buffer(joined, len(joined))
-
-
-def _empty(num_floats: int) -> Tensor:
-    """That many floats, uninitialised, at an address the widest vector needs."""
-    whole = torch.empty(num_floats + _ALIGNMENT_FLOATS)
-    offset = -(whole.data_ptr() // 4) % _ALIGNMENT_FLOATS
-    return whole[offset : offset + num_floats]

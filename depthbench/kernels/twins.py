@@ -13,4 +13,4 @@ def conv_blocks_of(kernels: str, device: str) -> ConvBlocks:
         from depthbench.kernels.cuda import conv_blocks
 
         return conv_blocks
-    return cpu.conv_blocks
+    return cpu.CpuConvBlocks()

@@ -57,21 +57,31 @@ class Forward {
       any_batch |= has_norm(b) && b.uses_batch;
       if (has_norm(b) && !b.uses_batch) use_running(l);
     }
-    // A batch's statistics need all its groups; otherwise a group can go through all
-    // blocks while it is in the cache.
     if (any_batch)
-      for (int l = 0; l < run_.num_blocks; ++l) {
-        begin_statistics(l);
-        for (int64_t g = 0; g < shape_.num_groups; ++g) block(l, g);
-        end_statistics(l);
-      }
+      by_block();
     else
-      for (int64_t g = 0; g < shape_.num_groups; ++g)
-        for (int l = 0; l < run_.num_blocks; ++l) block(l, g);
-    for (int64_t g = 0; g < shape_.num_groups; ++g) finish(g);
+      by_group();
   }
 
  private:
+  // A batch's statistics need all its groups.
+  void by_block() {
+    for (int l = 0; l < run_.num_blocks; ++l) {
+      begin_statistics(l);
+      for (int64_t g = 0; g < shape_.num_groups; ++g) block(l, g);
+      end_statistics(l);
+    }
+    for (int64_t g = 0; g < shape_.num_groups; ++g) finish(g);
+  }
+
+  // Otherwise a group can go through all blocks while it is in the cache.
+  void by_group() {
+    for (int64_t g = 0; g < shape_.num_groups; ++g) {
+      for (int l = 0; l < run_.num_blocks; ++l) block(l, g);
+      finish(g);
+    }
+  }
+
   int64_t pack(const Block& b, float* packed) const {
     const int64_t in = b.in_channels;
     const int64_t size = packed_floats(in, b.out_channels);
