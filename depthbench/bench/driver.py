@@ -18,6 +18,8 @@ from depthbench.executors import LocalProcesses
 from depthbench.record import Environment
 from depthbench.trial import TrialContext
 
+_BUSY = 0.25  # processes a core, at which the numbers are not those of this alone
+
 
 def run_bench(
     plan: BenchPlan,
@@ -39,6 +41,8 @@ def run_bench(
     began, started_at = runtime.monotonic_seconds(), runtime.utc_now()
     load_average = runtime.load_average()
     num_cores = runtime.num_cores()
+    if load_average is not None and load_average > _BUSY * num_cores:
+        report(f"other programs are running (load average {load_average:.1f})")
     without_fused = why_not_fused(device)
     environment, peak = _look_around(device)
     todo = settings(

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator, StrMethodFormatter
 
 from depthbench.bench.document import Benchmark
-from depthbench.bench.measurement import Metric, Summary
+from depthbench.bench.measurement import Metric, Summary, metrics_of
 from depthbench.bench.plan import SIDE_NAMES, Part, Side
 from depthbench.report.figures.panels import Sheet, sheet
 from depthbench.report.figures.style import (
@@ -79,44 +79,40 @@ def _head(page: Sheet, benchmark: Benchmark) -> None:
 
 def _draw_bars(axes: Axes, found: Sequence[Summary], part: Part, peak: float) -> None:
     """GFLOP/s of each case and side, the first case on top, up to the peak."""
-    cases = list(dict.fromkeys((s.architecture, s.depth) for s in found))
-    cases = [
-        case
-        for case in cases
-        if any((s.part, s.architecture, s.depth) == (part, *case) for s in found)
-    ]
-    sides = [side for side in Side if any(s.side is side for s in found)]
+    bars = [s for s in found if (s.part, s.metric) == (part, "gflop_per_second")]
+    cases = list(dict.fromkeys(bar.case for bar in bars))
+    sides = [side for side in Side if any(bar.side is side for bar in bars)]
+    for bar in bars:
+        rank = sides.index(bar.side) - (len(sides) - 1) / 2
+        height = cases.index(bar.case) + rank * _BAR_HEIGHT
+        _draw_bar(axes, height, metrics_of(found, bar.case, bar.side))
     axes.axvline(peak, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
-    axes.text(peak, 1.0, "peak ", transform=axes.get_xaxis_transform(), ha="right",
-              va="top", color=MUTED, fontsize=8.5,
-              bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1})  # fmt: skip
-    for place, case in enumerate(cases):
-        for rank, side in enumerate(sides):
-            mine = {
-                s.metric: s
-                for s in found
-                if (s.part, s.architecture, s.depth, s.side) == (part, *case, side)
-            }
-            if "gflop_per_second" in mine:
-                height = place + (rank - (len(sides) - 1) / 2) * _BAR_HEIGHT
-                _draw_bar(axes, height, side, mine)
+    axes.annotate(
+        "peak",
+        (peak, 1),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(-4, -3),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        color=MUTED,
+        fontsize=8.5,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},
+    )
     axes.set_yticks(
-        range(len(cases)), [f"{name}\nk = {depth}" for name, depth in cases]
+        range(len(cases)), [f"{name}\nk = {depth}" for _, name, depth, _ in cases]
     )
     axes.set_ylim(len(cases) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlim(0, 1.12 * peak)
+    axes.set_xlim(0, 1.12 * max(peak, *(bar.high for bar in bars), 0))
     axes.set_xlabel("GFLOP/s")
     axes.grid(axis="x", color=RULE)
 
 
-def _draw_bar(
-    axes: Axes, height: float, side: Side, mine: dict[Metric, Summary]
-) -> None:
+def _draw_bar(axes: Axes, height: float, mine: dict[Metric, Summary]) -> None:
     speed = mine["gflop_per_second"]
-    axes.barh(
-        height, speed.median, height=0.9 * _BAR_HEIGHT, color=_COLORS[side], zorder=2
-    )
+    color = _COLORS[speed.side]
+    axes.barh(height, speed.median, height=0.9 * _BAR_HEIGHT, color=color, zorder=2)
     axes.hlines(height, speed.low, speed.high, color=INK, linewidth=1, zorder=3)
     if "speedup" in mine:
         axes.annotate(

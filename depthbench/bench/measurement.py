@@ -10,6 +10,7 @@ from typing import Literal
 from depthbench.bench.plan import Part, Side
 
 Metric = Literal[
+    "seconds",
     "ms_per_step",
     "images_per_second",
     "gflop_per_second",
@@ -17,6 +18,8 @@ Metric = Literal[
     "peak_memory_bytes",
     "speedup",
 ]
+
+Case = tuple[Part, str, int, int]  # part, architecture, depth, batch size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,7 @@ class Measurement:
     peak_memory_bytes: int
 
     @property
-    def case(self) -> tuple[Part, str, int, int]:
+    def case(self) -> Case:
         """What the sides have in common."""
         return self.part, self.architecture, self.depth, self.batch_size
 
@@ -99,6 +102,11 @@ class Summary:
     high: float
     num_rounds: int
 
+    @property
+    def case(self) -> Case:
+        """What the sides have in common."""
+        return self.part, self.architecture, self.depth, self.batch_size
+
 
 def rows(
     measurements: Sequence[Measurement], peak_gflop_per_second: float, device: str
@@ -107,9 +115,9 @@ def rows(
 
     `speedup` is the ratio of images a second to those of the notebook's way in the
     same round, so that a machine that slows down for a while slows both; there is
-    none where the notebook's way was not measured. `ms_per_step` is left out of whole
-    epochs, whose time is not that of steps alone. The peak that is shared in is that
-    of the threads at work.
+    none where the notebook's way was not measured. `seconds` is for whole trials, and
+    `ms_per_step` for steps alone. The peak that is shared in is that of the threads
+    at work.
     """
     notebook = {
         (each.case, each.round): each
@@ -121,7 +129,9 @@ def rows(
         threads = each.num_processes * each.num_threads if device == "cpu" else 1
         rate = 1e-9 * each.images_per_second * each.flop_per_image
         values: dict[Metric, float] = {}
-        if each.part in ("step", "depth", "batch"):
+        if each.part == "trial":
+            values["seconds"] = each.seconds
+        elif each.part != "epoch":
             values["ms_per_step"] = 1e3 * each.seconds / each.num_steps
         values["images_per_second"] = each.images_per_second
         values["gflop_per_second"] = rate
@@ -145,7 +155,7 @@ def _row(each: Measurement, metric: Metric, value: float) -> Row:
 
 def summaries(table: Iterable[Row]) -> list[Summary]:
     """Median and range of each metric over the rounds, in the order of the rows."""
-    groups: dict[tuple[Part, str, int, int, Side, Metric], list[float]] = {}
+    groups: dict[tuple[*Case, Side, Metric], list[float]] = {}
     for row in table:
         key = (
             row.part,
@@ -167,6 +177,13 @@ def summaries(table: Iterable[Row]) -> list[Summary]:
         )
         for key, values in groups.items()
     ]
+
+
+def metrics_of(
+    found: Iterable[Summary], case: Case, side: Side
+) -> dict[Metric, Summary]:
+    """The summaries of one side of a case, by metric."""
+    return {s.metric: s for s in found if (s.case, s.side) == (case, side)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,10 +93,11 @@ class Setting:
     """Work that every side does in each round, one side after the other.
 
     Attributes:
-        part: `step`: training steps alone, on ready batches, one thread. `epoch`:
-            data loading, training and testing, with all cores; ours as one trial a
-            core. `depth` and `batch`: steps again, of ours only. `trial`: whole
-            trials, where a GPU makes them short.
+        part: `step`: training steps alone, on ready batches, one thread; ours take
+            theirs from the data set and normalise them. `epoch`: data loading,
+            training and testing, with all cores; ours as one trial a core, which
+            with BatchNorm tests twice. `depth` and `batch`: steps again, of ours
+            only. `trial`: whole trials, where a GPU makes them short.
         spec: What is trained; `kernels` is the side's to choose.
         sides: In their order.
         num_train_images: Trained on in each epoch; fewer where there are fewer.

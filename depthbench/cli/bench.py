@@ -94,7 +94,7 @@ def _measured(
     from depthbench.bench.files import write_files
     from depthbench.store.files import make_folder
 
-    # Both before minutes of measuring: what is missing, and where nothing can be written.
+    # What is missing, or cannot be written, is found before minutes of measuring.
     data = dataset.load(data_dir)
     make_folder(out)
     benchmark = run_bench(plan, data, data_dir=data_dir, device=device, report=say)

@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.table import Table
 
 from depthbench.bench.document import Benchmark
-from depthbench.bench.measurement import Metric, Summary
+from depthbench.bench.measurement import Metric, Summary, metrics_of
 from depthbench.bench.plan import SIDE_NAMES, Part
-from depthbench.report.words import count, duration
+from depthbench.report.words import count, duration, short_percent
 
 _WIDTH = 96  # what a line of a table needs; narrower ones would be cut
 
@@ -34,66 +34,55 @@ def print_benchmark(benchmark: Benchmark) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
+_HEADINGS: dict[Metric, str] = {
+    "seconds": "seconds",
+    "ms_per_step": "ms/step",
+    "images_per_second": "images/s",
+    "gflop_per_second": "GFLOP/s",
+    "share_of_peak": "of peak",
+    "peak_memory_bytes": "memory",
+    "speedup": "speed-up (range)",
+}
+
+
 def _table(title: str, found: list[Summary]) -> Table:
-    is_compared = any(summary.metric == "speedup" for summary in found)
-    first = found[0]
-    fixed = f"batch {first.batch_size}"
-    if first.part == "batch":
-        fixed = f"{first.architecture} {first.depth}"
-    title = f"\n{title}, {fixed}"
-    table = Table(title=title, title_justify="left", title_style="bold", box=None)
+    """One row a case and side, one column a metric that was measured."""
+    part, architecture, depth, batch_size = found[0].case
+    fixed = f"{architecture} {depth}" if part == "batch" else f"batch {batch_size}"
+    table = Table(
+        title=f"\n{title}, {fixed}", title_justify="left", title_style="bold", box=None
+    )
+    measured = {summary.metric for summary in found}
+    metrics = [metric for metric in _HEADINGS if metric in measured]
     table.add_column("network", no_wrap=True)
     table.add_column("trained by", no_wrap=True)
-    for heading in ("ms/step", "images/s", "GFLOP/s", "of peak", "memory"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    if is_compared:
-        table.add_column("speed-up (range)", justify="right", no_wrap=True)
+    for metric in metrics:
+        table.add_column(_HEADINGS[metric], justify="right", no_wrap=True)
     before = None
-    keys = dict.fromkeys((s.architecture, s.depth, s.batch_size, s.side) for s in found)
-    for *case, side in keys:
-        name = f"{case[0]} {case[1]}"
-        if found[0].part == "batch":
-            name = f"batch {case[2]}"
-        mine = {
-            s.metric: s
-            for s in found
-            if [s.architecture, s.depth, s.batch_size, s.side] == [*case, side]
-        }
-        cells = [_cell(mine, metric) for metric in _COLUMNS if metric != "speedup"]
-        if is_compared:
-            cells.append(_cell(mine, "speedup"))
+    for case, side in dict.fromkeys((summary.case, summary.side) for summary in found):
+        _, architecture, depth, batch_size = case
+        name = f"batch {batch_size}" if part == "batch" else f"{architecture} {depth}"
+        mine = metrics_of(found, case, side)
+        cells = [_cell(mine.get(metric)) for metric in metrics]
         table.add_row("" if name == before else name, SIDE_NAMES[side], *cells)
         before = name
     return table
 
 
-_COLUMNS: tuple[Metric, ...] = (
-    "ms_per_step",
-    "images_per_second",
-    "gflop_per_second",
-    "share_of_peak",
-    "peak_memory_bytes",
-    "speedup",
-)
-
-
-def _cell(mine: dict[Metric, Summary], metric: Metric) -> str:
-    if metric not in mine:
+def _cell(one: Summary | None) -> str:
+    """The median; the highest for memory; nothing for what was not measured."""
+    if one is None:
         return ""
-    one = mine[metric]
-    match metric:
-        case "ms_per_step":
-            return f"{one.median:,.1f}"
-        case "images_per_second":
-            return f"{one.median:,.0f}"
-        case "gflop_per_second":
-            return f"{one.median:,.1f}"
+    match one.metric:
         case "share_of_peak":
-            return f"{100 * one.median:.0f} %"
+            return short_percent(round(one.median, 2))
         case "peak_memory_bytes":
             return f"{one.high / 1e9:.2f} GB"
         case "speedup":
             return f"{one.median:.2f} ({one.low:.2f} to {one.high:.2f})"
+        case "images_per_second":
+            return f"{one.median:,.0f}"
+    return f"{one.median:,.1f}"
 
 
 def _notes(benchmark: Benchmark) -> list[str]:
@@ -107,8 +96,8 @@ def _notes(benchmark: Benchmark) -> list[str]:
         f"{benchmark.data}; load average at the start "
         f"{'unknown' if load is None else f'{load:.2f}'}; took "
         f"{duration(benchmark.seconds)}",
-        f"medians of {count(benchmark.plan.rounds, 'round')}; in brackets the range; "
-        "ratios are formed within a round",
+        f"medians of {count(benchmark.plan.rounds, 'round')}, range in brackets; a "
+        "speed-up is over the notebook's way in the same round",
         f"peak: {peak.gflop_per_second:.0f} GFLOP/s {per}, by {peak.probe}",
         "memory: the process's highest, with torch and the data"
         if benchmark.device == "cpu"
