@@ -1,5 +1,7 @@
 """A benchmark's plan, arithmetic and figure, on made-up times."""
 
+from dataclasses import replace
+
 import pytest
 
 from depthbench.architectures import ARCHITECTURES
@@ -14,7 +16,9 @@ from depthbench.bench.measurement import (
     to_csv,
 )
 from depthbench.bench.plan import FULL, QUICK, Side, settings
+from depthbench.cli.bench_tables import print_benchmark
 from depthbench.report.figures import render
+from depthbench.runtime import capture_environment
 
 # Which work it is.
 
@@ -22,14 +26,14 @@ from depthbench.report.figures import render
 def test_each_side_takes_its_turn_at_each_comparison():
     todo = list(settings(FULL, data="mnist", device="cpu", has_fused=True, num_cores=2))
     parts = [setting.part for setting in todo]
-    assert parts == ["step"] * 4 + ["epoch"] * 4 + ["depth"] * 8 + ["batch"] * 6
+    assert parts == ["step"] * 4 + ["epoch"] * 4 + ["depth"] * 7 + ["batch"] * 6
     everyone = (Side.NOTEBOOK, Side.REFERENCE, Side.FUSED)
     assert {setting.sides for setting in todo[:8]} == {everyone}
     assert {setting.sides for setting in todo[8:]} == {(Side.FUSED,)}
     assert {setting.processes(Side.NOTEBOOK) for setting in todo[:4]} == {(1, 1)}
     assert {setting.processes(Side.NOTEBOOK) for setting in todo[4:8]} == {(1, 2)}
     assert {setting.processes(Side.FUSED) for setting in todo[4:8]} == {(2, 1)}
-    assert [setting.spec.depth for setting in todo[8:16]] == list(FULL.depths)
+    assert [setting.spec.depth for setting in todo[8:15]] == list(FULL.depths)
 
 
 def test_without_fused_kernels_the_others_stand_for_ours():
@@ -159,7 +163,7 @@ def test_the_csv_has_a_line_for_each_number():
     assert len(lines) == 6
 
 
-# The figure.
+# The tables and the figure.
 
 
 def benchmark_of(given, plan=FULL):
@@ -167,7 +171,7 @@ def benchmark_of(given, plan=FULL):
         plan=plan,
         data="toy",
         device="cpu",
-        environment=None,
+        environment=capture_environment("cpu"),
         num_cores=2,
         load_average=0.0,
         peak=Peak(gflop_per_second=50.0, probe="made up"),
@@ -191,6 +195,20 @@ GROWTH = [
     for depth in FULL.depths
     for number in range(2)
 ]
+
+
+def test_no_cell_of_the_tables_is_cut(capsys):
+    """With the longest name of a plan, and numbers as long as any."""
+    named = {"architecture": "elu_multihead", "depth": 138, "num_images": 10}
+    given = [
+        measured(side, 0, 1 / (rank + 1), **named) for rank, side in enumerate(Side)
+    ]
+    print_benchmark(benchmark_of([replace(each, num_steps=1) for each in given]))
+    out = capsys.readouterr().out
+    assert "elu_multihead 138" in out
+    assert "3.00 (3.00-3.00)" in out
+    assert "1,000.0" in out
+    assert "…" not in out
 
 
 def test_the_figure_has_a_bar_for_each_side_as_long_as_its_median():

@@ -140,11 +140,15 @@ def _draw_growth(
     high = [s.high * scale for s, scale in zip(mine, scales, strict=True)]
     axes.plot(along, middle, color=color, marker="o", markersize=4, linewidth=1.5)
     axes.vlines(along, low, high, color=INK, linewidth=1)
-    axes.set_xscale("log")
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticks(along, _sparse(along))
+    if what == "time":
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xticks(along, _sparse(along))
+    else:
+        axes.set_xlim(0, 1.04 * along[-1])
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.set_ylim(0, 1.15 * max(high))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     axes.grid(axis="y", color=RULE)
     varied = "depth k" if part == "depth" else "images a step"
     axes.set_xlabel(varied)
@@ -159,7 +163,7 @@ def _draw_growth(
 
 def _sparse(along: Sequence[int]) -> list[str]:
     """Labels on a logarithmic axis, empty where they would touch the one before."""
-    room = 0.09 * math.log(along[-1] / along[0])
+    room = 0.065 * math.log(along[-1] / along[0])
     labels, last = [], -math.inf
     for x in along:
         is_free = math.log(x) - last >= room

@@ -10,7 +10,7 @@ from depthbench.bench.measurement import Metric, Summary, metrics_of
 from depthbench.bench.plan import SIDE_NAMES, Part
 from depthbench.report.words import count, duration, short_percent
 
-_WIDTH = 96  # what a line of a table needs; narrower ones would be cut
+_WIDTH = 100  # what a line of a table needs; a narrower one would be cut
 
 
 def print_benchmark(benchmark: Benchmark) -> None:
@@ -29,7 +29,7 @@ def print_benchmark(benchmark: Benchmark) -> None:
     for part, title in titles.items():
         mine = [summary for summary in found if summary.part == part]
         if mine:
-            console.print(_table(title, mine))
+            console.print(_table(title, mine), end="\n\n")
     for line in _notes(benchmark):
         console.print(line, markup=False, soft_wrap=True)
 
@@ -50,7 +50,11 @@ def _table(title: str, found: list[Summary]) -> Table:
     part, architecture, depth, batch_size = found[0].case
     fixed = f"{architecture} {depth}" if part == "batch" else f"batch {batch_size}"
     table = Table(
-        title=f"\n{title}, {fixed}", title_justify="left", title_style="bold", box=None
+        title=f"{title}, {fixed}",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        padding=(0, 2, 0, 0),
     )
     measured = {summary.metric for summary in found}
     metrics = [metric for metric in _HEADINGS if metric in measured]
@@ -79,7 +83,7 @@ def _cell(one: Summary | None) -> str:
         case "peak_memory_bytes":
             return f"{one.high / 1e9:.2f} GB"
         case "speedup":
-            return f"{one.median:.2f} ({one.low:.2f} to {one.high:.2f})"
+            return f"{one.median:.2f} ({one.low:.2f}-{one.high:.2f})"
         case "images_per_second":
             return f"{one.median:,.0f}"
     return f"{one.median:,.1f}"
@@ -96,8 +100,10 @@ def _notes(benchmark: Benchmark) -> list[str]:
         f"{benchmark.data}; load average at the start "
         f"{'unknown' if load is None else f'{load:.2f}'}; took "
         f"{duration(benchmark.seconds)}",
-        f"medians of {count(benchmark.plan.rounds, 'round')}, range in brackets; a "
-        "speed-up is over the notebook's way in the same round",
+        f"medians of {_rounds_text(benchmark)}, range in brackets; a speed-up is over "
+        "the notebook's way in the same round",
+        f"an epoch is one of {benchmark.plan.num_train_images:,} training and "
+        f"{benchmark.plan.num_test_images:,} test images here",
         f"peak: {peak.gflop_per_second:.0f} GFLOP/s {per}, by {peak.probe}",
         "memory: the process's highest, with torch and the data"
         if benchmark.device == "cpu"
@@ -119,3 +125,12 @@ def _notes(benchmark: Benchmark) -> list[str]:
         for failure in benchmark.failures
     ]
     return notes
+
+
+def _rounds_text(benchmark: Benchmark) -> str:
+    compared = count(benchmark.plan.rounds, "round")
+    growing = {
+        s.num_rounds for s in benchmark.summaries if s.part in ("depth", "batch")
+    }
+    fewer = growing - {benchmark.plan.rounds}
+    return f"{compared} ({max(fewer)} for growth)" if fewer else compared
