@@ -67,6 +67,11 @@ def monotonic_seconds() -> float:
     return time.monotonic()
 
 
+def cpu_seconds() -> float:
+    """Processor time of this process, all threads; only differences mean anything."""
+    return time.process_time()
+
+
 def synchronize(device: str) -> None:
     """Wait until a device has done all it was told to; a CPU always has."""
     if device == "cuda":

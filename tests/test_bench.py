@@ -168,8 +168,8 @@ def test_bench_prints_tables_and_writes_its_files(bench, tmp_path):
     assert stored["plan"]["rounds"] == 2
     assert stored["failures"] == []
     lines = (tmp_path / "b" / "bench.csv").read_text().splitlines()
-    per_round = 2 * (5 + 4) + 2  # two sides, steps and epochs, and two ratios
-    assert len(lines) == 1 + 2 * (per_round + 3 * 5)
+    per_round = 2 * (6 + 4) + 2  # two sides, steps and epochs, and two ratios
+    assert len(lines) == 1 + 2 * (per_round + 3 * 6)
 
 
 def test_bench_prints_json(bench, tmp_path):

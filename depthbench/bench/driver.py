@@ -155,6 +155,7 @@ def _measurement(
         num_threads=num_threads,
         round=number,
         seconds=max(w.ended for w in works) - min(w.began for w in works),
+        cpu_seconds=sum(work.cpu_seconds for work in works),
         num_steps=works[0].num_steps,
         num_images=sum(work.num_images for work in works),
         flop_per_image=flop,

@@ -11,6 +11,7 @@ from depthbench.bench.plan import Part, Side
 
 Metric = Literal[
     "seconds",
+    "cpu_share",
     "ms_per_step",
     "images_per_second",
     "gflop_per_second",
@@ -30,6 +31,7 @@ class Measurement:
         num_processes: Trials side by side.
         num_threads: Of each process.
         seconds: From the start of the first process to the end of the last.
+        cpu_seconds: Processor time of all processes and threads.
         num_steps: Updates made by each process.
         num_images: Trained on by all processes together.
         flop_per_image: To train on one, see `training_flop_per_image`.
@@ -45,6 +47,7 @@ class Measurement:
     num_threads: int
     round: int
     seconds: float
+    cpu_seconds: float
     num_steps: int
     num_images: int
     flop_per_image: int
@@ -116,8 +119,9 @@ def rows(
     `speedup` is the ratio of images a second to those of the notebook's way in the
     same round, so that a machine that slows down for a while slows both; there is
     none where the notebook's way was not measured. `seconds` is for whole trials, and
-    `ms_per_step` for steps alone. The peak that is shared in is that of the threads
-    at work.
+    `ms_per_step` for steps alone; so is `cpu_share`, the part of its time in which the
+    one thread had a core, which falls where other programs take it. The peak that is
+    shared in is that of the threads at work.
     """
     notebook = {
         (each.case, each.round): each
@@ -133,6 +137,8 @@ def rows(
             values["seconds"] = each.seconds
         elif each.part != "epoch":
             values["ms_per_step"] = 1e3 * each.seconds / each.num_steps
+            if device == "cpu":
+                values["cpu_share"] = each.cpu_seconds / each.seconds
         values["images_per_second"] = each.images_per_second
         values["gflop_per_second"] = rate
         values["share_of_peak"] = rate / (peak_gflop_per_second * threads)

@@ -24,6 +24,7 @@ class Work:
     Attributes:
         began: On `runtime.monotonic_seconds`, which all processes share.
         ended: The same.
+        cpu_seconds: Of processor time in between, over all threads.
         num_steps: Updates made.
         num_images: Trained on.
         peak_memory_bytes: Of the process with torch and data, or of a GPU's allocator.
@@ -31,6 +32,7 @@ class Work:
 
     began: float
     ended: float
+    cpu_seconds: float
     num_steps: int
     num_images: int
     peak_memory_bytes: int
@@ -107,7 +109,7 @@ def _timed(setting: Setting, num_images: int, work: Callable[[], float]) -> Work
     """Do the work, which returns a loss, and say what it took."""
     spec = setting.spec
     runtime.synchronize(spec.device)
-    began = runtime.monotonic_seconds()
+    cpu_before, began = runtime.cpu_seconds(), runtime.monotonic_seconds()
     loss = work()
     runtime.synchronize(spec.device)
     ended = runtime.monotonic_seconds()
@@ -116,6 +118,7 @@ def _timed(setting: Setting, num_images: int, work: Callable[[], float]) -> Work
     return Work(
         began=began,
         ended=ended,
+        cpu_seconds=runtime.cpu_seconds() - cpu_before,
         num_steps=spec.epochs * -(-num_images // spec.batch_size),
         num_images=spec.epochs * num_images,
         peak_memory_bytes=runtime.peak_memory_bytes(spec.device),

@@ -34,6 +34,8 @@ def print_benchmark(benchmark: Benchmark) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
+_UNDISTURBED = 0.95  # share of its time in which a thread has a core
+
 _HEADINGS: dict[Metric, str] = {
     "seconds": "seconds",
     "ms_per_step": "ms/step",
@@ -109,6 +111,13 @@ def _notes(benchmark: Benchmark) -> list[str]:
         if benchmark.device == "cpu"
         else "memory: the allocator's highest",
     ]
+    shares = [s.low for s in benchmark.summaries if s.metric == "cpu_share"]
+    if min(shares, default=1.0) < _UNDISTURBED:
+        notes.append(
+            f"disturbed: a thread had a core for {100 * min(shares):.0f} % of its time "
+            "in one round; repeat this on a quiet machine. Work on several threads "
+            "suffers most, here the notebook's way on all cores"
+        )
     linear = benchmark.linearity
     if linear is not None:
         depths = f"{min(linear.ms_per_layer)} to {max(linear.ms_per_layer)}"
