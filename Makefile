@@ -15,12 +15,12 @@ test: $(READY)
 check: lint types imports test
 
 format: $(READY)
-	$(BIN)/ruff format depthbench tests
-	$(BIN)/ruff check --fix depthbench tests
+	$(BIN)/ruff format depthbench tests setup.py
+	$(BIN)/ruff check --fix depthbench tests setup.py
 
 lint: $(READY)
-	$(BIN)/ruff format --check depthbench tests
-	$(BIN)/ruff check depthbench tests
+	$(BIN)/ruff format --check depthbench tests setup.py
+	$(BIN)/ruff check depthbench tests setup.py
 
 types: $(READY)
 	$(BIN)/mypy
@@ -28,11 +28,11 @@ types: $(READY)
 imports: $(READY)
 	$(BIN)/lint-imports
 
-# Made anew only when the dependencies change.
-$(READY): pyproject.toml
+# Made anew only when the dependencies or the compiled kernels change.
+$(READY): pyproject.toml setup.py $(wildcard depthbench/kernels/native/*)
 	test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build *.egg-info depthbench/kernels/_native*

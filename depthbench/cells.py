@@ -2,9 +2,10 @@
 
 from depthbench.blueprint import Architecture
 from depthbench.datasets import Dataset
+from depthbench.kernels import library
 from depthbench.registry import Registry
 from depthbench.spec import Cell, StudySpec, TrialSpec
-from depthbench.spec.trial import TrainMode
+from depthbench.spec.trial import Kernels, TrainMode
 
 
 def resolve_cells(
@@ -17,7 +18,8 @@ def resolve_cells(
     """One cell for each architecture x data set x protocol, in the study's order.
 
     Raises:
-        ValueError: If a name is unknown, or the initialiser does not apply.
+        ValueError: If a name is unknown, or the initialiser or the fused kernels do
+            not apply.
     """
     return tuple(
         _cell(study, architectures[name], data, protocol, device)
@@ -48,6 +50,7 @@ def _cell(
             weight_decay=study.weight_decay,
             train_mode=_train_mode(protocol, architecture),
             device=device,
+            kernels=_kernels(study, architecture, device),
             plugin_sha256=architecture.plugin_sha256,
         ),
         criterion=study.criterion_of(protocol),
@@ -66,3 +69,30 @@ def _train_mode(protocol: str, architecture: Architecture) -> TrainMode:
     is_multihead = architecture.stack is not None and architecture.stack.multihead
     slips = protocol == "notebook" and architecture.has_train_mode and not is_multihead
     return "first_epoch" if slips else "every_epoch"
+
+
+def _kernels(study: StudySpec, architecture: Architecture, device: str) -> Kernels:
+    """What `auto` stands for: fused kernels where they exist and are known to pay.
+
+    The ones for CUDA are asked for by name only, until they have been measured.
+    """
+    if study.kernels == "reference":
+        return "reference"
+    reason = _unfused(architecture)
+    if study.kernels == "fused":
+        if reason:
+            raise ValueError(f"kernels = fused: {reason}; use auto or reference")
+        return "fused"
+    is_there = device == "cpu" and not reason and not library.missing()
+    return "fused" if is_there else "reference"
+
+
+def _unfused(architecture: Architecture) -> str | None:
+    """Why the fused kernels cannot compute an architecture, if so."""
+    if architecture.stack is None:
+        return f"{architecture.name} is built by a function of its own"
+    activation = architecture.stack.activation
+    if activation not in library.ACTIVATIONS:
+        known = ", ".join(library.ACTIVATIONS)
+        return f"{architecture.name} has {activation}, the fused kernels know {known}"
+    return None

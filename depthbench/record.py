@@ -57,7 +57,11 @@ class EpochRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Where a trial ran, as far as it can change or explain the numbers."""
+    """Where a trial ran, as far as it can change or explain the numbers.
+
+    Attributes:
+        instruction_set: That the fused CPU kernels used, if the trial used them.
+    """
 
     depthbench: str
     python: str
@@ -68,6 +72,7 @@ class Environment:
     num_threads: int
     tf32: bool
     git_commit: str | None = None
+    instruction_set: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

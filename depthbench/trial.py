@@ -12,10 +12,11 @@ from depthbench import runtime
 from depthbench.blueprint import Architecture
 from depthbench.datasets import DATASETS
 from depthbench.datasets.image_data import ImageData
-from depthbench.kernels import conv_blocks_of
+from depthbench.kernels import library
+from depthbench.kernels.twins import conv_blocks_of
 from depthbench.layers.conv_stack import ConvStackNet
 from depthbench.plugins import load_architectures
-from depthbench.record import Outcome, TrialRecord
+from depthbench.record import Environment, Outcome, TrialRecord
 from depthbench.registry import Registry
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData, seconds_per_epoch, train
@@ -152,7 +153,15 @@ def _measure(spec: TrialSpec, context: TrialContext) -> TrialRecord:
         peak_memory_bytes=runtime.peak_memory_bytes(spec.device),
         stopped_early="non-finite loss" if diverged else None,
         finished_at=runtime.utc_now(),
-        environment=runtime.capture_environment(spec.device),
+        environment=_environment(spec),
+    )
+
+
+def _environment(spec: TrialSpec) -> Environment:
+    is_native = spec.kernels == "fused" and spec.device == "cpu"
+    return replace(
+        runtime.capture_environment(spec.device),
+        instruction_set=library.kernels()[0].name if is_native else None,
     )
 
 

@@ -7,6 +7,7 @@ import click
 
 from depthbench import runtime
 from depthbench.cli.options import debug_option, json_option
+from depthbench.kernels import library
 
 
 @click.command("env")
@@ -18,8 +19,12 @@ def command(device: str, as_json: bool) -> None:
     check_device(device)
     chosen = runtime.resolve_device(device)
     runtime.configure_process(num_threads=1)
-    about = asdict(runtime.capture_environment(chosen)) | {
+    environment = asdict(runtime.capture_environment(chosen))
+    environment.pop("instruction_set")  # of a trial
+    about = environment | {
         "device": chosen,
+        "fused_kernels": library.missing()
+        or ", ".join(kernel.name for kernel in library.kernels()),
         "cores": runtime.num_cores(),
         "data_dir": str(runtime.data_dir()),
     }
@@ -27,7 +32,7 @@ def command(device: str, as_json: bool) -> None:
         click.echo(json.dumps(about, indent=2))
         return
     for key, value in about.items():
-        click.echo(f"{key:12}{value}")
+        click.echo(f"{key:16}{value}")
 
 
 def check_device(name: str) -> None:

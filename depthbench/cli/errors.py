@@ -54,6 +54,7 @@ def explain(error: BaseException, *, debug: bool) -> int:
 
 def _described(error: BaseException) -> tuple[str, int]:
     from depthbench.datasets.image_data import DataError
+    from depthbench.kernels.library import LibraryMissingError
     from depthbench.record import NewerSchemaError
     from depthbench.runtime import DeviceError
     from depthbench.store import StoreDamagedError, StoreError, StoreLockedError
@@ -66,7 +67,8 @@ def _described(error: BaseException) -> tuple[str, int]:
         return error.format_message(), USAGE
     if isinstance(error, StoreLockedError | StoreDamagedError | NewerSchemaError):
         return str(error), STORE
-    if isinstance(error, DataError | DeviceError | StoreError | OSError):
+    environment = (DataError, DeviceError, LibraryMissingError, StoreError, OSError)
+    if isinstance(error, environment):
         return str(error), ENVIRONMENT
     return (
         f"unexpected {type(error).__name__}: {error}\n"

@@ -1,6 +1,7 @@
 """A results folder that already holds a study, and the one that is asked for now."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -8,6 +9,40 @@ import click
 from depthbench.spec import Cell, StudySpec, read_cells, read_study
 from depthbench.spec.study import SEARCH_FIELDS, TRAINING_FIELDS
 from depthbench.store import read_records
+
+
+def with_stored_kernels(
+    folder: Path, study: StudySpec, cells: Sequence[Cell]
+) -> tuple[Cell, ...]:
+    """The cells asked for; one that was begun goes on with the kernels it began with.
+
+    Raises:
+        click.UsageError: If the study names other kernels.
+    """
+    path = folder / "study.toml"
+    if not path.exists():
+        return tuple(cells)
+    specs = [record.spec for record in read_records(folder).records.values()]
+    if not specs:
+        return tuple(cells)
+    try:
+        before = {cell.key: cell for cell in read_cells(path)}
+    except ValueError as error:
+        raise click.UsageError(f"{error}; give --out another folder") from error
+
+    def with_stored(cell: Cell) -> Cell:
+        stored = before.get(cell.key)
+        if stored is None or not any(stored.owns(spec) for spec in specs):
+            return cell
+        kernels = stored.template.kernels
+        if study.kernels not in ("auto", kernels):
+            raise click.UsageError(
+                f"{folder} holds {cell.architecture} trained with kernels = {kernels}, "
+                f"asked are {study.kernels}; give --name or --out another one"
+            )
+        return replace(cell, template=replace(cell.template, kernels=kernels))
+
+    return tuple(with_stored(cell) for cell in cells)
 
 
 def with_stored_cells(

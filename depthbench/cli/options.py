@@ -180,6 +180,12 @@ _STUDY_FLAGS = (
         "--cap", type=int, help="Stop, censored, when this depth trains. [768]"
     ),
     click.option("--device", metavar="NAME", help="auto, cpu or cuda. [auto]"),
+    click.option(
+        "--kernels",
+        metavar="NAME",
+        help="What computes the built-in blocks: reference (plain PyTorch), fused, or "
+        "auto, the faster that works here. [auto]",
+    ),
 )
 
 

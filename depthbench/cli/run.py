@@ -67,7 +67,8 @@ def command(study_file: Path | None, **flags: Any) -> int:
     a majority of seeds. Kill it at any time: the same command continues.
     """
     from depthbench.cells import resolve_cells
-    from depthbench.cli.folder import with_stored_cells
+    from depthbench.cli.folder import with_stored_cells, with_stored_kernels
+    from depthbench.cli.kernels import tell_of_kernels
     from depthbench.datasets import DATASETS
     from depthbench.plugins import load_architectures
 
@@ -84,10 +85,12 @@ def command(study_file: Path | None, **flags: Any) -> int:
     for reason in architectures.broken.values():
         say(f"not loaded: {reason}")
     device = runtime.resolve_device(study.device)
-    cells = tuple(cell.on(device) for cell in cells)
+    cells = resolve_cells(study, architectures, DATASETS, device=device)
     study = replace(study, device=device, name=study.name or _default_name(cells))
     folder = flags["out"] or Path("results") / study.name
+    cells = with_stored_kernels(folder, study, cells)
     shown_cells = with_stored_cells(folder, study, cells)
+    tell_of_kernels(study, cells)
     from depthbench.trial import TrialContext
 
     run = _Run(

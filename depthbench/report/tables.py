@@ -100,6 +100,7 @@ def _trial_row(result: CellResult, trial: JudgedTrial) -> dict[str, Any]:
             "lr": spec.lr,
             "initializer": spec.initializer,
             "device": spec.device,
+            "kernels": spec.kernels,
             "outcome": str(trial.outcome),
         }
         | _final_errors(result.cell, trial)
@@ -209,6 +210,7 @@ def _depth_row(result: CellResult) -> dict[str, Any]:
         "lr": template.lr,
         "initializer": template.initializer,
         "device": template.device,
+        "kernels": template.kernels,
         "criterion": cell.criterion.source,
         "heads": cell.criterion.heads,
         "threshold": cell.criterion.threshold,

@@ -79,10 +79,6 @@ class Cell:
         """(architecture, data, protocol): unique in a study."""
         return (self.architecture, self.data, self.protocol)
 
-    def on(self, device: str) -> "Cell":
-        """The same cell trained on another kind of device."""
-        return replace(self, template=replace(self.template, device=device))
-
     def trial(self, depth: int, seed: int) -> TrialSpec:
         """The spec of one training of this cell."""
         return replace(self.template, depth=depth, seed=seed)

@@ -9,6 +9,7 @@ from depthbench.spec.criterion import Criterion
 
 ProtocolName = Literal["standard", "notebook"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
+KernelsChoice = Literal["auto", "reference", "fused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class StudySpec:
             bottom of the grid.
         cap: The search ends, censored, when this depth trains.
         device: `cpu`, `cuda`, or `auto`: CUDA where there is one.
+        kernels: What computes the built-in blocks: `reference` is plain PyTorch,
+            `fused` this package's own kernels, `auto` the faster that works here.
     """
 
     name: str = ""
@@ -55,6 +58,7 @@ class StudySpec:
     depths: tuple[int, int] | None = None
     cap: int = 768
     device: DeviceChoice = "auto"
+    kernels: KernelsChoice = "auto"
 
     def __post_init__(self) -> None:
         _require(
@@ -94,10 +98,12 @@ class StudySpec:
             self.weight_decay,
             "a finite number of at least 0",
         )
-        devices = get_args(DeviceChoice)
-        _require(
-            self.device in devices, "device", self.device, f"one of {_or(devices)}"
-        )
+        for what, choices in (
+            ("device", get_args(DeviceChoice)),
+            ("kernels", get_args(KernelsChoice)),
+        ):
+            given = getattr(self, what)
+            _require(given in choices, what, given, f"one of {_or(choices)}")
         if self.depths is not None:
             low, high = self.depths
             _require(

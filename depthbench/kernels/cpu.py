@@ -1,0 +1,175 @@
+"""The block in C++ for CPUs: vectors of images, fused passes, one thread.
+
+See `native/` for how it computes, and `library` for what is built.
+"""
+
+import ctypes
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from depthbench.kernels.block import Block
+from depthbench.kernels.library import ACTIVATIONS, Kernel, kernels
+
+# `Block` and `Run` of native/run.h.
+_BLOCK = struct.Struct("10P2f6i")
+_RUN = struct.Struct("7P6i")
+
+_ALIGNMENT_FLOATS = 16  # 64 bytes, the widest vector
+
+
+def conv_blocks(signal: Tensor, blocks: Sequence[Block], pool: bool) -> Tensor:
+    """See `kernels.block.ConvBlocks`; float32 on a CPU, `library.ACTIVATIONS`.
+
+    A convolution's bias in front of a batch's own mean has no effect, and its gradient
+    here is exactly 0.
+
+    Raises:
+        LibraryMissingError: If there is no compiled library.
+        ValueError: If a batch has one value a channel, whose variance is 0/0.
+    """
+    return conv_blocks_with(kernels()[0], signal, blocks, pool)
+
+
+def conv_blocks_with(
+    kernel: Kernel, signal: Tensor, blocks: Sequence[Block], pool: bool
+) -> Tensor:
+    """`conv_blocks` with the kernel of a certain instruction set."""
+    num_images, _, height, width = signal.shape
+    uses_batch = any(block.norm and block.norm.uses_batch for block in blocks)
+    if uses_batch and num_images * height * width == 1:
+        raise ValueError(
+            "batch statistics need more than one value a channel, got 1 image of 1x1"
+        )
+    weights = [weight for block in blocks for weight in _weights(block)]
+    keeps = torch.is_grad_enabled() and any(
+        tensor.requires_grad for tensor in (signal, *weights)
+    )
+    call = _Call(kernel, tuple(blocks), pool, keeps)
+    result: Tensor = _ConvBlocks.apply(call, signal.contiguous(), *weights)
+    return result
+
+
+class _ConvBlocks(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, call: "_Call", signal: Tensor, *weights: Tensor) -> Tensor:
+        out, saved = call.forward(signal)
+        ctx.call = call
+        ctx.save_for_backward(signal, saved, *weights)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
+        signal, saved, *_ = ctx.saved_tensors
+        wants_signal = ctx.needs_input_grad[1]
+        grads = ctx.call.backward(signal, saved, grad_out.contiguous(), wants_signal)
+        return (None, *grads)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    kernel: Kernel
+    blocks: tuple[Block, ...]
+    pool: bool
+    keeps: bool
+
+    def forward(self, signal: Tensor) -> tuple[Tensor, Tensor]:
+        """The output, and what backward needs."""
+        blocks = _buffer(_packed(block) for block in self.blocks)
+        sizes = self._packed(blocks, signal)
+        saved = _empty(self.kernel.saved_floats(sizes))
+        scratch = _empty(self.kernel.scratch_floats(sizes))
+        num_images, _, height, width = signal.shape
+        scale = 2 if self.pool else 1
+        channels = self.blocks[-1].weight.shape[0]
+        out = torch.empty(num_images, channels, height // scale, width // scale)
+        run = self._packed(blocks, signal, out=out, saved=saved, scratch=scratch)
+        self.kernel.forward(run)
+        return out, saved
+
+    def backward(
+        self, signal: Tensor, saved: Tensor, grad_out: Tensor, wants_signal: bool
+    ) -> list[Tensor | None]:
+        """Gradients of the signal, or None, and of the `_weights` of each block."""
+        grads = [
+            [torch.empty_like(weight) for weight in _weights(block)]
+            for block in self.blocks
+        ]
+        blocks = _buffer(map(_packed, self.blocks, grads))
+        scratch = _empty(self.kernel.scratch_floats(self._packed(blocks, signal)))
+        grad_signal = torch.empty_like(signal) if wants_signal else None
+        run = self._packed(
+            blocks,
+            signal,
+            grad_out=grad_out,
+            grad_signal=grad_signal,
+            saved=saved,
+            scratch=scratch,
+        )
+        self.kernel.backward(run)
+        return [grad_signal, *(grad for of_block in grads for grad in of_block)]
+
+    def _packed(
+        self, blocks: ctypes.Array[ctypes.c_char], signal: Tensor, **tensors: Any
+    ) -> bytes:
+        """`Run` of native/run.h; the pointers live as long as the arguments do."""
+        names = ("out", "grad_out", "grad_signal", "saved", "scratch")
+        given = [tensors.get(name) for name in names]
+        num_images, _, height, width = signal.shape
+        return _RUN.pack(
+            ctypes.addressof(blocks),
+            signal.data_ptr(),
+            *(0 if tensor is None else tensor.data_ptr() for tensor in given),
+            num_images,
+            height,
+            width,
+            len(self.blocks),
+            self.pool,
+            self.keeps,
+        )
+
+
+def _weights(block: Block) -> list[Tensor]:
+    norm = block.norm
+    return [block.weight, block.bias, *([norm.gamma, norm.beta] if norm else [])]
+
+
+def _packed(block: Block, grads: Sequence[Tensor] = ()) -> bytes:
+    """`Block` of native/run.h."""
+    norm = block.norm
+    tensors = _weights(block)
+    if norm:
+        tensors += [norm.running_mean, norm.running_var]
+    pointers = [tensor.data_ptr() for tensor in tensors]
+    pointers += [0] * (6 - len(pointers))
+    pointers += [grad.data_ptr() for grad in grads]
+    pointers += [0] * (10 - len(pointers))
+    return _BLOCK.pack(
+        *pointers,
+        norm.momentum if norm else 0.0,
+        norm.eps if norm else 0.0,
+        block.weight.shape[1],
+        block.weight.shape[0],
+        ACTIVATIONS[block.activation],
+        norm is not None and norm.uses_batch,
+        norm is not None and norm.updates_running,
+        block.adds_input,
+    )
+
+
+def _buffer(parts: Any) -> ctypes.Array[ctypes.c_char]:
+    joined = b"".join(parts)
+    return ctypes.create_string_buffer(joined, len(joined))
+
+
+def _empty(num_floats: int) -> Tensor:
+    """That many floats, uninitialised, at an address the widest vector needs."""
+    whole = torch.empty(num_floats + _ALIGNMENT_FLOATS)
+    offset = -(whole.data_ptr() // 4) % _ALIGNMENT_FLOATS
+    return whole[offset : offset + num_floats]

@@ -1,0 +1,342 @@
+"""The CPU kernel against the reference, and the reference against arithmetic."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from depthbench.kernels import cpu, reference
+from depthbench.kernels.block import Block, ConvBlocks, Norm
+from depthbench.kernels.library import ACTIVATIONS, kernels
+
+# Of the largest value of a tensor.
+TOLERANCE = 1e-5
+KERNELS = {kernel.name: kernel for kernel in kernels()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    channels: tuple[int, ...] = (3, 4, 4)
+    num_images: int = 5
+    height: int = 6
+    width: int = 5
+    activation: str = "elu"
+    norm: str = "none"  # none, batch or running
+    skip: bool = False
+    pool: bool = False
+    offset: float = 0.0  # of every bias: a mean far from 0, in deviations
+    seed: int = 0
+
+
+def twin(name: str) -> ConvBlocks:
+    """The CPU kernel of one instruction set."""
+    return lambda *run: cpu.conv_blocks_with(KERNELS[name], *run)
+
+
+def drawn(case: Case) -> tuple[Tensor, list[Block], Tensor]:
+    """Images, blocks and the gradient of a loss with respect to the output."""
+    source = torch.Generator().manual_seed(case.seed)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=source)
+
+    blocks = []
+    for into, out in itertools.pairwise(case.channels):
+        norm = Norm(
+            gamma=1 + 0.3 * normal(out),
+            beta=0.3 * normal(out),
+            running_mean=0.5 * normal(out),
+            running_var=0.5 + normal(out) ** 2,
+            uses_batch=case.norm == "batch",
+            updates_running=case.norm == "batch",
+        )
+        blocks.append(
+            Block(
+                weight=normal(out, into, 3, 3) / (3 * into**0.5),
+                bias=case.offset + 0.2 * normal(out),
+                norm=None if case.norm == "none" else norm,
+                activation=case.activation,
+                adds_input=case.skip and into == out,
+            )
+        )
+    images = normal(case.num_images, case.channels[0], case.height, case.width)
+    scale = 2 if case.pool else 1
+    size = (case.height // scale, case.width // scale)
+    return images, blocks, normal(case.num_images, case.channels[-1], *size)
+
+
+def cast(block: Block, dtype: torch.dtype) -> Block:
+    """A copy whose weights collect gradients."""
+
+    def weight(tensor: Tensor) -> Tensor:
+        return tensor.to(dtype, copy=True).requires_grad_()
+
+    norm = block.norm
+    if norm is not None:
+        norm = replace(
+            norm,
+            gamma=weight(norm.gamma),
+            beta=weight(norm.beta),
+            running_mean=norm.running_mean.to(dtype, copy=True),
+            running_var=norm.running_var.to(dtype, copy=True),
+        )
+    return replace(
+        block, weight=weight(block.weight), bias=weight(block.bias), norm=norm
+    )
+
+
+def results(
+    conv_blocks: ConvBlocks,
+    images: Tensor,
+    blocks: list[Block],
+    pool: bool,
+    grad_out: Tensor,
+    dtype: torch.dtype = torch.float32,
+) -> dict[str, Tensor]:
+    """Every tensor that a run computes or changes, by a name that tells its block."""
+    copies = [cast(block, dtype) for block in blocks]
+    signal = images.to(dtype, copy=True).requires_grad_()
+    out = conv_blocks(signal, copies, pool)
+    out.backward(grad_out.to(dtype))
+    found = {"out": out.detach(), "signal": signal.grad}
+    for place, block in enumerate(copies):
+        found[f"weight {place}"] = block.weight.grad
+        found[f"bias {place}"] = block.bias.grad
+        if (norm := block.norm) is not None:
+            found[f"gamma {place}"] = norm.gamma.grad
+            found[f"beta {place}"] = norm.beta.grad
+            found[f"running_mean {place}"] = norm.running_mean
+            found[f"running_var {place}"] = norm.running_var
+    assert all(tensor is not None for tensor in found.values())
+    return found  # type: ignore[return-value]
+
+
+def compare(name: str, case: Case) -> None:
+    """Equal to the float64 reference, or at least no worse than PyTorch's float32.
+
+    The bound is relative to the largest value of a tensor. The second clause is for
+    sums that happen to cancel; the gradient of a bias before a batch's own mean is 0
+    but for rounding, so it is held against its block's other gradients.
+    """
+    images, blocks, grad_out = drawn(case)
+    run = (images, blocks, case.pool, grad_out)
+    exact = results(reference.conv_blocks, *run, torch.float64)
+    single = results(reference.conv_blocks, *run, torch.float32)
+    fused = results(twin(name), *run)
+    assert fused.keys() == exact.keys()
+    for key, right in exact.items():
+        error = (fused[key] - right).abs().max() if right.numel() else torch.zeros(())
+        usual = (single[key] - right).abs().max() if right.numel() else error
+        scale = right.abs().max() if right.numel() else error
+        if key.startswith("bias") and case.norm == "batch":
+            scale = exact[key.replace("bias", "weight")].abs().max()
+        assert error <= max(TOLERANCE * scale, 4 * usual), (key, case, error, scale)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("norm", ["none", "batch", "running"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("skip", [False, True])
+def test_every_kind_of_block_equals_the_reference(
+    name: str, norm: str, activation: str, skip: bool
+) -> None:
+    for pool, channels in itertools.product(
+        [False, True], [(1, 4), (4, 4, 4), (4, 8, 8, 8), (3, 3, 17), (16, 16, 2, 2)]
+    ):
+        case = Case(channels=channels, activation=activation, norm=norm, skip=skip)
+        compare(name, replace(case, num_images=19, height=7, width=9, pool=pool))
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@settings(deadline=None, max_examples=40)
+@given(
+    case=st.builds(
+        Case,
+        channels=st.lists(st.integers(1, 17), min_size=2, max_size=4).map(tuple),
+        num_images=st.integers(1, 40),
+        height=st.integers(2, 30),
+        width=st.integers(2, 30),
+        activation=st.sampled_from(list(ACTIVATIONS)),
+        norm=st.sampled_from(["none", "batch", "running"]),
+        skip=st.booleans(),
+        pool=st.booleans(),
+        seed=st.integers(0, 2**20),
+    )
+)
+def test_any_shape_equals_the_reference(name: str, case: Case) -> None:
+    compare(name, case)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("num_images", [1, 3, 4, 15, 16, 17, 96, 255, 256, 257])
+def test_any_batch_size_equals_the_reference(name: str, num_images: int) -> None:
+    compare(name, Case(num_images=num_images, norm="batch", height=7, width=7))
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("size", [(1, 1), (1, 30), (30, 1), (2, 28), (28, 14)])
+def test_thin_and_long_images_equal_the_reference(
+    name: str, size: tuple[int, int]
+) -> None:
+    height, width = size
+    compare(name, Case(height=height, width=width, norm="batch", skip=True))
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_mean_of_a_hundred_deviations_costs_no_accuracy(name: str) -> None:
+    images, blocks, grad_out = drawn(Case(norm="batch", offset=100.0, num_images=33))
+    run = (images, blocks, False, grad_out)
+    exact = results(reference.conv_blocks, *run, torch.float64)
+    fused = results(twin(name), *run)
+    # Values near 100 are rounded to 8e-6 before anything can be done about it.
+    torch.testing.assert_close(fused["out"].double(), exact["out"], rtol=0, atol=1e-4)
+    variance = fused["running_var 0"].double()
+    torch.testing.assert_close(variance, exact["running_var 0"], rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("norm", ["none", "batch", "running"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("planted", [float("nan"), float("inf"), 1e20, 1e30])
+def test_what_is_not_finite_is_so_at_the_same_places(
+    name: str, norm: str, activation: str, planted: float
+) -> None:
+    for skip in (False, True):
+        case = Case(norm=norm, activation=activation, skip=skip, channels=(4, 4, 4))
+        images, blocks, grad_out = drawn(case)
+        if planted < 1e30:
+            images[2, 1, 3, 3] = planted
+        else:
+            images *= planted
+        run = (images, blocks, False, grad_out)
+        usual, fused = results(reference.conv_blocks, *run), results(twin(name), *run)
+        for key, right in usual.items():
+            assert torch.equal(fused[key].isnan(), right.isnan()), (key, skip)
+            assert torch.equal(fused[key].isinf(), right.isinf()), (key, skip)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_one_image_s_nan_stays_its_own_without_a_batch_s_statistics(name: str) -> None:
+    images, blocks, _ = drawn(Case(num_images=20, norm="running"))
+    clean = twin(name)(images, blocks, True)
+    images[7] = float("nan")
+    dirty = twin(name)(images, blocks, True)
+    others = [image for image in range(20) if image != 7]
+    assert dirty[7].isnan().all()
+    assert torch.equal(dirty[others], clean[others])
+
+
+@pytest.fixture
+def poison() -> Iterator[None]:
+    """Makes PyTorch fill new memory with NaN, so that an unwritten element shows."""
+    torch.use_deterministic_algorithms(True)
+    assert torch.utils.deterministic.fill_uninitialized_memory
+    assert torch.empty(3).isnan().all()
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("norm", ["none", "batch", "running"])
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.usefixtures("poison")
+def test_every_element_is_written(name: str, norm: str, skip: bool) -> None:
+    for pool, num_images in itertools.product([False, True], [3, 16, 21]):
+        case = Case(norm=norm, skip=skip, channels=(3, 5, 5, 8))
+        compare(name, replace(case, num_images=num_images, pool=pool))
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_the_same_call_twice_gives_the_same_bits(name: str) -> None:
+    images, blocks, grad_out = drawn(Case(norm="batch", skip=True, num_images=40))
+    first = results(twin(name), images, blocks, True, grad_out)
+    again = results(twin(name), images, blocks, True, grad_out)
+    assert all(torch.equal(first[key], again[key]) for key in first)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("norm", ["none", "batch", "running"])
+@pytest.mark.parametrize("skip", [False, True])
+def test_evaluation_gives_the_outputs_of_training(
+    name: str, norm: str, skip: bool
+) -> None:
+    channels = (4, 4, 4, 7, 7, 4, 4, 9)  # memory is used in turn: no block may be late
+    images, blocks, _ = drawn(Case(norm=norm, skip=skip, channels=channels))
+    with_gradients = twin(name)(images, [cast(b, torch.float32) for b in blocks], False)
+    assert torch.equal(twin(name)(images, blocks, False), with_gradients.detach())
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_running_statistics_stay_where_they_may_not_move(name: str) -> None:
+    images, (block, *_), _ = drawn(Case(norm="batch"))
+    assert block.norm is not None
+    before = block.norm.running_mean.clone(), block.norm.running_var.clone()
+    still = replace(block, norm=replace(block.norm, updates_running=False))
+    twin(name)(images, [still], False)
+    assert torch.equal(block.norm.running_mean, before[0])
+    assert torch.equal(block.norm.running_var, before[1])
+    twin(name)(images, [block], False)
+    assert not torch.equal(block.norm.running_mean, before[0])
+
+
+def test_gradients_go_only_where_they_are_wanted() -> None:
+    images, blocks, grad_out = drawn(Case())
+    first, second = (cast(block, torch.float32) for block in blocks)
+    second.bias.requires_grad_(False)
+    cpu.conv_blocks(images, [first, second], False).backward(grad_out)
+    assert images.grad is None and second.bias.grad is None
+    everywhere = results(cpu.conv_blocks, images, blocks, False, grad_out)
+    assert torch.equal(first.weight.grad, everywhere["weight 0"])
+
+
+def test_a_weight_changed_before_backward_is_an_error() -> None:
+    images, blocks, grad_out = drawn(Case())
+    copies = [cast(block, torch.float32) for block in blocks]
+    out = cpu.conv_blocks(images, copies, False)
+    with torch.no_grad():
+        copies[0].weight.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        out.backward(grad_out)
+
+
+def test_one_value_a_channel_has_no_variance() -> None:
+    case = Case(norm="batch", num_images=1, height=1, width=1)
+    images, blocks, _ = drawn(case)
+    for conv_blocks in (cpu.conv_blocks, reference.conv_blocks):
+        with pytest.raises(ValueError, match="more than (one|1) value"):
+            conv_blocks(images, blocks, False)
+
+
+@pytest.mark.parametrize("norm", ["none", "batch", "running"])
+@pytest.mark.parametrize("activation", ["tanh", "elu", "gelu"])
+def test_the_reference_s_gradients_are_those_of_its_outputs(
+    norm: str, activation: str
+) -> None:
+    case = Case(channels=(2, 3, 3), num_images=3, height=4, width=3, skip=True)
+    images, blocks, _ = drawn(replace(case, norm=norm, activation=activation))
+    doubled = [cast(block, torch.float64) for block in blocks]
+    inner = doubled[1]
+
+    def run(signal: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        last = replace(inner, weight=weight, bias=bias)
+        return reference.conv_blocks(signal, [doubled[0], last], True)
+
+    signal = images.double().requires_grad_()
+    assert torch.autograd.gradcheck(run, (signal, inner.weight, inner.bias))
+
+
+def test_the_widest_vectors_are_used_first() -> None:
+    names = [kernel.name for kernel in kernels()]
+    assert names[-1] == "baseline"
+    order = ["avx512", "avx2", "baseline"]
+    assert names == [name for name in order if name in names]
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_multiply_add_loop_counts_what_it_does(name: str) -> None:
+    assert KERNELS[name].multiply_add(2000) == 2 * KERNELS[name].multiply_add(1000) > 0
