@@ -9,7 +9,12 @@ from depthbench import runtime
 from depthbench.architectures import ARCHITECTURES
 from depthbench.bench.document import Benchmark
 from depthbench.bench.flop import training_flop_per_image
-from depthbench.bench.machine import Peak, measure_peak, why_not_fused
+from depthbench.bench.machine import (
+    Peak,
+    capture_environment,
+    measure_peak,
+    why_not_fused,
+)
 from depthbench.bench.measurement import Failure, Measurement, rows
 from depthbench.bench.plan import SIDE_NAMES, BenchPlan, Setting, Side, settings
 from depthbench.bench.tasks import Work, measure, prepare
@@ -74,7 +79,7 @@ def _look_around(device: str) -> tuple[Environment, Peak]:
     """Environment and peak of a process of one thread, as those that are measured."""
     with _workers({Side.REFERENCE: (1, 1)}) as workers:
         worker = workers[Side.REFERENCE]
-        environment = worker.submit(runtime.capture_environment, device)
+        environment = worker.submit(capture_environment, device)
         peak = worker.submit(measure_peak, device)
         return environment.result(), peak.result()
 

@@ -1,12 +1,17 @@
 """What this machine can do, and whether the fused kernels run on it."""
 
-import importlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 
 from depthbench import runtime
-from depthbench.kernels import conv_blocks_of
+from depthbench.kernels import library
+from depthbench.kernels.twins import conv_blocks_of
+from depthbench.record import Environment
+
+_TRIES = 8
+_ROUNDS = 8_000_000  # of multiply-adds: some hundredths of a second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +29,8 @@ class Peak:
 
 def why_not_fused(device: str) -> str | None:
     """Why the fused kernels cannot run on a kind of device; None if they can."""
+    if device == "cpu":
+        return library.missing()
     try:
         conv_blocks_of("fused", device)
     except ImportError as error:
@@ -31,23 +38,41 @@ def why_not_fused(device: str) -> str | None:
     return None
 
 
+def capture_environment(device: str) -> Environment:
+    """Environment of this process, with the instruction set of the fused kernels."""
+    has_fused = device == "cpu" and library.missing() is None
+    return replace(
+        runtime.capture_environment(device),
+        instruction_set=library.kernels()[0].name if has_fused else None,
+    )
+
+
 def measure_peak(device: str) -> Peak:
-    """The peak of a device, from the fused kernels' own probe or a product of matrices.
+    """The peak of a device, from multiply-adds on registers or a product of matrices.
 
     Call it in a process of one thread.
     """
-    if device == "cpu" and why_not_fused(device) is None:
-        cpu = importlib.import_module("depthbench.kernels.cpu")
-        if hasattr(cpu, "peak_gflops"):
-            rate = max(float(cpu.peak_gflops()) for _ in range(3))
-            return Peak(gflop_per_second=rate, probe="fused multiply-adds in registers")
+    if device == "cpu" and library.missing() is None:
+        kernel = library.kernels()[0]
+        rate = max(_rate(lambda: kernel.multiply_add(_ROUNDS)) for _ in range(_TRIES))
+        return Peak(
+            gflop_per_second=rate, probe=f"{kernel.name} multiply-adds on registers"
+        )
     size = 8192 if device == "cuda" else 1536
     left, right = torch.randn(2, size, size, device=device)
-    rates = []
-    for _ in range(6):
-        began = runtime.monotonic_seconds()
+
+    def product() -> int:
         torch.mm(left, right)
         runtime.synchronize(device)
-        rates.append(2e-9 * size**3 / (runtime.monotonic_seconds() - began))
+        return 2 * size**3
+
+    rate = max(_rate(product) for _ in range(_TRIES))
     probe = f"product of {size} x {size} float32 matrices (torch.mm)"
-    return Peak(gflop_per_second=max(rates), probe=probe)
+    return Peak(gflop_per_second=rate, probe=probe)
+
+
+def _rate(work: Callable[[], int]) -> float:
+    """GFLOP/s of work that returns its number of operations."""
+    began = runtime.monotonic_seconds()
+    num_operations = work()
+    return 1e-9 * num_operations / (runtime.monotonic_seconds() - began)
