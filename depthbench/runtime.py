@@ -80,6 +80,24 @@ def monotonic_seconds() -> float:
     return time.monotonic()
 
 
+def cpu_seconds() -> float:
+    """Processor time of this process, all threads; only differences mean anything."""
+    return time.process_time()
+
+
+def synchronize(device: str) -> None:
+    """Wait until a device has done all it was told to; a CPU always has."""
+    if device == "cuda":
+        import torch
+
+        torch.cuda.synchronize()
+
+
+def load_average() -> float | None:
+    """Mean number of busy or waiting processes in the last minute, where told."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
 def utc_now() -> str:
     """The date and time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -138,11 +138,21 @@ def _failure(error: BaseException) -> tuple[Outcome, str]:
 
 def time_layer_epoch(spec: TrialSpec, context: TrialContext) -> float:
     """Seconds that one layer takes for one epoch, timed on a few steps; an estimate."""
+    with runtime.seeded_global_generators(spec.seed, "modules"):
+        net, data = set_up(spec, context)
+        return seconds_per_epoch(net, data, spec) / spec.depth
+
+
+def set_up(spec: TrialSpec, context: TrialContext) -> tuple[nn.Module, ResidentData]:
+    """The untrained network of a trial and its data, on their device.
+
+    Raises:
+        DataError: If the data set cannot be had.
+        Exception: What a user's builder raises.
+    """
     architecture = _architectures(context.plugins)[spec.architecture]
     data, resident = _data(spec, context, architecture)
-    with runtime.seeded_global_generators(spec.seed, "modules"):
-        net = build_network(architecture, spec, data)
-        return seconds_per_epoch(net, resident, spec) / spec.depth
+    return build_network(architecture, spec, data), resident
 
 
 def _measure(specs: Sequence[TrialSpec], context: TrialContext) -> list[TrialRecord]:

@@ -94,6 +94,10 @@ MISTAKES = {
     ("data", "verify"): "Missing argument 'NAMES...'",
     ("report", "gone"): "Directory 'gone' does not exist",
     ("env", "--device", "tpu"): "device = tpu: one of auto, cpu, cuda",
+    ("bench", "--rounds", "0"): "0 is not in the range x>=1",
+    ("bench", "--data", "mnits"): "unknown data set 'mnits'; did you mean mnist",
+    ("bench", "--device", "tpu"): "device = tpu: one of auto, cpu, cuda",
+    ("bench", "--out", ""): "the name of a folder is empty",
     ("completion", "tcsh"): "'tcsh' is not one of",
     ("rnu",): "no command 'rnu'; did you mean run?",
 }

@@ -16,8 +16,7 @@ from depthbench.kernels import library
 @debug_option
 def command(device: str, as_json: bool) -> None:
     """Versions and devices that a trial would run with."""
-    if device not in ("auto", "cpu", "cuda"):
-        raise click.UsageError(f"device = {device}: one of auto, cpu, cuda")
+    check_device(device)
     chosen = runtime.resolve_device(device)
     runtime.configure_process(num_threads=1)
     environment = asdict(runtime.capture_environment(chosen))
@@ -34,3 +33,9 @@ def command(device: str, as_json: bool) -> None:
         return
     for key, value in about.items():
         click.echo(f"{key:16}{value}")
+
+
+def check_device(name: str) -> None:
+    """Refuse what is no kind of device."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise click.UsageError(f"device = {name}: one of auto, cpu, cuda")

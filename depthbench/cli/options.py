@@ -81,9 +81,10 @@ def architecture_names(
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
-def _data_names(
+def data_names(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
+    """Completions of a data set's name."""
     from depthbench.datasets import DATASETS
 
     del ctx, param
@@ -137,7 +138,7 @@ _STUDY_FLAGS = (
         "--data",
         multiple=True,
         metavar="NAME",
-        shell_complete=_data_names,
+        shell_complete=data_names,
         help="Data set. Repeatable. [mnist]",
     ),
     click.option(

@@ -1,0 +1,219 @@
+"""Runs the settings of a plan, each side in turn in worker processes of its own."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from depthbench import runtime
+from depthbench.architectures import ARCHITECTURES
+from depthbench.bench.document import Benchmark
+from depthbench.bench.flop import training_flop_per_image
+from depthbench.bench.machine import (
+    Peak,
+    capture_environment,
+    measure_peak,
+    why_not_fused,
+)
+from depthbench.bench.measurement import Failure, Measurement, rows
+from depthbench.bench.plan import SIDE_NAMES, BenchPlan, Setting, Side, settings
+from depthbench.bench.tasks import Work, measure, prepare
+from depthbench.datasets.image_data import ImageData
+from depthbench.executors import LocalProcesses
+from depthbench.record import Environment
+from depthbench.trial import TrialContext
+
+_BUSY = 0.25  # processes a core, at which the numbers are not those of this alone
+
+
+def run_bench(
+    plan: BenchPlan,
+    data: ImageData,
+    *,
+    data_dir: Path,
+    device: str,
+    report: Callable[[str], None],
+) -> Benchmark:
+    """Measure all of a plan.
+
+    Args:
+        plan: How much.
+        data: To train on.
+        data_dir: Where the worker processes find it.
+        device: `cpu` or `cuda`.
+        report: Called with a line about each round.
+    """
+    began, started_at = runtime.monotonic_seconds(), runtime.utc_now()
+    load_average = runtime.load_average()
+    num_cores = runtime.num_cores()
+    if load_average is not None and load_average > _BUSY * num_cores:
+        report(f"other programs are running (load average {load_average:.1f})")
+    without_fused = why_not_fused(device)
+    environment, peak = _look_around(device)
+    todo = settings(
+        plan,
+        data=data.name,
+        device=device,
+        has_fused=without_fused is None,
+        num_cores=num_cores,
+    )
+    context = TrialContext(data_dir=data_dir)
+    measurements, failures = _run(todo, data, context, report)
+    return Benchmark(
+        plan=plan,
+        data=data.name,
+        device=device,
+        environment=environment,
+        num_cores=num_cores,
+        load_average=load_average,
+        peak=peak,
+        without_fused=without_fused,
+        rows=tuple(rows(measurements, peak.gflop_per_second, device)),
+        failures=tuple(failures),
+        started_at=started_at,
+        seconds=runtime.monotonic_seconds() - began,
+    )
+
+
+def _look_around(device: str) -> tuple[Environment, Peak]:
+    """Environment and peak of a process of one thread, as those that are measured."""
+    with _workers({Side.REFERENCE: (1, 1)}) as workers:
+        worker = workers[Side.REFERENCE]
+        environment = worker.submit(capture_environment, device)
+        peak = worker.submit(measure_peak, device)
+        return environment.result(), peak.result()
+
+
+def _run(
+    todo: Iterable[Setting],
+    data: ImageData,
+    context: TrialContext,
+    report: Callable[[str], None],
+) -> tuple[list[Measurement], list[Failure]]:
+    """Measure every setting; a side that fails is left out of the rest of it.
+
+    Each setting gets new processes, so that none inherits memory; they end with it,
+    or with this call, however it ends.
+    """
+    measurements: list[Measurement] = []
+    failures: list[Failure] = []
+    for setting in todo:
+        flop = _flop_per_image(setting, data)
+        with _workers({s: setting.processes(s) for s in setting.sides}) as workers:
+            failed: set[Side] = set()
+            for number in range(setting.rounds):
+                sides = [side for side in setting.sides if side not in failed]
+                done = _round(setting, number, sides, context, workers)
+                taken = [_measurement(setting, number, *one, flop) for one in done[0]]
+                measurements += taken
+                failures += done[1]
+                failed |= {failure.side for failure in done[1]}
+                report(_line(setting, number, taken, done[1]))
+    return measurements, failures
+
+
+def _round(
+    setting: Setting,
+    number: int,
+    sides: Sequence[Side],
+    context: TrialContext,
+    workers: Mapping[Side, LocalProcesses],
+) -> tuple[list[tuple[Side, list[Work]]], list[Failure]]:
+    """Each side in turn, alone on the machine: what was done, and what failed."""
+    done: list[tuple[Side, list[Work]]] = []
+    failures: list[Failure] = []
+    for side in sides:
+        try:
+            done.append((side, _turn(setting, side, context, workers[side])))
+        except Exception as error:
+            failure = Failure(
+                setting=setting.name,
+                side=side,
+                round=number,
+                message=f"{type(error).__name__}: {error}",
+            )
+            failures.append(failure)
+    return done, failures
+
+
+def _turn(
+    setting: Setting, side: Side, context: TrialContext, worker: LocalProcesses
+) -> list[Work]:
+    num_processes, _ = setting.processes(side)
+    futures = [
+        worker.submit(measure, setting, side, context) for _ in range(num_processes)
+    ]
+    return [future.result() for future in futures]
+
+
+def _measurement(
+    setting: Setting, number: int, side: Side, works: Sequence[Work], flop: int
+) -> Measurement:
+    num_processes, num_threads = setting.processes(side)
+    return Measurement(
+        part=setting.part,
+        architecture=setting.spec.architecture,
+        depth=setting.spec.depth,
+        batch_size=setting.spec.batch_size,
+        side=side,
+        num_processes=num_processes,
+        num_threads=num_threads,
+        round=number,
+        seconds=max(w.ended for w in works) - min(w.began for w in works),
+        cpu_seconds=sum(work.cpu_seconds for work in works),
+        num_steps=works[0].num_steps,
+        num_images=sum(work.num_images for work in works),
+        flop_per_image=flop,
+        peak_memory_bytes=max(work.peak_memory_bytes for work in works),
+    )
+
+
+def _flop_per_image(setting: Setting, data: ImageData) -> int:
+    stack = ARCHITECTURES[setting.spec.architecture].stack
+    assert stack is not None
+    return training_flop_per_image(
+        stack, setting.spec.depth, data.image_shape, data.num_classes
+    )
+
+
+def _line(
+    setting: Setting,
+    number: int,
+    measured: Sequence[Measurement],
+    failures: Sequence[Failure],
+) -> str:
+    shown = [
+        f"{SIDE_NAMES[each.side]} {each.images_per_second:,.0f} images/s"
+        for each in measured
+    ]
+    shown += [f"{SIDE_NAMES[each.side]} failed: {each.message}" for each in failures]
+    return f"{setting.name}, round {number + 1} of {setting.rounds}: {'; '.join(shown)}"
+
+
+@contextmanager
+def _workers(
+    processes: Mapping[Side, tuple[int, int]],
+) -> Iterator[dict[Side, LocalProcesses]]:
+    """Workers of each side, all of them started; killed at the end of the block.
+
+    Args:
+        processes: How many, and how many threads each has.
+    """
+    started: dict[Side, LocalProcesses] = {}
+    try:
+        for side, (number, num_threads) in processes.items():
+            started[side] = LocalProcesses(
+                number, prepare=partial(prepare, side, num_threads)
+            )
+        # They start at their first task. Waiting keeps that out of what is measured.
+        pings = [
+            workers.submit(runtime.num_cores)
+            for side, workers in started.items()
+            for _ in range(processes[side][0])
+        ]
+        for ping in pings:
+            ping.result()
+        yield started
+    finally:
+        for workers in started.values():
+            workers.shutdown(cancel_futures=True)

@@ -1,0 +1,211 @@
+"""What a benchmark measures: frozen plans and the settings they unfold to."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Literal
+
+from depthbench.spec import TrialSpec
+
+Part = Literal["step", "epoch", "depth", "batch", "trial"]
+
+
+class Side(StrEnum):
+    """Who trains."""
+
+    NOTEBOOK = "notebook"
+    REFERENCE = "reference"
+    FUSED = "fused"
+
+
+SIDE_NAMES = {
+    Side.NOTEBOOK: "notebook's way",
+    Side.REFERENCE: "ours, PyTorch",
+    Side.FUSED: "ours, fused",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchPlan:
+    """How much is measured.
+
+    Attributes:
+        cases: Architecture and depth of each comparison.
+        rounds: How often each side takes its turn; fewer where nothing is compared.
+        num_steps: Timed in a turn, after one that is not.
+        batch_size: Images a step, but where batches are compared.
+        num_train_images: Of the epoch that stands for a whole one.
+        num_test_images: The same; MNIST has six training images to a test image.
+        growth: Architecture whose growth with depth and batch is measured. At depth
+            1,002 `resnet` keeps a finite loss for some steps; `elu_bn` overflows.
+        depths: Depths of `growth`.
+        batch_sizes: Batch sizes at `batch_depth`.
+        batch_depth: Depth of `growth` at which batch sizes are compared.
+    """
+
+    cases: tuple[tuple[str, int], ...]
+    rounds: int
+    num_steps: int
+    batch_size: int = 256
+    num_train_images: int
+    num_test_images: int
+    growth: str = "resnet"
+    depths: tuple[int, ...]
+    batch_sizes: tuple[int, ...]
+    batch_depth: int = 102
+
+
+FULL = BenchPlan(
+    cases=(
+        ("elu_bn", 63),
+        ("tanh_glorot", 48),
+        ("resnet", 102),
+        ("elu_multihead", 138),
+    ),
+    rounds=5,
+    num_steps=4,
+    num_train_images=1536,
+    num_test_images=256,
+    depths=(3, 30, 60, 102, 201, 300, 1002),
+    batch_sizes=(32, 64, 128, 256, 512, 1024),
+)
+
+QUICK = BenchPlan(
+    cases=(("elu_bn", 63),),
+    rounds=2,
+    num_steps=2,
+    num_train_images=512,
+    num_test_images=86,
+    depths=(3, 30, 102),
+    batch_sizes=(),
+)
+
+# Too small to let a loss become infinite in a few steps. It has no say in the time of
+# a step, which arithmetic on NaN might.
+_TIMING_LR = 1e-4
+
+_ALL = 1 << 40  # more images than any data set has
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Work that every side does in each round, one side after the other.
+
+    Attributes:
+        part: `step`: training steps alone, on ready batches, one thread; ours take
+            theirs from the data set and normalise them. `epoch`: data loading,
+            training and testing, with all cores; ours as one trial a core, which
+            with BatchNorm tests twice. `depth` and `batch`: steps again, of ours
+            only. `trial`: whole trials, where a GPU makes them short.
+        spec: What is trained; `kernels` is the side's to choose.
+        sides: In their order.
+        num_train_images: Trained on in each epoch; fewer where there are fewer.
+        num_test_images: Tested on after it; 0 leaves the test out.
+        num_trials: Trials of ours side by side, a process each.
+        num_threads: Threads of the notebook's way; a trial of ours has one.
+        rounds: How often.
+    """
+
+    part: Part
+    spec: TrialSpec
+    sides: tuple[Side, ...]
+    num_train_images: int
+    num_test_images: int = 0
+    num_trials: int = 1
+    num_threads: int = 1
+    rounds: int
+
+    def processes(self, side: Side) -> tuple[int, int]:
+        """How many processes train on a side, and how many threads each has."""
+        if side is Side.NOTEBOOK:
+            return 1, self.num_threads
+        return self.num_trials, 1
+
+    @property
+    def name(self) -> str:
+        """Part, architecture, depth and batch size, for messages."""
+        spec = self.spec
+        what = f"{spec.architecture} k={spec.depth}, batch {spec.batch_size}"
+        return f"{self.part}, {what}"
+
+
+def settings(
+    plan: BenchPlan, *, data: str, device: str, has_fused: bool, num_cores: int
+) -> Iterator[Setting]:
+    """The settings of a plan, in the order in which they are measured."""
+    ours = (Side.REFERENCE, *([Side.FUSED] if has_fused else []))
+    cases = [_spec(plan, *case, data, device) for case in plan.cases]
+    for case in cases:
+        yield _steps(plan, "step", case, (Side.NOTEBOOK, *ours))
+    for case in cases:
+        yield Setting(
+            part="epoch",
+            spec=case,
+            sides=(Side.NOTEBOOK, *ours),
+            num_train_images=plan.num_train_images,
+            num_test_images=plan.num_test_images,
+            # A GPU is one machine to one trial; cores of its host are not shared out.
+            num_trials=num_cores if device == "cpu" else 1,
+            num_threads=num_cores,
+            rounds=plan.rounds,
+        )
+    if device == "cuda":
+        yield from _whole_trials(plan, cases, (Side.NOTEBOOK, ours[-1]), num_cores)
+    yield from _growth(plan, data, device, ours[-1:])
+
+
+def _spec(
+    plan: BenchPlan, architecture: str, depth: int, data: str, device: str
+) -> TrialSpec:
+    return TrialSpec(
+        architecture=architecture,
+        depth=depth,
+        data=data,
+        seed=0,
+        lr=_TIMING_LR,
+        epochs=1,
+        batch_size=plan.batch_size,
+        device=device,
+    )
+
+
+def _steps(
+    plan: BenchPlan, part: Part, spec: TrialSpec, sides: tuple[Side, ...]
+) -> Setting:
+    return Setting(
+        part=part,
+        spec=spec,
+        sides=sides,
+        num_train_images=plan.num_steps * spec.batch_size,
+        # A ratio needs more of them than a time does.
+        rounds=plan.rounds if part == "step" else min(plan.rounds, 3),
+    )
+
+
+def _whole_trials(
+    plan: BenchPlan,
+    cases: Sequence[TrialSpec],
+    sides: tuple[Side, ...],
+    num_threads: int,
+) -> Iterator[Setting]:
+    for case in cases:
+        yield Setting(
+            part="trial",
+            spec=replace(case, epochs=3),
+            sides=sides,
+            num_train_images=_ALL,
+            num_test_images=_ALL,
+            num_threads=num_threads,
+            rounds=min(plan.rounds, 2),
+        )
+
+
+def _growth(
+    plan: BenchPlan, data: str, device: str, sides: tuple[Side, ...]
+) -> Iterator[Setting]:
+    for depth in plan.depths:
+        spec = _spec(plan, plan.growth, depth, data, device)
+        yield _steps(plan, "depth", spec, sides)
+    for batch_size in plan.batch_sizes:
+        spec = _spec(plan, plan.growth, plan.batch_depth, data, device)
+        yield _steps(plan, "batch", replace(spec, batch_size=batch_size), sides)

@@ -1,0 +1,170 @@
+"""What the worker processes of a benchmark do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from depthbench import runtime
+from depthbench.architectures import ARCHITECTURES
+from depthbench.bench import notebook_way
+from depthbench.bench.plan import Setting, Side
+from depthbench.layers.conv_stack import ConvStackNet
+from depthbench.training import ResidentData, train
+from depthbench.training.resident import Split
+from depthbench.trial import TrialContext, set_up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What one process did in one round.
+
+    Attributes:
+        began: On `runtime.monotonic_seconds`, which all processes share.
+        ended: The same.
+        cpu_seconds: Of processor time in between, over all threads.
+        num_steps: Updates made.
+        num_images: Trained on.
+        peak_memory_bytes: Of the process with torch and data, or of a GPU's allocator.
+    """
+
+    began: float
+    ended: float
+    cpu_seconds: float
+    num_steps: int
+    num_images: int
+    peak_memory_bytes: int
+
+
+def prepare(side: Side, num_threads: int) -> None:
+    """Set up a process as its side does: ours as for a trial, theirs hardly at all."""
+    if side is Side.NOTEBOOK:
+        torch.set_num_threads(num_threads)
+    else:
+        runtime.configure_process(num_threads)
+
+
+def measure(setting: Setting, side: Side, context: TrialContext) -> Work:
+    """Train once as `setting` says; network, first steps and data are set up before.
+
+    Raises:
+        ArithmeticError: If the loss becomes NaN or infinite.
+        Exception: What training raises, out of memory for one.
+    """
+    with runtime.seeded_global_generators(setting.spec.seed, "bench"):
+        if side is Side.NOTEBOOK:
+            return _measure_notebook_way(setting, context)
+        return _measure_ours(setting, side, context)
+
+
+def _measure_ours(setting: Setting, side: Side, context: TrialContext) -> Work:
+    kernels = "fused" if side is Side.FUSED else "reference"
+    spec = replace(setting.spec, kernels=kernels)  # type: ignore[arg-type]
+    net, data = set_up(spec, context)
+    runtime.reset_peak_memory(spec.device)
+    # `train` always tests. One image stands for none, at our cost.
+    whole = _part(data, setting.num_train_images, max(1, setting.num_test_images))
+    first = _part(data, spec.batch_size, 1)
+    train(net, first, replace(spec, epochs=1), runtime.generator(spec.seed, "order"))
+
+    def work() -> float:
+        order = runtime.generator(spec.seed, "order")
+        training = train(net, whole, spec, order)
+        is_finite = training.first_nonfinite_step is None
+        return training.epochs[-1].train_loss[-1] if is_finite else float("nan")
+
+    return _timed(setting, len(whole.train), work)
+
+
+def _measure_notebook_way(setting: Setting, context: TrialContext) -> Work:
+    spec = setting.spec
+    model, data = notebook_set_up(setting, context)
+    runtime.reset_peak_memory(spec.device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=spec.lr, momentum=spec.momentum)
+    whole = _part(data, setting.num_train_images, setting.num_test_images)
+    batches: notebook_way.Batches
+    tests: notebook_way.Batches | None = None
+    if setting.part in ("epoch", "trial"):
+        batches = _loader(whole, whole.train, spec.batch_size)
+        tests = _loader(whole, whole.test, spec.batch_size)
+    else:
+        batches = ready_batches(whole, spec.batch_size)
+    first = ready_batches(_part(data, spec.batch_size, 0), spec.batch_size)
+    notebook_way.train(model, first, optimizer, spec.device)
+
+    def work() -> float:
+        loss = 0.0
+        for _ in range(spec.epochs):
+            loss, _ = notebook_way.train(model, batches, optimizer, spec.device)
+            if tests is not None:
+                notebook_way.test(model, tests, spec.device)
+        return loss
+
+    return _timed(setting, len(whole.train), work)
+
+
+def _timed(setting: Setting, num_images: int, work: Callable[[], float]) -> Work:
+    """Do the work, which returns a loss, and say what it took."""
+    spec = setting.spec
+    runtime.synchronize(spec.device)
+    cpu_before, began = runtime.cpu_seconds(), runtime.monotonic_seconds()
+    loss = work()
+    runtime.synchronize(spec.device)
+    ended = runtime.monotonic_seconds()
+    if loss - loss != 0:
+        raise ArithmeticError(f"the loss of {setting.name} is {loss}")
+    return Work(
+        began=began,
+        ended=ended,
+        cpu_seconds=runtime.cpu_seconds() - cpu_before,
+        num_steps=spec.epochs * -(-num_images // spec.batch_size),
+        num_images=spec.epochs * num_images,
+        peak_memory_bytes=runtime.peak_memory_bytes(spec.device),
+    )
+
+
+def notebook_set_up(
+    setting: Setting, context: TrialContext
+) -> tuple[notebook_way.Net, ResidentData]:
+    """The network of a trial, written the notebook's way, with the trial's weights.
+
+    The data stays on the CPU, where a `DataLoader` takes it from.
+    """
+    spec = replace(setting.spec, device="cpu", kernels="reference")
+    ours, data = set_up(spec, context)
+    stack = ARCHITECTURES[spec.architecture].stack
+    assert stack is not None
+    image_shape = cast(tuple[int, int, int], tuple(data.train.images.shape[1:]))
+    num_classes = cast(nn.Linear, cast(ConvStackNet, ours).heads[-1]).out_features
+    model = notebook_way.Net(stack, spec.depth, image_shape, num_classes)
+    with torch.no_grad():
+        for weight, same in zip(model.parameters(), ours.parameters(), strict=True):
+            weight.copy_(same)
+    return model.to(setting.spec.device), data
+
+
+def ready_batches(data: ResidentData, batch_size: int) -> list[tuple[Tensor, Tensor]]:
+    """The training images, normalised, in batches, in the order they have."""
+    images = data.normalized(data.train.images).contiguous()
+    pairs = zip(
+        images.split(batch_size), data.train.labels.split(batch_size), strict=True
+    )
+    return list(pairs)
+
+
+def _loader(data: ResidentData, split: Split, batch_size: int) -> notebook_way.Batches:
+    mean, std = (tuple(each.flatten().tolist()) for each in (data.mean, data.std))
+    return notebook_way.make_loader(split.images, split.labels, mean, std, batch_size)
+
+
+def _part(data: ResidentData, num_train: int, num_test: int) -> ResidentData:
+    """The first images of a data set."""
+
+    def first(split: Split, number: int) -> Split:
+        return Split(split.images[:number], split.labels[:number])
+
+    return replace(
+        data, train=first(data.train, num_train), test=first(data.test, num_test)
+    )

@@ -1,0 +1,250 @@
+"""A benchmark's plan, arithmetic and figure, on made-up times."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from depthbench.architectures import ARCHITECTURES
+from depthbench.bench import notebook_way
+from depthbench.bench.document import Benchmark
+from depthbench.bench.figure import bench_figure
+from depthbench.bench.flop import training_flop_per_image
+from depthbench.bench.machine import Peak
+from depthbench.bench.measurement import (
+    Measurement,
+    linearity,
+    rows,
+    summaries,
+    to_csv,
+)
+from depthbench.bench.plan import FULL, QUICK, Side, settings
+from depthbench.cli.bench_tables import print_benchmark
+from depthbench.runtime import capture_environment
+
+# Which work it is.
+
+
+def test_each_side_takes_its_turn_at_each_comparison():
+    todo = list(settings(FULL, data="mnist", device="cpu", has_fused=True, num_cores=2))
+    parts = [setting.part for setting in todo]
+    assert parts == ["step"] * 4 + ["epoch"] * 4 + ["depth"] * 7 + ["batch"] * 6
+    everyone = (Side.NOTEBOOK, Side.REFERENCE, Side.FUSED)
+    assert {setting.sides for setting in todo[:8]} == {everyone}
+    assert {setting.sides for setting in todo[8:]} == {(Side.FUSED,)}
+    assert {setting.processes(Side.NOTEBOOK) for setting in todo[:4]} == {(1, 1)}
+    assert {setting.processes(Side.NOTEBOOK) for setting in todo[4:8]} == {(1, 2)}
+    assert {setting.processes(Side.FUSED) for setting in todo[4:8]} == {(2, 1)}
+    assert [setting.spec.depth for setting in todo[8:15]] == list(FULL.depths)
+
+
+def test_without_fused_kernels_the_others_stand_for_ours():
+    todo = settings(QUICK, data="toy", device="cpu", has_fused=False, num_cores=4)
+    sides = {setting.part: setting.sides for setting in todo}
+    assert sides["step"] == (Side.NOTEBOOK, Side.REFERENCE)
+    assert sides["depth"] == (Side.REFERENCE,)
+
+
+def test_on_a_gpu_trials_do_not_share_it_and_whole_ones_are_timed():
+    todo = list(
+        settings(FULL, data="mnist", device="cuda", has_fused=True, num_cores=16)
+    )
+    assert {setting.num_trials for setting in todo} == {1}
+    whole = [setting for setting in todo if setting.part == "trial"]
+    assert [setting.spec.epochs for setting in whole] == [3] * 4
+    assert whole[0].sides == (Side.NOTEBOOK, Side.FUSED)
+
+
+@pytest.mark.parametrize("plan", [FULL, QUICK])
+def test_every_depth_of_a_plan_exists(plan):
+    growth = [(plan.growth, depth) for depth in (*plan.depths, plan.batch_depth)]
+    for name, depth in (*plan.cases, *growth):
+        assert ARCHITECTURES[name].grid.contains(depth), (name, depth)
+    assert max(QUICK.depths) <= 102
+
+
+# Arithmetic.
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 9, 12)])
+@pytest.mark.parametrize("name", tuple(ARCHITECTURES))
+def test_operations_equal_those_that_torch_counts(name, shape):
+    """Of forward and backward pass together, by the shapes that torch really sees."""
+    stack = ARCHITECTURES[name].stack
+    model = notebook_way.Net(stack, 6, shape, 10)
+    with FlopCounterMode(display=False) as counter:
+        heads = model(torch.randn(2, *shape))
+        sum(head.sum() for head in heads).backward()
+    expected = 2 * training_flop_per_image(stack, 6, shape, 10)
+    assert counter.get_total_flops() == expected
+
+
+def measured(side, number, seconds, **changes):
+    values = {
+        "part": "step",
+        "architecture": "net",
+        "depth": 6,
+        "batch_size": 256,
+        "num_processes": 1,
+        "num_threads": 1,
+        "cpu_seconds": 0.25,
+        "num_steps": 4,
+        "num_images": 1024,
+        "flop_per_image": 10**7,
+        "peak_memory_bytes": 10**9,
+    }
+    named = {"side": side, "round": number, "seconds": seconds}
+    return Measurement(**(values | changes | named))
+
+
+def values_of(table, metric, side):
+    return [row.value for row in table if (row.metric, row.side) == (metric, side)]
+
+
+def test_a_ratio_is_formed_within_its_round():
+    """Medians 2 s and 0.75 s: their ratio, 2.7, belongs to no round."""
+    times = {Side.NOTEBOOK: (2.0, 8.0, 1.0), Side.FUSED: (0.5, 1.0, 0.75)}
+    given = [
+        measured(side, number, seconds)
+        for side, mine in times.items()
+        for number, seconds in enumerate(mine)
+    ]
+    table = rows(given, 50.0, "cpu")
+    assert values_of(table, "speedup", Side.FUSED) == pytest.approx([4, 8, 4 / 3])
+    assert values_of(table, "speedup", Side.NOTEBOOK) == []
+    [summary] = [s for s in summaries(table) if s.metric == "speedup"]
+    assert summary.median == pytest.approx(4)
+    assert (summary.low, summary.high) == pytest.approx((4 / 3, 8))
+    assert summary.num_rounds == 3
+
+
+def test_metrics_of_a_step():
+    table = rows([measured(Side.FUSED, 0, 0.5)], 50.0, "cpu")
+    found = {row.metric: row.value for row in table}
+    assert found == pytest.approx(
+        {
+            "ms_per_step": 125.0,
+            "cpu_share": 0.5,
+            "images_per_second": 2048.0,
+            "gflop_per_second": 20.48,
+            "share_of_peak": 0.4096,
+            "peak_memory_bytes": 1e9,
+        }
+    )
+
+
+@pytest.mark.parametrize(("device", "share"), [("cpu", 0.1024), ("cuda", 0.4096)])
+def test_epochs_share_in_the_peak_of_all_threads_and_have_no_time_a_step(device, share):
+    epoch = measured(Side.NOTEBOOK, 0, 0.5, part="epoch", num_threads=4)
+    found = {row.metric: row.value for row in rows([epoch], 50.0, device)}
+    assert found["share_of_peak"] == pytest.approx(share)
+    assert "ms_per_step" not in found
+
+
+def test_a_whole_trial_states_its_seconds():
+    whole = measured(Side.NOTEBOOK, 0, 7.5, part="trial")
+    assert values_of(rows([whole], 1.0, "cuda"), "seconds", Side.NOTEBOOK) == [7.5]
+
+
+def test_a_round_without_the_notebooks_way_has_no_ratio():
+    given = [
+        measured(Side.NOTEBOOK, 0, 1.0),
+        measured(Side.FUSED, 0, 0.5),
+        measured(Side.FUSED, 1, 0.5),
+        measured(Side.FUSED, 0, 0.5, depth=9),
+    ]
+    assert values_of(rows(given, 1.0, "cpu"), "speedup", Side.FUSED) == [2.0]
+
+
+def test_linearity_looks_at_depths_from_30_to_300_alone():
+    times = {3: 9.0, 30: 3.0, 102: 10.2, 300: 33.0, 1002: 500.0}
+    given = [
+        measured(Side.FUSED, 0, seconds, part="depth", depth=depth)
+        for depth, seconds in times.items()
+    ]
+    found = linearity(summaries(rows(given, 1.0, "cpu")))
+    assert found is not None
+    assert found.ms_per_layer == pytest.approx({30: 25.0, 102: 25.0, 300: 27.5})
+    assert found.spread == pytest.approx(0.1)
+    assert linearity(summaries(rows(given[:2], 1.0, "cpu"))) is None
+
+
+def test_the_csv_has_a_line_for_each_number():
+    text = to_csv(rows([measured(Side.FUSED, 0, 0.5)], 50.0, "cpu"))
+    lines = text.splitlines()
+    assert lines[0] == (
+        "part,architecture,depth,batch_size,side,num_processes,num_threads,round,"
+        "metric,value"
+    )
+    assert lines[1:2] + lines[7:] == ["step,net,6,256,fused,1,1,0,ms_per_step,125.0"]
+
+
+# The tables and the figure.
+
+
+def benchmark_of(given, plan=FULL):
+    return Benchmark(
+        plan=plan,
+        data="toy",
+        device="cpu",
+        environment=capture_environment("cpu"),
+        num_cores=2,
+        load_average=0.0,
+        peak=Peak(gflop_per_second=50.0, probe="made up"),
+        without_fused=None,
+        rows=tuple(rows(given, 50.0, "cpu")),
+        failures=(),
+        started_at="",
+        seconds=1.0,
+    )
+
+
+MADE_UP = [
+    measured(side, number, seconds * (1 + number / 10), part=part, architecture=name)
+    for part in ("step", "epoch")
+    for name in ("net", "other")
+    for side, seconds in zip(Side, (2.0, 1.5, 0.25), strict=True)
+    for number in range(3)
+]
+GROWTH = [
+    measured(Side.FUSED, number, depth / 100, part="depth", depth=depth)
+    for depth in FULL.depths
+    for number in range(2)
+]
+
+
+def test_no_cell_of_the_tables_is_cut(capsys):
+    named = {"architecture": "elu_multihead", "depth": 138, "num_images": 10}
+    given = [
+        measured(side, 0, 1 / (rank + 1), **named) for rank, side in enumerate(Side)
+    ]
+    print_benchmark(benchmark_of([replace(each, num_steps=1) for each in given]))
+    out = capsys.readouterr().out
+    assert "elu_multihead 138" in out
+    assert "3.00 (3.00-3.00)" in out
+    assert "1,000.0" in out
+    assert "…" not in out
+    assert "disturbed: a thread had a core for 25 % of its time" in out
+
+
+def test_the_figure_has_a_bar_for_each_side_as_long_as_its_median():
+    figure = bench_figure(benchmark_of(MADE_UP))
+    step, epoch = figure.axes
+    assert len(step.patches) == len(epoch.patches) == 6
+    widths = sorted({round(bar.get_width(), 6) for bar in step.patches})
+    expected = [10.24 / (seconds * 1.1) for seconds in (2.0, 1.5, 0.25)]
+    assert widths == pytest.approx(expected)
+    texts = [text.get_text() for text in step.texts]
+    assert texts.count("8.0x") == 2
+    assert step.get_xlim()[1] > 50
+    assert epoch.get_xlim()[1] > 100  # the peak of two threads
+
+
+def test_the_figure_shows_time_a_layer_and_memory_in_gigabytes():
+    figure = bench_figure(benchmark_of(MADE_UP + GROWTH))
+    time, memory = figure.axes[2:]
+    [line] = time.lines
+    assert list(line.get_xdata()) == list(FULL.depths)
+    assert list(line.get_ydata()) == pytest.approx([2.5] * len(FULL.depths))
+    assert list(memory.lines[0].get_ydata()) == pytest.approx([1.0] * len(FULL.depths))
