@@ -81,6 +81,7 @@ def test_volatile_columns_are_all_that_differs_between_two_runs() -> None:
         num_threads=9,
         tf32=True,
         git_commit="9",
+        instruction_set="9",
     )
     second = [
         replace(

@@ -33,6 +33,7 @@ OTHER = {
     "weight_decay": 1e-4,
     "train_mode": "first_epoch",
     "device": "cuda",
+    "kernels": "fused",
     "plugin_sha256": "ab",
 }
 
@@ -43,7 +44,8 @@ OTHER = {
         ({}, "726c36bb9b1eb1ff"),
         ({"initializer": "fan_in"}, "3c6cba94ebdfba5e"),
         ({"train_mode": "first_epoch", "device": "cuda"}, "4047df87b072ccdb"),
-        (OTHER, "0dd2cbe9c95bf408"),
+        (OTHER | {"kernels": "reference"}, "0dd2cbe9c95bf408"),
+        (OTHER, "431e80b8aff3fa42"),
     ],
 )
 def test_golden_ids(changes: dict[str, Any], golden: str) -> None:
