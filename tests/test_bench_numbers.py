@@ -1,5 +1,6 @@
 """A benchmark's plan, arithmetic and figure, on made-up times."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -8,10 +9,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from depthbench.architectures import ARCHITECTURES
 from depthbench.bench import notebook_way
-from depthbench.bench.document import Benchmark
+from depthbench.bench.document import Benchmark, to_json
 from depthbench.bench.figure import bench_figure
 from depthbench.bench.flop import training_flop_per_image
 from depthbench.bench.machine import Peak
+from depthbench.bench.markdown import speed_markdown
 from depthbench.bench.measurement import (
     Measurement,
     linearity,
@@ -226,6 +228,23 @@ def test_no_cell_of_the_tables_is_cut(capsys):
     assert "1,000.0" in out
     assert "…" not in out
     assert "disturbed: a thread had a core for 25 % of its time" in out
+
+
+def test_the_table_of_a_readme_is_made_from_the_stored_file():
+    """A step of 2 s against one of 0.25 s, four times 10.24 GFLOP in 50 a second."""
+    plan = replace(FULL, cases=(("net", 6), ("unmeasured", 9)))
+    table = speed_markdown(json.loads(to_json(benchmark_of(MADE_UP, plan))))
+    head, rule, net, unmeasured = table.splitlines()
+    assert head.count("|") == rule.count("|") == net.count("|") == unmeasured.count("|")
+    assert [cell.strip() for cell in net.strip("|").split("|")] == [
+        "net 6",
+        "550",
+        "69",
+        "74%",
+        "8.0 (8.0-8.0)",
+        "8.0 (8.0-8.0)",
+    ]
+    assert unmeasured.replace("|", "").strip() == "unmeasured 9"
 
 
 def test_the_figure_has_a_bar_for_each_side_as_long_as_its_median():

@@ -19,7 +19,13 @@ from depthbench.cli.options import debug_option, json_option
 @json_option
 @debug_option
 def command(folder: Path, readme: Path | None, as_json: bool) -> None:
-    """Rebuild tables, figures and page of a results FOLDER, even while it grows."""
+    """Rebuild tables, figures and page of a results FOLDER, even while it grows.
+
+    Of a benchmark's folder, the table of speed-ups is printed.
+    """
+    if (folder / "bench.json").exists():
+        _report_bench(folder, readme)
+        return
     from depthbench.cli.results import print_results
     from depthbench.report import (
         depths_markdown,
@@ -43,3 +49,24 @@ def command(folder: Path, readme: Path | None, as_json: bool) -> None:
         raise click.UsageError(str(error)) from error
     print_results(folder, result, as_json=as_json)
     click.echo(f"report: {paths.page}", err=True)
+
+
+def _report_bench(folder: Path, readme: Path | None) -> None:
+    import json
+
+    from depthbench.bench.markdown import speed_markdown
+    from depthbench.report import refresh_between_markers
+    from depthbench.store import write_atomic
+
+    path = folder / "bench.json"
+    try:
+        table = speed_markdown(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, LookupError) as error:
+        raise click.UsageError(f"{path} is no benchmark of this version") from error
+    if readme is not None:
+        text = readme.read_text(encoding="utf-8")
+        try:
+            write_atomic(readme, refresh_between_markers(text, folder.name, table))
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+    click.echo(table, nl=False)
