@@ -13,20 +13,25 @@ INLINE Lane lanes_of(const Run& run, int64_t group) {
   return lane;
 }
 
+// Both transpositions go by squares, which fit in the first-level cache.
+constexpr int64_t kSquare = 16;
+
 // [image][value] to [value][image] for one group; absent images become 0.
 inline void to_lanes(const float* images, int64_t num_values, int64_t live, V* out) {
   float* to = reinterpret_cast<float*>(out);
   if (live < kLanes) std::memset(to, 0, num_values * sizeof(V));
-  for (int64_t i = 0; i < live; ++i)
-    for (int64_t v = 0; v < num_values; ++v)
-      to[v * kLanes + i] = images[i * num_values + v];
+  for (int64_t first = 0; first < num_values; first += kSquare)
+    for (int64_t i = 0; i < live; ++i)
+      for (int64_t v = first; v < std::min(first + kSquare, num_values); ++v)
+        to[v * kLanes + i] = images[i * num_values + v];
 }
 
 inline void from_lanes(const V* values, int64_t num_values, int64_t live, float* out) {
   const float* from = reinterpret_cast<const float*>(values);
-  for (int64_t i = 0; i < live; ++i)
-    for (int64_t v = 0; v < num_values; ++v)
-      out[i * num_values + v] = from[v * kLanes + i];
+  for (int64_t first = 0; first < num_values; first += kSquare)
+    for (int64_t i = 0; i < live; ++i)
+      for (int64_t v = first; v < std::min(first + kSquare, num_values); ++v)
+        out[i * num_values + v] = from[v * kLanes + i];
 }
 
 // (x - mean) * scale + shift for one channel.
