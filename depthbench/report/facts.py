@@ -150,9 +150,14 @@ def _data(result: StudyResult) -> tuple[str, ...]:
 def _machines(result: StudyResult) -> tuple[str, ...]:
     return tuple(
         f"{found['device_name']}, {found['platform']}; torch {found['torch']}, "
-        f"depthbench {found['depthbench']}; {count(number, 'trial')}."
+        f"depthbench {found['depthbench']}{_kernels(found)}; {count(number, 'trial')}."
         for found, number in environments(result)
     )
+
+
+def _kernels(environment: dict[str, Any]) -> str:
+    instructions = environment["instruction_set"]
+    return f", its own kernels ({instructions})" if instructions else ""
 
 
 def _cost(result: StudyResult) -> str:
