@@ -5,6 +5,7 @@ loaded, so a build runs on any machine of its architecture. Where no C++17 compi
 works, the package is installed without them.
 """
 
+import hashlib
 import platform
 import sys
 from pathlib import Path
@@ -30,13 +31,22 @@ INSTRUCTION_SETS = {
 }
 
 
+def sources_sha256() -> str:
+    """Of the kernels' source files, in order of name; `kernels.library` compares it."""
+    digest = hashlib.sha256()
+    for path in sorted([*NATIVE.glob("*.cpp"), *NATIVE.glob("*.h")]):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
 def flags_of(source: Path) -> list[str]:
     """Compiler flags of one source file."""
+    flags = [*FLAGS, f'-DDEPTHBENCH_SOURCES="{sources_sha256()}"']
     extra = INSTRUCTION_SETS.get(source.name, [])
     if sys.platform == "darwin":  # may build for two architectures at once
-        return [*FLAGS, *(part for flag in extra for part in ("-Xarch_x86_64", flag))]
+        return [*flags, *(part for flag in extra for part in ("-Xarch_x86_64", flag))]
     is_x86 = platform.machine().lower() in ("x86_64", "amd64")
-    return [*FLAGS, *extra] if is_x86 else FLAGS
+    return [*flags, *extra] if is_x86 else flags
 
 
 class BuildKernels(build_ext):
@@ -70,4 +80,6 @@ setup(
         )
     ],
     cmdclass={"build_ext": BuildKernels},
+    # The library is plain C, loaded without Python's own interface.
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

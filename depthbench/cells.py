@@ -78,7 +78,7 @@ def _kernels(study: StudySpec, architecture: Architecture, device: str) -> Kerne
     """
     if study.kernels == "reference":
         return "reference"
-    reason = _unfused(architecture)
+    reason = unfused(architecture)
     if study.kernels == "fused":
         if reason:
             raise ValueError(f"kernels = fused: {reason}; use auto or reference")
@@ -87,8 +87,8 @@ def _kernels(study: StudySpec, architecture: Architecture, device: str) -> Kerne
     return "fused" if is_there else "reference"
 
 
-def _unfused(architecture: Architecture) -> str | None:
-    """Why the fused kernels cannot compute an architecture, if so."""
+def unfused(architecture: Architecture) -> str | None:
+    """Why the fused kernels cannot compute an architecture; None if they can."""
     if architecture.stack is None:
         return f"{architecture.name} is built by a function of its own"
     activation = architecture.stack.activation

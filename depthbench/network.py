@@ -19,7 +19,7 @@ def build_network(
     """The untrained network of a trial, on its device.
 
     Raises:
-        ValueError: If the initialiser does not apply to the architecture.
+        ValueError: If the initialiser or the kernels do not apply to the architecture.
         Exception: What a user's builder raises.
     """
     net = architecture.with_initializer(spec.initializer).build(
@@ -30,6 +30,8 @@ def build_network(
     )
     if isinstance(net, ConvStackNet):
         net.conv_blocks = conv_blocks_of(spec.kernels, spec.device)
+    elif spec.kernels != "reference":
+        raise ValueError(f"{spec.architecture} cannot have {spec.kernels} kernels")
     return net.to(spec.device, memory_format=memory_format(architecture, spec))  # type: ignore[call-overload, no-any-return]
 
 

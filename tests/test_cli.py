@@ -42,6 +42,7 @@ MISTAKES = {
     ("run", "--arch", "elu_nb"): "unknown architecture 'elu_nb'; did you mean elu_bn",
     ("run", "--arch", "res*net*50"): "no architecture matches 'res*net*50'; known:",
     (*ELU, "--data", "mnits"): "unknown data set 'mnits'; did you mean mnist",
+    (*ELU, "--kernels", "fast"): "kernels = fast: one of auto, reference, fused",
     (*ELU, "--protocol", "notbook"): "protocol = notbook: one of standard, notebook",
     (*ELU, "--init", "he"): "initializer = 'he': one of normal_0.05, fan_in, fan_out",
     (*ELU, "--epochs", "0"): "epochs = 0: a whole number of at least 1",

@@ -33,7 +33,7 @@ def why_not_fused(device: str) -> str | None:
         return library.missing()
     try:
         conv_blocks_of("fused", device)
-    except ImportError as error:
+    except runtime.DeviceError as error:
         return str(error)
     return None
 

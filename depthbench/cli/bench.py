@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=FolderPath(),
-    default=Path("results/bench"),
-    help="Folder of bench.csv, .json, .png and .svg. [results/bench]",
+    help="Folder of bench.csv, .json, .png and .svg. "
+    "[results/bench; results/bench-quick with --quick]",
 )
 @click.option("--device", default="auto", metavar="NAME", help="auto, cpu or cuda.")
 @data_dir_option
@@ -52,7 +52,7 @@ def command(
     quick: bool,
     rounds: int | None,
     data: str,
-    out: Path,
+    out: Path | None,
     device: str,
     data_dir: Path | None,
     as_json: bool,
@@ -74,6 +74,7 @@ def command(
         raise click.UsageError(str(error)) from error
     plan = QUICK if quick else FULL
     plan = replace(plan, rounds=rounds or plan.rounds)
+    out = out or Path("results/bench-quick" if quick else "results/bench")
     chosen = runtime.resolve_device(device)
     folder = (data_dir or runtime.data_dir()).absolute()
     try:

@@ -16,6 +16,8 @@ def with_stored_kernels(
 ) -> tuple[Cell, ...]:
     """The cells asked for; one that was begun goes on with the kernels it began with.
 
+    One that differs in anything else, as a user's edited file does, begins anew.
+
     Raises:
         click.UsageError: If the study names other kernels.
     """
@@ -35,12 +37,15 @@ def with_stored_kernels(
         if stored is None or not any(stored.owns(spec) for spec in specs):
             return cell
         kernels = stored.template.kernels
+        begun = replace(cell, template=replace(cell.template, kernels=kernels))
+        if begun.template != stored.template:
+            return cell
         if study.kernels not in ("auto", kernels):
             raise click.UsageError(
                 f"{folder} holds {cell.architecture} trained with kernels = {kernels}, "
                 f"asked are {study.kernels}; give --name or --out another one"
             )
-        return replace(cell, template=replace(cell.template, kernels=kernels))
+        return begun
 
     return tuple(with_stored(cell) for cell in cells)
 

@@ -2,20 +2,52 @@
 
 from collections.abc import Sequence
 
+from depthbench.blueprint import Architecture
+from depthbench.cells import unfused
 from depthbench.cli.messages import say
 from depthbench.kernels import library
+from depthbench.registry import Registry
 from depthbench.spec import Cell, StudySpec
 
 
-def tell_of_kernels(study: StudySpec, cells: Sequence[Cell]) -> None:
-    """Say once if trials will be slow for want of the compiled kernels.
+def tell_of_kernels(
+    study: StudySpec, cells: Sequence[Cell], architectures: Registry[Architecture]
+) -> None:
+    """Say if cells that begin now are slow for want of the compiled kernels."""
+    if study.kernels != "auto" or study.device != "cpu":
+        return
+    reason = library.missing()
+    names = {cell.architecture for cell in cells}
+    if reason and any(unfused(architectures[name]) is None for name in names):
+        say(f"note: {reason}. Until then the slower reference kernels are used.")
+
+
+def tell_of_mixture(cells: Sequence[Cell]) -> None:
+    """Say if some cells of a folder were trained with other kernels than the rest."""
+    names: dict[str, list[str]] = {}
+    for cell in cells:
+        names.setdefault(cell.template.kernels, []).append(cell.architecture)
+    if len(names) > 1:
+        shown = "; ".join(
+            f"{kernels}: {', '.join(dict.fromkeys(of))}"
+            for kernels, of in names.items()
+        )
+        say(f"note: not all cells of this folder have the same kernels ({shown})")
+
+
+def require_kernels(cells: Sequence[Cell]) -> None:
+    """See that the cells that are still to be trained can be.
 
     Raises:
-        LibraryMissingError: If a cell cannot be trained without them.
+        LibraryMissingError: If one wants compiled kernels that are missing.
+        DeviceError: If one wants kernels for CUDA that cannot be compiled.
     """
-    if study.device != "cpu" or not (reason := library.missing()):
-        return
-    if any(cell.template.kernels == "fused" for cell in cells):
-        raise library.LibraryMissingError(f"{reason}; or use --kernels reference")
-    if study.kernels == "auto":
-        say(f"note: {reason}. Until then the slower reference kernels are used.")
+    devices = {c.template.device for c in cells if c.template.kernels == "fused"}
+    if "cpu" in devices and (reason := library.missing()):
+        raise library.LibraryMissingError(
+            f"{reason}; or train with --kernels reference into another folder (--out)"
+        )
+    if "cuda" in devices:
+        from depthbench.kernels.twins import conv_blocks_of
+
+        conv_blocks_of("fused", "cuda")

@@ -24,7 +24,7 @@ def command(folder: Path, readme: Path | None, as_json: bool) -> None:
     Of a benchmark's folder, the table of speed-ups is printed.
     """
     if (folder / "bench.json").exists():
-        _report_bench(folder, readme)
+        _report_bench(folder, readme, as_json=as_json)
         return
     from depthbench.cli.results import print_results
     from depthbench.report import (
@@ -51,7 +51,7 @@ def command(folder: Path, readme: Path | None, as_json: bool) -> None:
     click.echo(f"report: {paths.page}", err=True)
 
 
-def _report_bench(folder: Path, readme: Path | None) -> None:
+def _report_bench(folder: Path, readme: Path | None, *, as_json: bool) -> None:
     import json
 
     from depthbench.bench.markdown import speed_markdown
@@ -60,8 +60,9 @@ def _report_bench(folder: Path, readme: Path | None) -> None:
 
     path = folder / "bench.json"
     try:
-        table = speed_markdown(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, LookupError) as error:
+        stored = path.read_text(encoding="utf-8")
+        table = speed_markdown(json.loads(stored))
+    except (ValueError, LookupError, TypeError) as error:
         raise click.UsageError(f"{path} is no benchmark of this version") from error
     if readme is not None:
         text = readme.read_text(encoding="utf-8")
@@ -69,4 +70,4 @@ def _report_bench(folder: Path, readme: Path | None) -> None:
             write_atomic(readme, refresh_between_markers(text, folder.name, table))
         except ValueError as error:
             raise click.UsageError(str(error)) from error
-    click.echo(table, nl=False)
+    click.echo(stored if as_json else table, nl=False)

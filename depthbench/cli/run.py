@@ -68,7 +68,7 @@ def command(study_file: Path | None, **flags: Any) -> int:
     """
     from depthbench.cells import resolve_cells
     from depthbench.cli.folder import with_stored_cells, with_stored_kernels
-    from depthbench.cli.kernels import tell_of_kernels
+    from depthbench.cli.kernels import tell_of_kernels, tell_of_mixture
     from depthbench.datasets import DATASETS
     from depthbench.plugins import load_architectures
 
@@ -88,9 +88,11 @@ def command(study_file: Path | None, **flags: Any) -> int:
     cells = resolve_cells(study, architectures, DATASETS, device=device)
     study = replace(study, device=device, name=study.name or _default_name(cells))
     folder = flags["out"] or Path("results") / study.name
+    if not (folder / "study.toml").exists():
+        tell_of_kernels(study, cells, architectures)
     cells = with_stored_kernels(folder, study, cells)
     shown_cells = with_stored_cells(folder, study, cells)
-    tell_of_kernels(study, cells)
+    tell_of_mixture(shown_cells)
     from depthbench.trial import TrialContext
 
     run = _Run(
@@ -164,6 +166,7 @@ def _search(run: _Run, store: "Store") -> tuple[tuple[CellPlan, ...], int]:
 
     Returns the final plans, and the number of the signal that stopped it, or 0.
     """
+    from depthbench.cli.kernels import require_kernels
     from depthbench.cli.progress import show_progress
     from depthbench.executors import LocalProcesses
     from depthbench.study import Engine, plan_all, run_study
@@ -174,6 +177,7 @@ def _search(run: _Run, store: "Store") -> tuple[tuple[CellPlan, ...], int]:
     if all(plan.is_done for plan in plans):
         say("every trial of this study is stored already")
         return plans, 0
+    require_kernels([plan.cell for plan in plans if not plan.is_done])
     _load_data(plans, store, run.context)
     _tell_of_other_machines(evidence, run.study.device)
     executor = LocalProcesses(

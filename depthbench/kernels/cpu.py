@@ -43,8 +43,11 @@ class CpuConvBlocks:
         """See `ConvBlocks`.
 
         Raises:
-            ValueError: If a batch has one value a channel, whose variance is 0/0.
+            ValueError: If a tensor has another type, shape or order in memory than
+                the kernels read; or if a batch has one value a channel, whose
+                variance is 0/0.
         """
+        _check(signal, blocks, pool)
         num_images, _, height, width = signal.shape
         uses_batch = any(block.norm and block.norm.uses_batch for block in blocks)
         if uses_batch and num_images * height * width == 1:
@@ -143,6 +146,34 @@ class _Call:
         )
 
 
+def _check(signal: Tensor, blocks: Sequence[Block], pool: bool) -> None:
+    """What C would take on trust."""
+    if pool and min(signal.shape[2:]) < 2:
+        raise ValueError(f"images of {tuple(signal.shape)}: too small to pool 2x2")
+    channels = signal.shape[1]
+    if signal.dtype != torch.float32 or signal.device.type != "cpu":
+        raise ValueError(f"signal: {signal.dtype} on {signal.device}: float32 on a CPU")
+    for block in blocks:
+        out, into = block.weight.shape[:2]
+        if into != channels or (block.adds_input and into != out):
+            raise ValueError(
+                f"a block from {into} to {out} channels after {channels} channels"
+            )
+        if block.activation not in ACTIVATIONS:
+            known = ", ".join(ACTIVATIONS)
+            raise ValueError(f"activation {block.activation}: one of {known}")
+        for tensor in _read(block):
+            if tensor.dtype != torch.float32 or not tensor.is_contiguous():
+                raise ValueError("weights and statistics: contiguous float32")
+        channels = out
+
+
+def _read(block: Block) -> list[Tensor]:
+    norm = block.norm
+    statistics = [norm.running_mean, norm.running_var] if norm else []
+    return _weights(block) + statistics
+
+
 def _weights(block: Block) -> list[Tensor]:
     norm = block.norm
     return [block.weight, block.bias, *([norm.gamma, norm.beta] if norm else [])]
@@ -151,10 +182,7 @@ def _weights(block: Block) -> list[Tensor]:
 def _packed(block: Block, grads: Sequence[Tensor] = ()) -> bytes:
     """`Block` of native/run.h."""
     norm = block.norm
-    tensors = _weights(block)
-    if norm:
-        tensors += [norm.running_mean, norm.running_var]
-    pointers = [tensor.data_ptr() for tensor in tensors]
+    pointers = [tensor.data_ptr() for tensor in _read(block)]
     pointers += [0] * (6 - len(pointers))
     pointers += [grad.data_ptr() for grad in grads]
     pointers += [0] * (10 - len(pointers))

@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import hashlib
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 ACTIVATIONS = {"identity": 0, "tanh": 1, "elu": 2, "relu": 3}
 
 _SIGNATURES = {
+    "sources": (ctypes.c_char_p, []),
     "kernel": (ctypes.c_void_p, [ctypes.c_int]),
     "name": (ctypes.c_char_p, [ctypes.c_void_p]),
     "saved_floats": (ctypes.c_int64, [ctypes.c_void_p, ctypes.c_char_p]),
@@ -82,16 +84,29 @@ def kernels() -> tuple[Kernel, ...]:
         )
     try:
         library = ctypes.CDLL(str(path))
-    except OSError as error:
+        for name, (result, arguments) in _SIGNATURES.items():
+            function = getattr(library, f"depthbench_{name}")
+            function.restype, function.argtypes = result, arguments
+    except (OSError, AttributeError) as error:
         raise LibraryMissingError(f"the fused kernels do not load: {error}") from error
-    for name, (result, arguments) in _SIGNATURES.items():
-        function = getattr(library, f"depthbench_{name}")
-        function.restype, function.argtypes = result, arguments
+    if library.depthbench_sources().decode() != _sources_sha256(folder / "native"):
+        raise LibraryMissingError(
+            f"{path} was built from other sources than this version's; install "
+            "depthbench again"
+        )
     found: list[Kernel] = []
     while pointer := library.depthbench_kernel(len(found)):
         name = library.depthbench_name(pointer).decode()
         found.append(Kernel(name, library, pointer))
     return tuple(found)
+
+
+def _sources_sha256(folder: Path) -> str:
+    """As setup.py computes it."""
+    digest = hashlib.sha256()
+    for path in sorted([*folder.glob("*.cpp"), *folder.glob("*.h")]):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def missing() -> str | None:

@@ -1,5 +1,6 @@
 """Memory that a network's kernels use again at every step."""
 
+import errno
 import mmap
 import weakref
 from typing import Any
@@ -20,7 +21,11 @@ class Memory:
         self._free: list[mmap.mmap] = []
 
     def floats(self, count: int) -> Tensor:
-        """That many floats of any value, at the start of a page of memory."""
+        """That many floats of any value, at the start of a page of memory.
+
+        Raises:
+            MemoryError: If the system has no more.
+        """
         num_bytes = max(4 * count, mmap.PAGESIZE)
         fitting = [memory for memory in self._free if len(memory) >= num_bytes]
         if fitting:
@@ -28,7 +33,7 @@ class Memory:
             self._free.remove(memory)
         else:
             self._free.clear()
-            memory = mmap.mmap(-1, num_bytes)
+            memory = _mapped(num_bytes)
         # The tensor keeps the view alive, not the memory itself, which stays with us.
         view = memoryview(memory)
         weakref.finalize(view, self._free.append, memory).atexit = False
@@ -38,3 +43,16 @@ class Memory:
         """A network's copy has memory of its own."""
         del memo
         return Memory()
+
+
+def _mapped(num_bytes: int) -> mmap.mmap:
+    try:
+        if not hasattr(mmap, "MAP_PRIVATE"):
+            return mmap.mmap(-1, num_bytes)
+        # Private, so that a forked process has its own.
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        return mmap.mmap(-1, num_bytes, flags=flags)
+    except OSError as error:
+        if error.errno != errno.ENOMEM:
+            raise
+        raise MemoryError(f"{num_bytes} bytes for a step's activations") from error

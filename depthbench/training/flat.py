@@ -45,15 +45,21 @@ class FlatParameters:
         parameters: Of a network, each once, as `nn.Module.parameters` gives them.
         replicas: Shape of the leading axes of every parameter that count replicas.
             The buffers have it too: [*replicas, values].
+        may_move: Whether nothing else refers to the parameters' memory; otherwise
+            every parameter is updated where it lies.
     """
 
     def __init__(
-        self, parameters: Iterable[nn.Parameter], replicas: tuple[int, ...] = ()
+        self,
+        parameters: Iterable[nn.Parameter],
+        replicas: tuple[int, ...] = (),
+        *,
+        may_move: bool = True,
     ) -> None:
         every = list(parameters)
         shared = _shared_memories(every)
-        moving = [p for p in every if _moves(p, shared)]
-        staying = [p for p in every if not _moves(p, shared)]
+        moving = [p for p in every if may_move and _moves(p, shared)]
+        staying = [p for p in every if not may_move or not _moves(p, shared)]
         self._buffers = [_moved(group, replicas) for group in _by_type(moving)]
         self._buffers += [_in_place(parameter) for parameter in staying]
 

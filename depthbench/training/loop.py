@@ -9,11 +9,13 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from depthbench.layers.conv_stack import ConvStackNet
 from depthbench.record import EpochRecord
 from depthbench.runtime import monotonic_seconds
 from depthbench.spec import TrialSpec
 from depthbench.training.batches import Means, Pass
 from depthbench.training.flat import FlatParameters, Sgd
+from depthbench.training.replicas import Replicas
 from depthbench.training.resident import ResidentData
 
 # Steps between two readings of the loss. Reading it makes a GPU wait, and costs a
@@ -129,7 +131,10 @@ class _Trainer:
         run: Runner,
     ) -> None:
         self._net, self._spec, self._orders, self._run = net, spec, orders, run
-        self._flat = FlatParameters(net.parameters(), replicas)
+        # Something in a user's module may look at a parameter's memory, and would
+        # not see it move.
+        is_ours = isinstance(net, ConvStackNet | Replicas)
+        self._flat = FlatParameters(net.parameters(), replicas, may_move=is_ours)
         self._sgd = Sgd(lr, spec.momentum, spec.weight_decay)
         self._training = Pass(net, data, data.train, spec.batch_size, replicas)
         self._testing = Pass(net, data, data.test, spec.batch_size, replicas)

@@ -180,7 +180,7 @@ class Backward {
     const V* inner =
         saved_.blocks[l].inner + group * b.out_channels * shape_.pixels + h * shape_.width;
     for (int c = 0; c < b.out_channels; ++c) {
-      const Through& t = through_[c];
+      const Through t = through_[c];
       if (!has_norm(b))
         for (int64_t w = 0; w < shape_.width; ++w) to[w] = gradient[w];
       else if (!b.uses_batch)
@@ -335,9 +335,9 @@ class Backward {
       b.grad_bias[c] =
           static_cast<float>(b.uses_batch ? (sum - sum) * scale : sum * scale);
       through_[c] = {
-          splat(static_cast<float>(scale)), splat(saved_.blocks[l].mean[c]),
-          splat(static_cast<float>(-scale * product * inverse * inverse / count)),
-          splat(static_cast<float>(-scale * sum / count))};
+          static_cast<float>(scale), saved_.blocks[l].mean[c],
+          static_cast<float>(-scale * product * inverse * inverse / count),
+          static_cast<float>(-scale * sum / count)};
     }
   }
 
@@ -354,7 +354,7 @@ class Backward {
 
   // Of one channel: gradient * g + (x - mean) * inner + shift.
   struct Through {
-    V gradient, mean, inner, shift;
+    float gradient, mean, inner, shift;
   };
 
   const Run& run_;

@@ -57,7 +57,7 @@ class Forward {
     bool any_batch = false;
     for (int l = 0; l < run_.num_blocks; ++l) {
       const Block& b = run_.blocks[l];
-      packed_.push_back(packed);
+      packed_.push_back({packed});
       packed += pack(b, packed);
       any_batch |= has_norm(b) && b.uses_batch;
       if (has_norm(b) && !b.uses_batch) use_running(l);
@@ -69,6 +69,12 @@ class Forward {
   }
 
  private:
+  // Not a bare pointer: a template of the library with a type of ours is ours, too, and
+  // not shared with the kernels of another instruction set.
+  struct Packed {
+    float* weights;
+  };
+
   // A batch's statistics need all its groups.
   void by_block() {
     for (int l = 0; l < run_.num_blocks; ++l) {
@@ -121,7 +127,7 @@ class Forward {
       if (h + 1 < shape_.height) stage(l, group, h + 1, lane);
       convolve_row(scratch_.padded_input + h * shape_.plane.row, shape_.plane,
                    b.in_channels, b.out_channels, static_cast<int>(shape_.width),
-                   packed_[l], scratch_.bias, inner + h * shape_.width, shape_.pixels,
+                   packed_[l].weights, scratch_.bias, inner + h * shape_.width, shape_.pixels,
                    ahead(l, group, h + 3));
       if (!has_norm(b))
         activate_row(b, inner + h * shape_.width);
@@ -339,6 +345,6 @@ class Forward {
   const Shape shape_;
   Saved saved_;
   Scratch scratch_;
-  std::vector<float*> packed_;
+  std::vector<Packed> packed_;
   double count_ = 0;
 };

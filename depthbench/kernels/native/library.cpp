@@ -29,6 +29,8 @@ const Kernel* supported(int index) {
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
+// What this was built from; see setup.py.
+EXPORT const char* depthbench_sources() { return DEPTHBENCH_SOURCES; }
 // The index-th kernel that works here, null past the last.
 EXPORT const Kernel* depthbench_kernel(int index) { return supported(index); }
 EXPORT const char* depthbench_name(const Kernel* kernel) { return kernel->name; }

@@ -1,0 +1,286 @@
+"""Which kernels a trial gets, what a user is told, and whole trials with either."""
+
+import json
+import mmap
+import shutil
+import sys
+from dataclasses import replace
+
+import pytest
+from toy import TOY_SETS, know_toy
+
+from depthbench import cli, trial
+from depthbench.architectures import ARCHITECTURES
+from depthbench.blueprint import Stack
+from depthbench.cells import resolve_cells
+from depthbench.datasets import DATASETS
+from depthbench.executors import LocalProcesses
+from depthbench.kernels import library, memory
+from depthbench.kernels.memory import Memory
+from depthbench.plugins import load_architectures
+from depthbench.record import Outcome, TrialRecord
+from depthbench.registry import Registry
+from depthbench.spec import StudySpec, TrialSpec, read_cells
+from depthbench.store import read_records
+from depthbench.trial import TrialContext, run_trial
+
+needs_library = pytest.mark.skipif(
+    library.missing() is not None, reason=str(library.missing())
+)
+SPEC = TrialSpec(
+    architecture="elu_bn",
+    depth=6,
+    data="toy",
+    seed=0,
+    lr=0.05,
+    epochs=4,
+    batch_size=16,
+    kernels="fused",
+)
+
+
+@pytest.fixture
+def context(monkeypatch, tmp_path):
+    monkeypatch.setattr(trial, "DATASETS", TOY_SETS)
+    trial._loaded.cache_clear()
+    return TrialContext(data_dir=tmp_path)
+
+
+@pytest.fixture
+def no_library(monkeypatch):
+    """As after an installation without a compiler."""
+
+    def kernels():
+        raise library.LibraryMissingError("no compiler was there")
+
+    monkeypatch.setattr(library, "kernels", kernels)
+
+
+def kernels_of(choice, architecture="elu", device="cpu"):
+    study = StudySpec(arch=(architecture,), kernels=choice)
+    architectures = load_architectures(())
+    (cell,) = resolve_cells(study, architectures, DATASETS, device=device)
+    return cell.template.kernels
+
+
+def test_a_compiler_was_enough_to_get_the_library():
+    if shutil.which("g++") is None and shutil.which("clang++") is None:
+        pytest.skip("no compiler")
+    assert library.missing() is None
+
+
+@needs_library
+def test_auto_takes_the_fused_kernels_where_they_are_known_to_pay():
+    assert kernels_of("auto") == "fused"
+    assert kernels_of("reference") == "reference"
+    assert kernels_of("fused") == "fused"
+    assert kernels_of("auto", device="cuda") == "reference"
+    assert kernels_of("fused", device="cuda") == "fused"
+
+
+@pytest.mark.usefixtures("no_library")
+def test_auto_does_without_a_library():
+    assert kernels_of("auto") == "reference"
+
+
+@needs_library
+def test_what_the_fused_kernels_cannot_compute_is_refused_by_name():
+    gelu = Stack(name="gelu", activation="gelu").to_architecture()
+    built = replace(ARCHITECTURES["elu"], name="built", stack=None)
+    known = Registry("architecture", {"gelu": gelu, "built": built})
+    for name, reason in (("gelu", "tanh, elu, relu"), ("built", "function of its own")):
+        auto = resolve_cells(StudySpec(arch=(name,)), known, DATASETS, device="cpu")
+        assert auto[0].template.kernels == "reference"
+        study = StudySpec(arch=(name,), kernels="fused")
+        with pytest.raises(ValueError, match=reason):
+            resolve_cells(study, known, DATASETS, device="cpu")
+
+
+def test_a_builder_s_network_is_never_said_to_be_fused(context, monkeypatch):
+    def build(depth, *, image_shape, num_classes, generator):
+        from torch import nn
+
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, num_classes))
+
+    own = replace(ARCHITECTURES["elu_bn"], build=build, stack=None)
+    known = Registry("architecture", {"elu_bn": own})
+    monkeypatch.setattr(trial, "_architectures", lambda _: known)
+    record = run_trial(SPEC, context)
+    assert record.outcome is Outcome.CRASHED
+    assert "cannot have fused kernels" in record.message
+
+
+@needs_library
+@pytest.mark.parametrize("architecture", list(ARCHITECTURES))
+def test_a_trial_ends_alike_with_either_kernels(context, architecture):
+    spec = replace(SPEC, architecture=architecture, lr=ARCHITECTURES[architecture].lr)
+    fused = run_trial(spec, context)
+    usual = run_trial(replace(spec, kernels="reference"), context)
+    assert fused.outcome is usual.outcome and fused.outcome.is_evidence
+    assert fused.environment.instruction_set == library.kernels()[0].name
+    assert usual.environment.instruction_set is None
+    assert fused.id != usual.id
+    for ours, theirs in zip(fused.epochs, usual.epochs, strict=True):
+        assert ours.train_loss == pytest.approx(theirs.train_loss, rel=1e-3)
+        assert ours.test_loss == pytest.approx(theirs.test_loss, rel=1e-2)
+
+
+def without_times(record: TrialRecord) -> TrialRecord:
+    epochs = tuple(replace(epoch, seconds=0.0) for epoch in record.epochs)
+    return replace(
+        record,
+        epochs=epochs,
+        seconds=0.0,
+        peak_memory_bytes=0,
+        finished_at="",
+        environment=replace(record.environment, git_commit=None),
+    )
+
+
+@needs_library
+def test_the_same_trial_is_bit_equal_alone_and_beside_others(context):
+    with LocalProcesses(2, prepare=know_toy) as executor:
+        others = [replace(SPEC, seed=seed) for seed in (0, 1, 0)]
+        beside = [executor.submit(run_trial, spec, context) for spec in others]
+        first, _, last = (future.result() for future in beside)
+        executor.shutdown(cancel_futures=True)
+    assert first.outcome.is_evidence, first.message
+    assert without_times(first) == without_times(last)
+    assert without_times(run_trial(SPEC, context)) == without_times(first)
+
+
+@needs_library
+def test_steps_allocate_nothing_once_each_shape_was_seen(context, monkeypatch):
+    mapped = []
+    map_ = memory._mapped
+    monkeypatch.setattr(
+        memory, "_mapped", lambda size: mapped.append(size) or map_(size)
+    )
+    run_trial(replace(SPEC, epochs=2), context)
+    once = len(mapped)
+    mapped.clear()
+    run_trial(replace(SPEC, epochs=6), context)
+    assert len(mapped) == once > 0
+
+
+def test_memory_is_used_again_only_when_nothing_refers_to_it():
+    ours = Memory()
+    first = ours.floats(5000)
+    address = first.data_ptr()
+    second = ours.floats(5000)
+    assert second.data_ptr() != address
+    view = first[10:20]
+    del first
+    assert ours.floats(10).data_ptr() != address
+    del view
+    assert ours.floats(4000).data_ptr() == address
+    assert address % mmap.PAGESIZE == 0
+
+
+def test_too_little_memory_is_told_as_such():
+    with pytest.raises(MemoryError, match="activations"):
+        Memory().floats(1 << 60)
+
+
+@needs_library
+def test_a_library_of_other_sources_is_not_used(monkeypatch):
+    library.kernels.cache_clear()
+    monkeypatch.setattr(library, "_sources_sha256", lambda folder: "another")
+    try:
+        assert "other sources" in library.missing()
+    finally:
+        library.kernels.cache_clear()
+
+
+def run(tmp_path, *flags):
+    args = ["run", "--data", "toy", "--depths", "3:6", "--cap", "6", "--seeds", "1"]
+    args += ["--epochs", "1", "--batch", "16", "--workers", "1"]
+    command = ["depthbench", *args, "--out", str(tmp_path / "out"), *flags]
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+        patch.setattr(sys, "argv", command)
+        cli.main()
+    return ended.value.code
+
+
+@pytest.fixture
+def toy_runs(monkeypatch):
+    """`run` on the toy set, in this process."""
+    from concurrent.futures import Future
+
+    from depthbench import datasets, executors
+
+    class Inline:
+        def __init__(self, *args, **kwargs):
+            pass
+
+        def submit(self, function, *args):
+            future = Future()
+            future.set_result(function(*args))
+            return future
+
+        def shutdown(self, **kwargs):
+            pass
+
+    monkeypatch.setattr(executors, "LocalProcesses", Inline)
+    monkeypatch.setattr(datasets, "DATASETS", TOY_SETS)
+    monkeypatch.setattr(trial, "DATASETS", TOY_SETS)
+    trial._loaded.cache_clear()
+
+
+@pytest.mark.usefixtures("toy_runs", "no_library")
+def test_a_run_without_the_library_says_so_once(tmp_path, capsys):
+    assert run(tmp_path, "--arch", "elu", "--arch", "tanh_naive") == 0
+    told = capsys.readouterr().err
+    assert told.count("no compiler was there") == 1
+    records = read_records(tmp_path / "out").records.values()
+    assert {record.spec.kernels for record in records} == {"reference"}
+    assert run(tmp_path, "--arch", "elu", "--arch", "tanh_naive") == 0
+    assert "no compiler" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("toy_runs", "no_library")
+def test_fused_kernels_that_are_missing_are_the_environment_s_fault(tmp_path, capsys):
+    assert run(tmp_path, "--arch", "elu", "--kernels", "fused") == 3
+    assert "--kernels reference" in capsys.readouterr().err
+
+
+@needs_library
+@pytest.mark.usefixtures("toy_runs")
+def test_a_cell_goes_on_with_the_kernels_it_began_with(tmp_path, capsys):
+    assert run(tmp_path, "--arch", "elu", "--kernels", "reference") == 0
+    assert run(tmp_path, "--arch", "elu") == 0
+    records = read_records(tmp_path / "out").records.values()
+    assert {record.spec.kernels for record in records} == {"reference"}
+    assert run(tmp_path, "--arch", "elu", "--kernels", "fused") == 2
+    assert "trained with kernels = reference" in capsys.readouterr().err
+    assert run(tmp_path, "--arch", "elu_bn") == 0
+    assert "not all cells" in capsys.readouterr().err
+    cells = read_cells(tmp_path / "out" / "study.toml")
+    assert [cell.template.kernels for cell in cells] == ["reference", "fused"]
+
+
+@needs_library
+@pytest.mark.usefixtures("toy_runs")
+def test_an_edited_file_does_not_inherit_kernels(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from depthbench import Stack\nmine = Stack(name='mine', activation='elu')\n"
+    )
+    assert run(tmp_path, "--plugin", str(file), "--arch", "mine") == 0
+    file.write_text(
+        "from depthbench import Stack\nmine = Stack(name='mine', activation='gelu')\n"
+    )
+    trial._architectures.cache_clear()  # as in a new process
+    assert run(tmp_path, "--plugin", str(file), "--arch", "mine") == 0
+    lines = (tmp_path / "out" / "trials.jsonl").read_text().splitlines()
+    specs = [json.loads(line)["spec"] for line in lines]
+    by_file = {spec["plugin_sha256"]: spec["kernels"] for spec in specs}
+    assert sorted(by_file.values()) == ["fused", "reference"]
+
+
+@needs_library
+@pytest.mark.usefixtures("toy_runs")
+def test_a_finished_study_needs_no_kernels(tmp_path, monkeypatch):
+    assert run(tmp_path, "--arch", "elu") == 0
+    monkeypatch.setattr(library, "missing", lambda: "gone since")
+    assert run(tmp_path, "--arch", "elu") == 0
