@@ -3,6 +3,7 @@
 import errno
 import mmap
 import weakref
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -51,8 +52,14 @@ def _mapped(num_bytes: int) -> mmap.mmap:
             return mmap.mmap(-1, num_bytes)
         # Private, so that a forked process has its own.
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-        return mmap.mmap(-1, num_bytes, flags=flags)
+        memory = mmap.mmap(-1, num_bytes, flags=flags)
     except OSError as error:
         if error.errno != errno.ENOMEM:
             raise
         raise MemoryError(f"{num_bytes} bytes for a step's activations") from error
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        # Rows of many planes are read in turn, each on a page of its own. A system
+        # without large pages refuses.
+        with suppress(OSError):
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory
