@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,23 @@ def test_committed_tables_are_those_of_the_committed_records(folder):
     tables = build_tables(study, cells, stored.records.values())
     for name, table in tables._asdict().items():
         assert (folder / f"{name}.csv").read_text() == to_csv(table)
+
+
+def test_fused_and_reference_kernels_give_the_same_verdicts():
+    """On MNIST: what either trained, the other did, alike through the first epoch."""
+    fused = read_records(ROOT / "results/notebook").records
+    pairs = []
+    for record in read_records(ROOT / "results/reference_kernels").records.values():
+        twin = fused.get(replace(record.spec, kernels="fused").id)
+        if twin is not None:
+            pairs.append((record, twin))
+    assert len({(a.spec.architecture, a.spec.depth) for a, _ in pairs}) >= 5
+    for usual, ours in pairs:
+        is_trained = usual.outcome is Outcome.TRAINED
+        assert is_trained == (ours.outcome is Outcome.TRAINED), usual.spec
+        if is_trained:
+            first, other = usual.epochs[0].test_error, ours.epochs[0].test_error
+            assert other == pytest.approx(first, abs=0.005), usual.spec
 
 
 def test_the_tables_in_the_readme_are_fresh():
