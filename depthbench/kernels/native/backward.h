@@ -8,7 +8,8 @@ class Backward {
  public:
   explicit Backward(const Run& run)
       : run_(run), shape_(run), saved_(run, shape_, run.saved),
-        scratch_(run, shape_, run.scratch) {}
+        scratch_(run, shape_, run.scratch), norm_(shape_, scratch_),
+        weights_(shape_, scratch_) {}
 
   void operator()() {
     const int64_t tiled = round_up(shape_.widest, std::max(kTileOut, kGradOut));
@@ -16,7 +17,7 @@ class Backward {
                 shape_.widest * shape_.plane.size * sizeof(V));
     std::memset(scratch_.padded_gradient, 0, tiled * shape_.plane.size * sizeof(V));
     std::memset(scratch_.bias, 0, tiled * sizeof(float));
-    begin_totals(run_.num_blocks - 1);
+    norm_.begin(run_.blocks[run_.num_blocks - 1]);
     for (int64_t g = 0; g < shape_.num_groups; ++g) start(g);
     for (int l = run_.num_blocks - 1; l >= 0; --l) block(l);
   }
@@ -33,7 +34,7 @@ class Backward {
     const int64_t values = channels * out_height * out_width;
     to_lanes(run_.grad_out + group * kLanes * values, values, lane.live,
              scratch_.images);
-    begin_sums(channels);
+    norm_.begin_group(b);
     for (int64_t h = 0; h < shape_.height; ++h) {
       for (int64_t c = 0; c < channels; ++c) {
         V* row = scratch_.row + c * shape_.width;
@@ -50,20 +51,18 @@ class Backward {
       activated_row(last, group, h, scratch_.activated, shape_.width);
       differentiate_row(last, group, h, scratch_.activated, shape_.width, false, lane);
     }
-    add_sums(channels);
+    norm_.end_group(b);
   }
 
   void block(int l) {
     const Block& b = run_.blocks[l];
-    finish_norm(l);
+    norm_.end(b, saved_.blocks[l], run_.num_images);
     const bool wants_input = l > 0 || run_.grad_signal;
     if (wants_input) pack(b);
-    const int64_t num_tiles = round_up(9 * b.in_channels, kGradTaps);
-    const int64_t tiled = round_up(b.out_channels, kGradOut);
-    std::memset(scratch_.sums, 0, num_tiles * tiled * sizeof(V));
-    if (l > 0) begin_totals(l - 1);
+    weights_.begin(b);
+    if (l > 0) norm_.begin(run_.blocks[l - 1]);
     for (int64_t g = 0; g < shape_.num_groups; ++g) group(l, g, wants_input);
-    write_weight_gradient(b, tiled);
+    weights_.end(b);
   }
 
   void group(int l, int64_t group, bool wants_input) {
@@ -72,7 +71,7 @@ class Backward {
     if (l == 0)
       to_lanes(run_.signal + group * kLanes * b.in_channels * shape_.pixels,
                b.in_channels * shape_.pixels, lane.live, scratch_.images);
-    begin_sums(b.in_channels);
+    if (l > 0) norm_.begin_group(run_.blocks[l - 1]);
     stage(l, group, 0, lane);
     // Rows of one weight tile's sweep: long enough to pay for its sums, short enough
     // for the first-level cache.
@@ -82,11 +81,11 @@ class Backward {
       if (h + 1 < shape_.height) stage(l, group, h + 1, lane);
       if (wants_input) input_gradient_row(l, group, h, lane);
       if (h + 1 - begun == strip || h + 1 == shape_.height) {
-        weight_gradient(b, begun, h + 1 - begun);
+        weights_.add(b, begun, h + 1 - begun);
         begun = h + 1;
       }
     }
-    if (l > 0) add_sums(b.in_channels);
+    if (l > 0) norm_.end_group(run_.blocks[l - 1]);
     if (l == 0 && wants_input)
       from_lanes(scratch_.activated, b.in_channels * shape_.pixels, lane.live,
                  run_.grad_signal + group * kLanes * b.in_channels * shape_.pixels);
@@ -104,7 +103,7 @@ class Backward {
                shape_.pixels, b.in_channels, input);
     else
       activated_row(l - 1, group, h, input, shape_.plane.size);
-    gradient_row(l, group, h, scratch_.padded_gradient + at);
+    norm_.row(b, saved_.blocks[l], group, h, scratch_.padded_gradient + at);
     if (lane.live < kLanes) {
       mask_row(input, b.in_channels, lane);
       mask_row(scratch_.padded_gradient + at, b.out_channels, lane);
@@ -168,29 +167,6 @@ class Backward {
       } else {
         for (int64_t w = 0; w < shape_.width; ++w) to[w] = inner[w];
       }
-    }
-  }
-
-  // Row h of the gradient of block l's convolution, from that of its activation's
-  // input: through the norm if there is one (Ioffe and Szegedy, 2015, section 3).
-  void gradient_row(int l, int64_t group, int64_t h, V* to) const {
-    const Block& b = run_.blocks[l];
-    const V* gradient =
-        scratch_.gradient + group * shape_.group + h * shape_.width;
-    const V* inner =
-        saved_.blocks[l].inner + group * b.out_channels * shape_.pixels + h * shape_.width;
-    for (int c = 0; c < b.out_channels; ++c) {
-      const Through t = through_[c];
-      if (!has_norm(b))
-        for (int64_t w = 0; w < shape_.width; ++w) to[w] = gradient[w];
-      else if (!b.uses_batch)
-        for (int64_t w = 0; w < shape_.width; ++w) to[w] = gradient[w] * t.gradient;
-      else
-        for (int64_t w = 0; w < shape_.width; ++w)
-          to[w] = gradient[w] * t.gradient + ((inner[w] - t.mean) * t.inner + t.shift);
-      gradient += shape_.pixels;
-      inner += shape_.pixels;
-      to += shape_.plane.size;
     }
   }
 
@@ -269,78 +245,6 @@ class Backward {
     }
   }
 
-  void weight_gradient(const Block& b, int64_t first, int64_t num_rows) {
-    const int64_t tiled = round_up(b.out_channels, kGradOut);
-    const int64_t num_taps = 9 * b.in_channels;
-    const V* x = scratch_.padded_input + first * shape_.plane.row;
-    const V* dz = scratch_.padded_gradient + (first + 1) * shape_.plane.row + 1;
-    for (int64_t o = 0; o < b.out_channels; o += kGradOut)
-      for (int64_t t = 0; t < num_taps; t += kGradTaps) {
-        int64_t offset[kGradTaps];
-        for (int i = 0; i < kGradTaps; ++i) {
-          const int64_t tap = std::min(t + i, num_taps - 1);
-          offset[i] = tap / 9 * shape_.plane.size + tap % 9 / 3 * shape_.plane.row +
-                      tap % 3;
-        }
-        weight_gradient_tile(dz + o * shape_.plane.size, shape_.plane.size, x, offset,
-                             static_cast<int>(num_rows), static_cast<int>(shape_.width),
-                             shape_.plane.row, scratch_.sums + t * tiled + o, tiled);
-      }
-  }
-
-  void write_weight_gradient(const Block& b, int64_t tiled) const {
-    for (int64_t o = 0; o < b.out_channels; ++o)
-      for (int64_t t = 0; t < 9 * b.in_channels; ++t)
-        b.grad_weight[o * 9 * b.in_channels + t] =
-            static_cast<float>(total(scratch_.sums[t * tiled + o]));
-  }
-
-  static double total(V lanes) {
-    double sum = 0;
-    for (int i = 0; i < kLanes; ++i) sum += double{lanes[i]};
-    return sum;
-  }
-
-  void begin_totals(int l) {
-    std::memset(scratch_.totals, 0, 2 * run_.blocks[l].out_channels * sizeof(double));
-  }
-
-  void begin_sums(int64_t channels) {
-    std::memset(scratch_.channel_sums, 0, 2 * channels * sizeof(V));
-  }
-
-  void add_sums(int64_t channels) {
-    for (int64_t i = 0; i < 2 * channels; ++i)
-      scratch_.totals[i] += total(scratch_.channel_sums[i]);
-  }
-
-  // Gradients of gamma, beta and bias of block l from its two sums, and how the
-  // gradient goes through its norm.
-  void finish_norm(int l) {
-    const Block& b = run_.blocks[l];
-    const double count = static_cast<double>(shape_.pixels) * run_.num_images;
-    through_.resize(shape_.widest);
-    for (int c = 0; c < b.out_channels; ++c) {
-      const double sum = scratch_.totals[2 * c];
-      const double product = scratch_.totals[2 * c + 1];
-      if (!has_norm(b)) {
-        b.grad_bias[c] = static_cast<float>(sum);
-        continue;
-      }
-      const double inverse = saved_.blocks[l].inverse_deviation[c];
-      const double scale = b.gamma[c] * inverse;
-      b.grad_gamma[c] = static_cast<float>(product * inverse);
-      b.grad_beta[c] = static_cast<float>(sum);
-      // A bias before a batch's mean is taken away has no effect: 0, or NaN if any.
-      b.grad_bias[c] =
-          static_cast<float>(b.uses_batch ? (sum - sum) * scale : sum * scale);
-      through_[c] = {
-          static_cast<float>(scale), saved_.blocks[l].mean[c],
-          static_cast<float>(-scale * product * inverse * inverse / count),
-          static_cast<float>(-scale * sum / count)};
-    }
-  }
-
   // As a forward convolution: channels exchanged, taps reversed.
   void pack(const Block& b) {
     const int64_t in = b.in_channels, out = b.out_channels;
@@ -352,14 +256,10 @@ class Backward {
               b.weight[(o * in + i) * 9 + 8 - t];
   }
 
-  // Of one channel: gradient * g + (x - mean) * inner + shift.
-  struct Through {
-    float gradient, mean, inner, shift;
-  };
-
   const Run& run_;
   const Shape shape_;
   Saved saved_;
   Scratch scratch_;
-  std::vector<Through> through_;
+  NormGradient norm_;
+  WeightGradient weights_;
 };

@@ -1,54 +1,11 @@
 // Forward: each block reads the previous one's convolution, normalises and activates
 // it row by row into a padded copy that stays in the cache, and convolves that.
 
-struct Lane {
-  I mask;      // all ones where there is an image
-  int64_t live;
-};
-
-INLINE Lane lanes_of(const Run& run, int64_t group) {
-  const int64_t live = std::min<int64_t>(kLanes, run.num_images - group * kLanes);
-  Lane lane{{}, live};
-  for (int i = 0; i < kLanes; ++i) lane.mask[i] = i < live ? -1 : 0;
-  return lane;
-}
-
-// Both transpositions go by squares, which fit in the first-level cache.
-constexpr int64_t kSquare = 16;
-
-// [image][value] to [value][image] for one group; absent images become 0.
-inline void to_lanes(const float* images, int64_t num_values, int64_t live, V* out) {
-  float* to = reinterpret_cast<float*>(out);
-  if (live < kLanes) std::memset(to, 0, num_values * sizeof(V));
-  for (int64_t first = 0; first < num_values; first += kSquare)
-    for (int64_t i = 0; i < live; ++i)
-      for (int64_t v = first; v < std::min(first + kSquare, num_values); ++v)
-        to[v * kLanes + i] = images[i * num_values + v];
-}
-
-inline void from_lanes(const V* values, int64_t num_values, int64_t live, float* out) {
-  const float* from = reinterpret_cast<const float*>(values);
-  for (int64_t first = 0; first < num_values; first += kSquare)
-    for (int64_t i = 0; i < live; ++i)
-      for (int64_t v = first; v < std::min(first + kSquare, num_values); ++v)
-        out[i * num_values + v] = from[v * kLanes + i];
-}
-
-// (x - mean) * scale + shift for one channel.
-struct Affine {
-  V mean, scale, shift;
-  INLINE V operator()(V x) const { return (x - mean) * scale + shift; }
-};
-
-INLINE Affine norm_of(const Block& b, const float* mean, const float* inverse, int c) {
-  return {splat(mean[c]), splat(b.gamma[c] * inverse[c]), splat(b.beta[c])};
-}
-
 class Forward {
  public:
   explicit Forward(const Run& run)
       : run_(run), shape_(run), saved_(run, shape_, run.saved),
-        scratch_(run, shape_, run.scratch) {}
+        scratch_(run, shape_, run.scratch), statistics_(shape_, scratch_) {}
 
   void operator()() {
     std::memset(scratch_.padded_input, 0,
@@ -78,9 +35,10 @@ class Forward {
   // A batch's statistics need all its groups.
   void by_block() {
     for (int l = 0; l < run_.num_blocks; ++l) {
-      begin_statistics(l);
+      const Block& b = run_.blocks[l];
+      statistics_.begin(b);
       for (int64_t g = 0; g < shape_.num_groups; ++g) block(l, g);
-      end_statistics(l);
+      if (has_norm(b) && b.uses_batch) statistics_.end(b, saved_.blocks[l]);
     }
     for (int64_t g = 0; g < shape_.num_groups; ++g) finish(g);
   }
@@ -132,9 +90,9 @@ class Forward {
       if (!has_norm(b))
         activate_row(b, inner + h * shape_.width);
       else if (b.uses_batch)
-        observe_row(b, inner + h * shape_.width, h == 0);
+        statistics_.observe(b, inner + h * shape_.width, h == 0);
     }
-    if (has_norm(b) && b.uses_batch) merge_statistics(b, inner, lane.live);
+    if (has_norm(b) && b.uses_batch) statistics_.end_group(b, inner, lane.live);
   }
 
   // What `stage` will read and the convolution write at row h, which may lie in the
@@ -228,94 +186,6 @@ class Forward {
             activate<kActivation>(row[c * shape_.pixels + w]);
   }
 
-  // Sums of the deviations, and their squares, from the mean of the group's first row:
-  // a shift near the mean, so that nothing cancels.
-  void observe_row(const Block& b, const V* row, bool is_first) {
-    for (int c = 0; c < b.out_channels; ++c, row += shape_.pixels) {
-      V* sums = scratch_.channel_sums + 3 * c;
-      if (is_first) {
-        V sum{};
-        for (int64_t w = 0; w < shape_.width; ++w) sum += row[w];
-        sums[0] = sum / static_cast<float>(shape_.width);
-        sums[1] = sums[2] = V{};
-      }
-      V sum{}, squares{};
-      const V shift = sums[0];
-      for (int64_t w = 0; w < shape_.width; ++w) {
-        const V deviation = row[w] - shift;
-        sum += deviation;
-        squares += deviation * deviation;
-      }
-      sums[1] += sum;
-      sums[2] += squares;
-    }
-  }
-
-  // For values whose squares overflow a float; NaN and infinity stay.
-  void observe_wide(const V* plane, int64_t live, double& mean, double& squares) const {
-    const double count = static_cast<double>(shape_.pixels * live);
-    mean = squares = 0;
-    for (int64_t p = 0; p < shape_.pixels; ++p)
-      for (int64_t i = 0; i < live; ++i) mean += plane[p][i] / count;
-    for (int64_t p = 0; p < shape_.pixels; ++p)
-      for (int64_t i = 0; i < live; ++i)
-        squares += (plane[p][i] - mean) * (plane[p][i] - mean);
-  }
-
-  static void move(float& running, double newest, double momentum) {
-    running = static_cast<float>((1.0 - momentum) * running + momentum * newest);
-  }
-
-  void begin_statistics(int l) {
-    count_ = 0;
-    std::memset(scratch_.totals, 0,
-                2 * run_.blocks[l].out_channels * sizeof(double));
-  }
-
-  // Chan, Golub and LeVeque, 1983: count, mean and sum of squared deviations of two
-  // samples give those of both. First the images of a group, then group to group.
-  void merge_statistics(const Block& b, const V* inner, int64_t live) {
-    const double pixels = static_cast<double>(shape_.pixels);
-    const double count = pixels * static_cast<double>(live);
-    for (int c = 0; c < b.out_channels; ++c) {
-      const V* sums = scratch_.channel_sums + 3 * c;
-      double means[kLanes], mean = 0, squares = 0;
-      for (int64_t i = 0; i < live; ++i) {
-        const double shifted = sums[1][i] / pixels;
-        means[i] = sums[0][i] + shifted;
-        mean += means[i];
-        squares += sums[2][i] - sums[1][i] * shifted;
-      }
-      mean /= static_cast<double>(live);
-      for (int64_t i = 0; i < live; ++i)
-        squares += (means[i] - mean) * (means[i] - mean) * pixels;
-      if (!std::isfinite(squares))
-        observe_wide(inner + c * shape_.pixels, live, mean, squares);
-      double* total = scratch_.totals + 2 * c;
-      const double apart = mean - total[0];
-      total[0] += apart * count / (count_ + count);
-      total[1] += squares + apart * apart * count * count_ / (count_ + count);
-    }
-    count_ += count;
-  }
-
-  void end_statistics(int l) {
-    const Block& b = run_.blocks[l];
-    if (!has_norm(b) || !b.uses_batch) return;
-    for (int c = 0; c < b.out_channels; ++c) {
-      const double mean = scratch_.totals[2 * c];
-      const double squares = scratch_.totals[2 * c + 1];
-      saved_.blocks[l].mean[c] = static_cast<float>(mean);
-      saved_.blocks[l].inverse_deviation[c] =
-          static_cast<float>(1.0 / std::sqrt(squares / count_ + b.eps));
-      if (b.updates_running) {
-        const double unbiased = squares / (count_ - 1.0);
-        move(b.running_mean[c], mean, b.momentum);
-        move(b.running_var[c], unbiased, b.momentum);
-      }
-    }
-  }
-
   // The output of the last block, pooled if asked for, to NCHW.
   void finish(int64_t group) {
     const int last = run_.num_blocks - 1;
@@ -346,5 +216,5 @@ class Forward {
   Saved saved_;
   Scratch scratch_;
   std::vector<Packed> packed_;
-  double count_ = 0;
+  Statistics statistics_;
 };

@@ -13,7 +13,11 @@ namespace DEPTHBENCH_NAMESPACE {
 #include "lanes.h"
 #include "tiles.h"
 #include "workspace.h"
+#include "images.h"
+#include "statistics.h"
 #include "forward.h"
+#include "weight_gradient.h"
+#include "norm_gradient.h"
 #include "backward.h"
 
 int64_t saved_floats(const Run& run) {

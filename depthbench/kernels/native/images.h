@@ -1,0 +1,44 @@
+// Images to and from groups of lanes, and what is done to a lane's channel.
+
+struct Lane {
+  I mask;      // all ones where there is an image
+  int64_t live;
+};
+
+INLINE Lane lanes_of(const Run& run, int64_t group) {
+  const int64_t live = std::min<int64_t>(kLanes, run.num_images - group * kLanes);
+  Lane lane{{}, live};
+  for (int i = 0; i < kLanes; ++i) lane.mask[i] = i < live ? -1 : 0;
+  return lane;
+}
+
+// Both transpositions go by squares, which fit in the first-level cache.
+constexpr int64_t kSquare = 16;
+
+// [image][value] to [value][image] for one group; absent images become 0.
+inline void to_lanes(const float* images, int64_t num_values, int64_t live, V* out) {
+  float* to = reinterpret_cast<float*>(out);
+  if (live < kLanes) std::memset(to, 0, num_values * sizeof(V));
+  for (int64_t first = 0; first < num_values; first += kSquare)
+    for (int64_t i = 0; i < live; ++i)
+      for (int64_t v = first; v < std::min(first + kSquare, num_values); ++v)
+        to[v * kLanes + i] = images[i * num_values + v];
+}
+
+inline void from_lanes(const V* values, int64_t num_values, int64_t live, float* out) {
+  const float* from = reinterpret_cast<const float*>(values);
+  for (int64_t first = 0; first < num_values; first += kSquare)
+    for (int64_t i = 0; i < live; ++i)
+      for (int64_t v = first; v < std::min(first + kSquare, num_values); ++v)
+        out[i * num_values + v] = from[v * kLanes + i];
+}
+
+// (x - mean) * scale + shift for one channel.
+struct Affine {
+  V mean, scale, shift;
+  INLINE V operator()(V x) const { return (x - mean) * scale + shift; }
+};
+
+INLINE Affine norm_of(const Block& b, const float* mean, const float* inverse, int c) {
+  return {splat(mean[c]), splat(b.gamma[c] * inverse[c]), splat(b.beta[c])};
+}
