@@ -1,5 +1,6 @@
 """The CPU kernel against the reference, and the reference against arithmetic."""
 
+import copy
 import itertools
 import math
 from collections.abc import Iterator
@@ -343,6 +344,14 @@ def test_a_weight_changed_before_backward_is_an_error() -> None:
         copies[0].weight.add_(1)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         out.backward(grad_out)
+
+
+def test_a_copy_of_a_network_computes_the_same_in_memory_of_its_own() -> None:
+    images, blocks, _ = drawn(Case())
+    ours = cpu.CpuConvBlocks()
+    copied = copy.deepcopy(ours)
+    assert copied._memory is not ours._memory
+    assert torch.equal(copied(images, blocks, True), ours(images, blocks, True))
 
 
 def test_what_c_cannot_read_is_refused() -> None:

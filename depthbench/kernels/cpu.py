@@ -39,6 +39,11 @@ class CpuConvBlocks:
         self._kernel = kernel or kernels()[0]
         self._memory = Memory()
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "CpuConvBlocks":
+        """A network's copy has memory of its own."""
+        del memo
+        return CpuConvBlocks(self._kernel)
+
     def __call__(self, signal: Tensor, blocks: Sequence[Block], pool: bool) -> Tensor:
         """See `ConvBlocks`.
 

@@ -4,7 +4,6 @@ import errno
 import mmap
 import weakref
 from contextlib import suppress
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,11 +38,6 @@ class Memory:
         view = memoryview(memory)
         weakref.finalize(view, self._free.append, memory).atexit = False
         return torch.frombuffer(view, dtype=torch.float32)[:count]
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Memory":
-        """A network's copy has memory of its own."""
-        del memo
-        return Memory()
 
 
 def _mapped(num_bytes: int) -> mmap.mmap:
