@@ -32,7 +32,7 @@ INSTRUCTION_SETS = {
 
 
 def sources_sha256() -> str:
-    """Of the kernels' source files, in order of name; `kernels.library` compares it."""
+    """Of the kernels' source files by name; `kernels.compiled` compares it."""
     digest = hashlib.sha256()
     for path in sorted([*NATIVE.glob("*.cpp"), *NATIVE.glob("*.h")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())

@@ -2,7 +2,7 @@
 
 from depthbench.blueprint import Architecture
 from depthbench.datasets import Dataset
-from depthbench.kernels import library
+from depthbench.kernels import compiled
 from depthbench.registry import Registry
 from depthbench.spec import Cell, StudySpec, TrialSpec
 from depthbench.spec.trial import Kernels, TrainMode
@@ -83,7 +83,7 @@ def _kernels(study: StudySpec, architecture: Architecture, device: str) -> Kerne
         if reason:
             raise ValueError(f"kernels = fused: {reason}; use auto or reference")
         return "fused"
-    is_there = device == "cpu" and not reason and not library.missing()
+    is_there = device == "cpu" and not reason and not compiled.missing()
     return "fused" if is_there else "reference"
 
 
@@ -92,7 +92,7 @@ def unfused(architecture: Architecture) -> str | None:
     if architecture.stack is None:
         return f"{architecture.name} is built by a function of its own"
     activation = architecture.stack.activation
-    if activation not in library.ACTIVATIONS:
-        known = ", ".join(library.ACTIVATIONS)
+    if activation not in compiled.ACTIVATIONS:
+        known = ", ".join(compiled.ACTIVATIONS)
         return f"{architecture.name} has {activation}, the fused kernels know {known}"
     return None

@@ -14,7 +14,7 @@ from depthbench import runtime
 from depthbench.blueprint import Architecture
 from depthbench.datasets import DATASETS
 from depthbench.datasets.image_data import ImageData
-from depthbench.kernels import library
+from depthbench.kernels import compiled
 from depthbench.layers.conv_stack import ConvStackNet
 from depthbench.network import (
     build_network,
@@ -211,7 +211,7 @@ def _environment(spec: TrialSpec) -> Environment:
     is_native = spec.kernels == "fused" and spec.device == "cpu"
     return replace(
         runtime.capture_environment(spec.device),
-        instruction_set=library.kernels()[0].name if is_native else None,
+        instruction_set=compiled.kernels()[0].name if is_native else None,
     )
 
 

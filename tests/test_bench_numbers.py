@@ -42,7 +42,7 @@ def test_each_side_takes_its_turn_at_each_comparison():
 
 
 def test_without_fused_kernels_the_others_stand_for_ours():
-    todo = settings(QUICK, data="toy", device="cpu", has_fused=False, num_cores=4)
+    todo = settings(FULL, data="toy", device="cpu", has_fused=False, num_cores=4)
     sides = {setting.part: setting.sides for setting in todo}
     assert sides["step"] == (Side.NOTEBOOK, Side.REFERENCE)
     assert sides["depth"] == (Side.REFERENCE,)
@@ -63,7 +63,6 @@ def test_every_depth_of_a_plan_exists(plan):
     growth = [(plan.growth, depth) for depth in (*plan.depths, plan.batch_depth)]
     for name, depth in (*plan.cases, *growth):
         assert ARCHITECTURES[name].grid.contains(depth), (name, depth)
-    assert max(QUICK.depths) <= 102
 
 
 # Arithmetic.

@@ -15,7 +15,7 @@ from depthbench.blueprint import Stack
 from depthbench.cells import resolve_cells
 from depthbench.datasets import DATASETS
 from depthbench.executors import LocalProcesses
-from depthbench.kernels import library, memory
+from depthbench.kernels import compiled, memory
 from depthbench.kernels.memory import Memory
 from depthbench.plugins import load_architectures
 from depthbench.record import Outcome, TrialRecord
@@ -25,7 +25,7 @@ from depthbench.store import read_records
 from depthbench.trial import TrialContext, run_trial
 
 needs_library = pytest.mark.skipif(
-    library.missing() is not None, reason=str(library.missing())
+    compiled.missing() is not None, reason=str(compiled.missing())
 )
 SPEC = TrialSpec(
     architecture="elu_bn",
@@ -51,9 +51,9 @@ def no_library(monkeypatch):
     """As after an installation without a compiler."""
 
     def kernels():
-        raise library.LibraryMissingError("no compiler was there")
+        raise compiled.LibraryMissingError("no compiler was there")
 
-    monkeypatch.setattr(library, "kernels", kernels)
+    monkeypatch.setattr(compiled, "kernels", kernels)
 
 
 def kernels_of(choice, architecture="elu", device="cpu"):
@@ -66,7 +66,7 @@ def kernels_of(choice, architecture="elu", device="cpu"):
 def test_a_compiler_was_enough_to_get_the_library():
     if shutil.which("g++") is None and shutil.which("clang++") is None:
         pytest.skip("no compiler")
-    assert library.missing() is None
+    assert compiled.missing() is None
 
 
 @needs_library
@@ -117,7 +117,7 @@ def test_a_trial_ends_alike_with_either_kernels(context, architecture):
     fused = run_trial(spec, context)
     usual = run_trial(replace(spec, kernels="reference"), context)
     assert fused.outcome is usual.outcome and fused.outcome.is_evidence
-    assert fused.environment.instruction_set == library.kernels()[0].name
+    assert fused.environment.instruction_set == compiled.kernels()[0].name
     assert usual.environment.instruction_set is None
     assert fused.id != usual.id
     for ours, theirs in zip(fused.epochs, usual.epochs, strict=True):
@@ -184,12 +184,12 @@ def test_too_little_memory_is_told_as_such():
 
 @needs_library
 def test_a_library_of_other_sources_is_not_used(monkeypatch):
-    library.kernels.cache_clear()
-    monkeypatch.setattr(library, "_sources_sha256", lambda folder: "another")
+    compiled.kernels.cache_clear()
+    monkeypatch.setattr(compiled, "_sources_sha256", lambda folder: "another")
     try:
-        assert "other sources" in library.missing()
+        assert "other sources" in compiled.missing()
     finally:
-        library.kernels.cache_clear()
+        compiled.kernels.cache_clear()
 
 
 def run(tmp_path, *flags):
@@ -282,5 +282,5 @@ def test_an_edited_file_does_not_inherit_kernels(tmp_path):
 @pytest.mark.usefixtures("toy_runs")
 def test_a_finished_study_needs_no_kernels(tmp_path, monkeypatch):
     assert run(tmp_path, "--arch", "elu") == 0
-    monkeypatch.setattr(library, "missing", lambda: "gone since")
+    monkeypatch.setattr(compiled, "missing", lambda: "gone since")
     assert run(tmp_path, "--arch", "elu") == 0

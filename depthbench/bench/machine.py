@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from depthbench import runtime
-from depthbench.kernels import library
+from depthbench.kernels import compiled
 from depthbench.kernels.twins import conv_blocks_of
 from depthbench.record import Environment
 
@@ -30,7 +30,7 @@ class Peak:
 def why_not_fused(device: str) -> str | None:
     """Why the fused kernels cannot run on a kind of device; None if they can."""
     if device == "cpu":
-        return library.missing()
+        return compiled.missing()
     try:
         conv_blocks_of("fused", device)
     except runtime.DeviceError as error:
@@ -40,10 +40,10 @@ def why_not_fused(device: str) -> str | None:
 
 def capture_environment(device: str) -> Environment:
     """Environment of this process, with the instruction set of the fused kernels."""
-    has_fused = device == "cpu" and library.missing() is None
+    has_fused = device == "cpu" and compiled.missing() is None
     return replace(
         runtime.capture_environment(device),
-        instruction_set=library.kernels()[0].name if has_fused else None,
+        instruction_set=compiled.kernels()[0].name if has_fused else None,
     )
 
 
@@ -52,8 +52,8 @@ def measure_peak(device: str) -> Peak:
 
     Call it in a process of one thread.
     """
-    if device == "cpu" and library.missing() is None:
-        kernel = library.kernels()[0]
+    if device == "cpu" and compiled.missing() is None:
+        kernel = compiled.kernels()[0]
         rate = max(_rate(lambda: kernel.multiply_add(_ROUNDS)) for _ in range(_TRIES))
         return Peak(
             gflop_per_second=rate, probe=f"{kernel.name} multiply-adds on registers"

@@ -7,7 +7,7 @@ import click
 
 from depthbench import runtime
 from depthbench.cli.options import debug_option, json_option
-from depthbench.kernels import library
+from depthbench.kernels import compiled
 
 
 @click.command("env")
@@ -23,8 +23,8 @@ def command(device: str, as_json: bool) -> None:
     environment.pop("instruction_set")  # of a trial
     about = environment | {
         "device": chosen,
-        "fused_kernels": library.missing()
-        or ", ".join(kernel.name for kernel in library.kernels()),
+        "fused_kernels": compiled.missing()
+        or ", ".join(kernel.name for kernel in compiled.kernels()),
         "cores": runtime.num_cores(),
         "data_dir": str(runtime.data_dir()),
     }

@@ -54,7 +54,7 @@ def explain(error: BaseException, *, debug: bool) -> int:
 
 def _described(error: BaseException) -> tuple[str, int]:
     from depthbench.datasets.image_data import DataError
-    from depthbench.kernels.library import LibraryMissingError
+    from depthbench.kernels.compiled import LibraryMissingError
     from depthbench.record import NewerSchemaError
     from depthbench.runtime import DeviceError
     from depthbench.store import StoreDamagedError, StoreError, StoreLockedError

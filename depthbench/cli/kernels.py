@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from depthbench.blueprint import Architecture
 from depthbench.cells import unfused
 from depthbench.cli.messages import say
-from depthbench.kernels import library
+from depthbench.kernels import compiled
 from depthbench.registry import Registry
 from depthbench.spec import Cell, StudySpec
 
@@ -16,7 +16,7 @@ def tell_of_kernels(
     """Say if cells that begin now are slow for want of the compiled kernels."""
     if study.kernels != "auto" or study.device != "cpu":
         return
-    reason = library.missing()
+    reason = compiled.missing()
     names = {cell.architecture for cell in cells}
     if reason and any(unfused(architectures[name]) is None for name in names):
         say(f"note: {reason}. Until then the slower reference kernels are used.")
@@ -43,8 +43,8 @@ def require_kernels(cells: Sequence[Cell]) -> None:
         DeviceError: If one wants kernels for CUDA that cannot be compiled.
     """
     devices = {c.template.device for c in cells if c.template.kernels == "fused"}
-    if "cpu" in devices and (reason := library.missing()):
-        raise library.LibraryMissingError(
+    if "cpu" in devices and (reason := compiled.missing()):
+        raise compiled.LibraryMissingError(
             f"{reason}; or train with --kernels reference into another folder (--out)"
         )
     if "cuda" in devices:

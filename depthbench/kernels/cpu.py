@@ -1,6 +1,6 @@
 """The block in C++ for CPUs: vectors of images, fused passes, one thread.
 
-See `native/` for how it computes, and `library` for what is built.
+See `native/` for how it computes, and `compiled` for what is built.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from depthbench.kernels.block import Block
-from depthbench.kernels.library import ACTIVATIONS, Kernel, kernels
+from depthbench.kernels.compiled import ACTIVATIONS, Kernel, kernels
 from depthbench.kernels.memory import Memory
 
 # `Block` and `Run` of native/run.h.
@@ -23,7 +23,7 @@ _RUN = struct.Struct("7P6i")
 
 
 class CpuConvBlocks:
-    """`kernels.block.ConvBlocks` for float32 on a CPU and `library.ACTIVATIONS`.
+    """`kernels.block.ConvBlocks` for float32 on a CPU and `compiled.ACTIVATIONS`.
 
     One object serves one network, for which it keeps the memory of a step. A
     convolution's bias in front of a batch's own mean has no effect, and its gradient

@@ -48,7 +48,8 @@ class Backward {
           else
             row[w] = V{};
       }
-      activated_row(last, group, h, scratch_.activated, shape_.width);
+      activated_row(b, saved_.blocks[last], shape_, group, h, scratch_.activated,
+                    shape_.width);
       differentiate_row(last, group, h, scratch_.activated, shape_.width, false, lane);
     }
     norm_.end_group(b);
@@ -102,11 +103,12 @@ class Backward {
       copy_row(kept + group * b.in_channels * shape_.pixels + h * shape_.width,
                shape_.pixels, b.in_channels, input);
     else
-      activated_row(l - 1, group, h, input, shape_.plane.size);
+      activated_row(run_.blocks[l - 1], saved_.blocks[l - 1], shape_, group, h, input,
+                    shape_.plane.size);
     norm_.row(b, saved_.blocks[l], group, h, scratch_.padded_gradient + at);
     if (lane.live < kLanes) {
-      mask_row(input, b.in_channels, lane);
-      mask_row(scratch_.padded_gradient + at, b.out_channels, lane);
+      mask_row(input, b.in_channels, shape_, lane);
+      mask_row(scratch_.padded_gradient + at, b.out_channels, shape_, lane);
     }
   }
 
@@ -135,41 +137,6 @@ class Backward {
         to[c * shape_.plane.size + w] = from[c * from_plane + w];
   }
 
-  void mask_row(V* row, int64_t channels, const Lane& lane) const {
-    for (int64_t c = 0; c < channels; ++c)
-      for (int64_t w = 0; w < shape_.width; ++w) {
-        V& x = row[c * shape_.plane.size + w];
-        x = (V)((I)x & lane.mask);
-      }
-  }
-
-  // Row h of the activated values of block l, without what a skip adds.
-  void activated_row(int l, int64_t group, int64_t h, V* to, int64_t to_plane) const {
-    const Block& b = run_.blocks[l];
-    switch (has_norm(b) ? b.activation : kIdentity) {
-      case kTanh: return activated_row<kTanh>(l, group, h, to, to_plane);
-      case kElu: return activated_row<kElu>(l, group, h, to, to_plane);
-      case kRelu: return activated_row<kRelu>(l, group, h, to, to_plane);
-      default: return activated_row<kIdentity>(l, group, h, to, to_plane);
-    }
-  }
-
-  template <int kActivation>
-  void activated_row(int l, int64_t group, int64_t h, V* to, int64_t to_plane) const {
-    const Block& b = run_.blocks[l];
-    const V* inner =
-        saved_.blocks[l].inner + group * b.out_channels * shape_.pixels + h * shape_.width;
-    for (int c = 0; c < b.out_channels; ++c, inner += shape_.pixels, to += to_plane) {
-      if (has_norm(b)) {
-        const Affine norm = norm_of(b, saved_.blocks[l].mean, saved_.blocks[l].inverse_deviation, c);
-        for (int64_t w = 0; w < shape_.width; ++w)
-          to[w] = activate<kActivation>(norm(inner[w]));
-      } else {
-        for (int64_t w = 0; w < shape_.width; ++w) to[w] = inner[w];
-      }
-    }
-  }
-
   void input_gradient_row(int l, int64_t group, int64_t h, const Lane& lane) {
     const Block& b = run_.blocks[l];
     convolve_row(scratch_.padded_gradient + h * shape_.plane.row, shape_.plane,
@@ -182,7 +149,8 @@ class Backward {
       const V* activated = scratch_.padded_input + (h + 1) * shape_.plane.row + 1;
       int64_t plane = shape_.plane.size;
       if (below.adds_input) {
-        activated_row(l - 1, group, h, scratch_.activated, shape_.width);
+        activated_row(below, saved_.blocks[l - 1], shape_, group, h, scratch_.activated,
+                      shape_.width);
         activated = scratch_.activated;
         plane = shape_.width;
       }

@@ -127,42 +127,20 @@ class Forward {
           if (kept) kept[group * channels * shape_.pixels + at] = x;
         }
     }
-    if (lane.live < kLanes)
-      for (int64_t c = 0; c < channels; ++c)
-        for (int64_t w = 0; w < shape_.width; ++w) {
-          V& x = to[c * shape_.plane.size + w];
-          x = (V)((I)x & lane.mask);
-        }
+    if (lane.live < kLanes) mask_row(to, channels, shape_, lane);
   }
 
   // Row h of the output of block l, from what its convolution left.
   void output_row(int l, int64_t group, int64_t h, V* to, int64_t to_plane) {
-    switch (has_norm(run_.blocks[l]) ? run_.blocks[l].activation : kIdentity) {
-      case kTanh: return output_row<kTanh>(l, group, h, to, to_plane);
-      case kElu: return output_row<kElu>(l, group, h, to, to_plane);
-      case kRelu: return output_row<kRelu>(l, group, h, to, to_plane);
-      default: return output_row<kIdentity>(l, group, h, to, to_plane);
-    }
-  }
-
-  template <int kActivation>
-  void output_row(int l, int64_t group, int64_t h, V* to, int64_t to_plane) {
     const Block& b = run_.blocks[l];
     const int64_t start = group * b.out_channels * shape_.pixels + h * shape_.width;
-    const V* inner = saved_.blocks[l].inner + start;
     const V* added = b.adds_input ? saved_.output(l - 1) + start : nullptr;
     V* kept = saved_.blocks[l].output;
     kept = kept && kept != saved_.blocks[l].inner ? kept + start : nullptr;
+    activated_row(b, saved_.blocks[l], shape_, group, h, to, to_plane);
     for (int c = 0; c < b.out_channels; ++c) {
       const int64_t plane = c * shape_.pixels;
       V* row = to + c * to_plane;
-      if (has_norm(b)) {
-        const Affine norm = norm_of(b, saved_.blocks[l].mean, saved_.blocks[l].inverse_deviation, c);
-        for (int64_t w = 0; w < shape_.width; ++w)
-          row[w] = activate<kActivation>(norm(inner[plane + w]));
-      } else {
-        for (int64_t w = 0; w < shape_.width; ++w) row[w] = inner[plane + w];
-      }
       if (added)
         for (int64_t w = 0; w < shape_.width; ++w) row[w] += added[plane + w];
       if (kept)

@@ -42,3 +42,38 @@ struct Affine {
 INLINE Affine norm_of(const Block& b, const float* mean, const float* inverse, int c) {
   return {splat(mean[c]), splat(b.gamma[c] * inverse[c]), splat(b.beta[c])};
 }
+
+// Nothing is left of absent images in a row of a padded copy.
+INLINE void mask_row(V* row, int64_t channels, const Shape& shape, const Lane& lane) {
+  for (int64_t c = 0; c < channels; ++c)
+    for (int64_t w = 0; w < shape.width; ++w) {
+      V& x = row[c * shape.plane.size + w];
+      x = (V)((I)x & lane.mask);
+    }
+}
+
+template <int kActivation>
+void activated_row(const Block& b, const Kept& kept, const Shape& shape, int64_t group,
+                   int64_t h, V* to, int64_t to_plane) {
+  const V* inner = kept.inner + group * b.out_channels * shape.pixels + h * shape.width;
+  for (int c = 0; c < b.out_channels; ++c, inner += shape.pixels, to += to_plane) {
+    if (has_norm(b)) {
+      const Affine norm = norm_of(b, kept.mean, kept.inverse_deviation, c);
+      for (int64_t w = 0; w < shape.width; ++w)
+        to[w] = activate<kActivation>(norm(inner[w]));
+    } else {
+      for (int64_t w = 0; w < shape.width; ++w) to[w] = inner[w];
+    }
+  }
+}
+
+// Row h of the activated values of a block, without what a skip adds.
+inline void activated_row(const Block& b, const Kept& kept, const Shape& shape,
+                          int64_t group, int64_t h, V* to, int64_t to_plane) {
+  switch (has_norm(b) ? b.activation : kIdentity) {
+    case kTanh: return activated_row<kTanh>(b, kept, shape, group, h, to, to_plane);
+    case kElu: return activated_row<kElu>(b, kept, shape, group, h, to, to_plane);
+    case kRelu: return activated_row<kRelu>(b, kept, shape, group, h, to, to_plane);
+    default: return activated_row<kIdentity>(b, kept, shape, group, h, to, to_plane);
+  }
+}
