@@ -105,7 +105,7 @@ SANDWICHES = {
 
 
 def clear_of_kinks(case: Sandwich) -> list[Tensor]:
-    """An x and parameters with no input of a ReLU near 0, and no two that nearly tie."""
+    """Arguments whose ReLU has no input near 0, and no two that nearly tie."""
 
     def is_clear(arguments: list[Tensor]) -> bool:
         x, *parameters = arguments
