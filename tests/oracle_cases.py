@@ -1,9 +1,13 @@
-"""What the tests of `by_hand` share: drawn inputs, and torch's own gradients."""
+"""What the tests of `by_hand` share: inputs, comparisons, torch's own gradients."""
 
 from collections.abc import Callable, Sequence
 
 import torch
+from by_hand.numeric import relative_error
 from torch import Tensor
+
+# Central differences of what is linear are exact; a large step rounds least.
+LINEAR_STEP = 1e-2
 
 
 def drawn(*shapes: Sequence[int], seed: int = 0) -> list[Tensor]:
@@ -29,3 +33,9 @@ def by_autograd(
     leaves = [argument.clone().requires_grad_() for argument in arguments]
     out = function(*leaves)
     return out.detach(), list(torch.autograd.grad(out, leaves, grad_out))
+
+
+def hold(ours: Sequence[Tensor], right: Sequence[Tensor], bound: float) -> None:
+    """Each tensor agrees with its partner, relative to the largest value."""
+    for one, other in zip(ours, right, strict=True):
+        assert relative_error(one, other) < bound

@@ -26,7 +26,7 @@ from by_hand.spatial_batch_norm import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle_cases import by_autograd, drawn
+from oracle_cases import LINEAR_STEP, by_autograd, drawn, hold
 from torch import Tensor
 from torch.nn import functional
 
@@ -65,9 +65,8 @@ def test_train_mode_meets_numeric_gradients_and_torch(shape: tuple[int, ...]) ->
     )
     for backward in backwards:
         found = backward(grad_out, x, gamma, EPS)
-        for ours, theirs, measured in zip(found, gradients, numeric, strict=True):
-            assert relative_error(ours, theirs) < 1e-11
-            assert relative_error(ours, measured) < 1e-9
+        hold(found, gradients, 1e-11)
+        hold(found, numeric, 1e-9)
 
 
 @few
@@ -83,8 +82,7 @@ def test_the_simplified_backward_equals_the_steps(
         else (batch_norm_backward, batch_norm_backward_by_steps)
     )
     simplified, stepwise = (backward(grad_out, x, gamma) for backward in pair)
-    for one, other in zip(simplified, stepwise, strict=True):
-        assert relative_error(one, other) < 1e-10
+    hold(simplified, stepwise, 1e-10)
 
 
 @few
@@ -108,14 +106,12 @@ def test_test_mode_meets_numeric_gradients_and_torch(shape: tuple[int, ...]) -> 
         grad_out,
     )
     assert relative_error(forward(*arguments, running, EPS), right) < 1e-12
-    # Linear in every argument.
     numeric = numeric_gradients(
-        lambda *given: forward(*given, running, EPS), arguments, grad_out, step=1e-2
+        lambda *given: forward(*given, running, EPS), arguments, grad_out, LINEAR_STEP
     )
     found = backward(grad_out, x, gamma, running, EPS)
-    for ours, theirs, measured in zip(found, gradients, numeric, strict=True):
-        assert relative_error(ours, theirs) < 1e-12
-        assert relative_error(ours, measured) < 1e-9
+    hold(found, gradients, 1e-12)
+    hold(found, numeric, 1e-9)
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (2, 3, 3, 2)])

@@ -114,8 +114,9 @@ def clear_of_kinks(case: Sandwich) -> list[Tensor]:
         between = before.flatten().sort().values.diff()
         return min(before.abs().min(), between.min()) > 50 * STEP
 
-    shapes = (case.shape, *case.parameters)
-    draws = (drawn(*shapes, seed=seed) for seed in itertools.count())
+    draws = (
+        drawn(case.shape, *case.parameters, seed=seed) for seed in itertools.count()
+    )
     return next(arguments for arguments in draws if is_clear(arguments))
 
 
@@ -243,9 +244,6 @@ def test_no_operation_is_a_layer_of_torch_s() -> None:
         rmsprop(gamma, gamma, gamma, 0.1)
         adam(gamma, gamma, AdamState(gamma, gamma**2), 0.1)
     operations = {str(call[0]) for call in recording.calls}
-    assert len(operations) > 20
-    layers = (
-        *("conv", "pool", "norm", "relu", "elu", "softmax", "entropy", "nll"),
-        *("dropout", "backward", "threshold", "adam", "sgd"),
-    )
-    assert not [name for name in operations if any(part in name for part in layers)]
+    assert "aten.bmm.default" in operations
+    words = "conv pool norm elu softmax entropy nll dropout threshold adam sgd backward"
+    assert not [name for name in operations for word in words.split() if word in name]

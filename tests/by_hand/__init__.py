@@ -23,5 +23,6 @@ How to read them
 Start with `linear`, the shortest pair; then `convolution` and `batch_norm`, whose
 backward is there twice, step by step and simplified. `chain` puts layers together by
 the chain rule, `sandwich` makes the usual blocks of them. `numeric` differentiates
-anything, and can tell whether a derivation of your own is right.
+anything, and can tell whether a derivation of your own is right. With
+`PYTHONPATH=tests`, all of it can be imported and tried.
 """
