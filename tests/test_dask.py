@@ -12,22 +12,27 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from dask_tasks import hang, kill_own_worker, nothing
 from test_executors import are_gone, die, fail, give_up, is_alive
 from test_trial import without_times
-from toy import TOY_SETS, know_toy
+from toy import TOY_SETS, know_toy, toy_data
 
-from depthbench import cli, datasets, remote, runtime, trial
+from depthbench import cli, datasets, executors, remote, trial
 from depthbench.cli import engine as cli_engine
+from depthbench.datasets import Dataset
 from depthbench.executors import (
     ClusterError,
     TaskTimedOutError,
     WorkerDiedError,
 )
-from depthbench.spec import TrialSpec
+from depthbench.plugins import load_architectures
+from depthbench.registry import Registry
+from depthbench.spec import Cell, Criterion, TrialSpec
 from depthbench.store import read_records
 
 pytest.importorskip("distributed")
@@ -36,6 +41,7 @@ from depthbench.executors.dask_cluster import DaskCluster
 from depthbench.executors.dask_scheduler import needed_resources, num_slots
 
 TESTS = Path(__file__).parent
+DATA = toy_data()
 DEADLINE = 120  # seconds, for a busy machine
 
 PLUGIN = """
@@ -88,7 +94,7 @@ def eventually(condition):
 class Cluster:
     """Subprocesses of this machine; a worker of two threads that trains one trial."""
 
-    def __init__(self, place, port=0):
+    def __init__(self, place, port=0, num_workers=2):
         self.place = place
         self.file = place / "scheduler.json"
         self.file.unlink(missing_ok=True)
@@ -104,7 +110,7 @@ class Cluster:
         eventually(self.file.exists)
         eventually(lambda: self.file.read_text().endswith("}"))
         self.address = json.loads(self.file.read_text())["address"]
-        for number in range(2):
+        for number in range(num_workers):
             self.start(
                 *("worker", self.address, "--nthreads", "2", "--no-dashboard"),
                 *("--resources", "CPU=1", "--name", f"{number}"),
@@ -144,7 +150,7 @@ def connect(cluster):
 
     def connect(**options):
         executor = DaskCluster(
-            cluster.address, resource="CPU", prepare=know_toy_remotely, **options
+            cluster.address, resource="CPU", prepare=nothing, **options
         )
         opened.append(executor)
         eventually(lambda: executor.num_slots() == 2)
@@ -172,7 +178,7 @@ def run(place, cluster, monkeypatch, capfd):
 
     def run(*more):
         args = ("run", "--arch", "pooled", "--plugin", "nets.py", "--data", "toy")
-        args += ("--epochs", "40", "--batch", "16", "--threshold", "0.5", "--cap", "12")
+        args += ("--epochs", "6", "--batch", "16", "--threshold", "0.5", "--cap", "12")
         if "--engine" not in more:
             more += ("--engine", "dask", "--scheduler", cluster.address)
         monkeypatch.setattr(
@@ -205,31 +211,39 @@ def when_hung(place, act):
     return thread, pids
 
 
+class Inline(Executor):
+    """The local engine without its processes, which other tests are about."""
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    def submit(self, function, *args):
+        future = Future()
+        future.set_result(function(*args))
+        return future
+
+
 @pytest.fixture
-def expected(place, run):
+def expected(place, run, monkeypatch):
     """The records of the local engine."""
-    code, err = run("--engine", "local", "--workers", "1", "--out", "local")
+    with monkeypatch.context() as patch:
+        patch.setattr(executors, "LocalProcesses", Inline)
+        code, err = run("--engine", "local", "--workers", "1", "--out", "local")
     assert code == 0, err
     return records(place, "local")
 
 
-def test_records_are_those_of_the_local_engine_whoever_is_killed(
+def test_records_are_those_of_the_local_engine_though_a_worker_is_killed(
     run, place, expected, cluster
 ):
-    """A child and then a whole Dask worker are killed in the middle of a trial."""
+    """A whole Dask worker in the middle of a trial; its other child dies with it."""
     assert {r.outcome for r in expected} == {"trained", "stuck"}
-    for number, kill in enumerate([kill_child, kill_worker]):
-        thread, pids = when_hung(place, kill)
-        code, err = run("--out", f"dask-{number}")
-        thread.join()
-        assert code == 0, err
-        assert records(place, f"dask-{number}") == expected
-        assert are_gone(pids[: number + 1])
-        (place / "pids").unlink()
-
-
-def kill_child(child, worker):
-    os.kill(child, signal.SIGKILL)
+    thread, pids = when_hung(place, kill_worker)
+    code, err = run("--out", "dask")
+    thread.join()
+    assert code == 0, err
+    assert records(place, "dask") == expected
+    assert are_gone(pids)
 
 
 def kill_worker(child, worker):
@@ -246,14 +260,6 @@ def test_an_interrupt_frees_the_workers(run, place, cluster):
     assert is_alive(pids[1])
 
 
-def kill_own_worker(place):
-    """Note it, kill the Dask worker and wait for the consequence."""
-    with (place / "attempts").open("a") as file:
-        file.write(f"{os.getpid()}\n")
-    os.kill(os.getppid(), signal.SIGKILL)
-    signal.pause()
-
-
 def test_a_task_that_loses_two_workers_fails(connect, tmp_path):
     executor = connect()
     future = executor.submit(kill_own_worker, tmp_path)
@@ -263,12 +269,6 @@ def test_a_task_that_loses_two_workers_fails(connect, tmp_path):
     assert len((tmp_path / "attempts").read_text().split()) in (2, 3)
     eventually(lambda: executor.num_slots() == 2)
     assert executor.submit(os.getpid).result(DEADLINE)
-
-
-def hang(place):
-    (place / "pid.tmp").write_text(str(os.getpid()))
-    (place / "pid.tmp").rename(place / "pid")
-    signal.pause()
 
 
 def test_a_task_that_takes_too_long_frees_its_process(connect, tmp_path):
@@ -289,31 +289,6 @@ def test_tasks_end_as_in_local_processes(connect):
     assert first != os.getpid()
 
 
-def test_the_environment_is_that_of_the_process_that_trained(connect, place):
-    """And the file need not be there any more."""
-    path = place / "nets.py"
-    spec = TrialSpec(
-        architecture="pooled", depth=3, data="toy", seed=0, lr=0.2, epochs=1,
-        batch_size=16, plugin_sha256=digest_of(path),
-    )  # fmt: skip
-    context = remote.remote_context([path], place)
-    path.unlink()
-    executor = connect()
-    future = executor.submit(remote.run_remote_trials, (spec,), context)
-    (record,) = future.result(DEADLINE)
-    assert record.environment == runtime.capture_environment("cpu")
-    edited = replace(context, plugins=(("nets.py", context.plugins[0][1] + b"\n"),))
-    future = executor.submit(remote.run_remote_trials, (spec,), edited)
-    (record,) = future.result(DEADLINE)
-    assert "was changed" in record.message
-
-
-def digest_of(path):
-    from depthbench.plugins import load_architectures
-
-    return load_architectures([path])["pooled"].plugin_sha256
-
-
 # The last with this cluster.
 def test_a_lost_scheduler_ends_the_run_and_the_same_command_continues(
     run, place, expected, cluster
@@ -330,13 +305,53 @@ def test_a_lost_scheduler_ends_the_run_and_the_same_command_continues(
     assert "Continue with:" in err
     cluster.stop()
     assert are_gone(pids)
-    another = Cluster(cluster.place, port)
+    another = Cluster(cluster.place, port, num_workers=1)
     try:
         code, err = run("--out", "out")
     finally:
         another.stop()
     assert code == 0, err
     assert records(place, "out") == expected
+
+
+def test_a_plugin_travels_as_text_and_an_edited_one_is_refused(place, monkeypatch):
+    monkeypatch.setattr(trial, "DATASETS", TOY_SETS)
+    monkeypatch.setattr(remote, "DATASETS", TOY_SETS)
+    path = place / "nets.py"
+    spec = TrialSpec(
+        architecture="pooled",
+        depth=3,
+        data="toy",
+        seed=0,
+        lr=0.2,
+        epochs=1,
+        batch_size=16,
+        plugin_sha256=load_architectures([path])["pooled"].plugin_sha256,
+    )
+    context = remote.remote_context([path], place)
+    path.unlink()
+    (record,) = remote.run_remote_trials((spec,), context)
+    assert record.outcome.is_evidence, record.message
+    (plugin,) = context.plugins
+    edited = replace(context, plugins=((plugin[0], plugin[1] + b"\n"),))
+    (record,) = remote.run_remote_trials((spec,), edited)
+    assert not record.outcome.is_evidence
+    assert "was changed" in record.message
+
+
+def test_data_lie_where_the_worker_s_machine_has_them_unless_named(place, monkeypatch):
+    seen = []
+    asked = Dataset("asked", "", "", lambda folder: seen.append(folder) or DATA, None)
+    monkeypatch.setattr(remote, "DATASETS", Registry("data set", {"asked": asked}))
+    monkeypatch.setenv("DEPTHBENCH_DATA", str(place / "theirs"))
+    template = TrialSpec(
+        architecture="elu", depth=3, data="asked", seed=0, lr=0.1, kernels="reference"
+    )
+    cell = Cell(protocol="standard", template=template, criterion=Criterion())
+    for named in (None, place / "named"):
+        context = remote.remote_context([], named)
+        assert remote.examine([cell], "cpu", context) == {"asked": DATA.sha256}
+    assert seen == [place / "theirs", place / "named"]
 
 
 def test_no_scheduler_at_the_address(run):
