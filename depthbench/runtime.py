@@ -229,7 +229,8 @@ def capture_environment(device: str) -> Environment:
     return Environment(
         depthbench=importlib.metadata.version("depthbench"),
         python=platform.python_version(),
-        torch=torch.__version__,
+        # Not the subclass of torch's own, for whose sake a reader would import torch.
+        torch=str(torch.__version__),
         numpy=importlib.metadata.version("numpy"),
         platform=platform.platform(),
         device_name=(

@@ -332,6 +332,8 @@ def test_a_plugin_travels_as_text_and_an_edited_one_is_refused(place, monkeypatc
     path.unlink()
     (record,) = remote.run_remote_trials((spec,), context)
     assert record.outcome.is_evidence, record.message
+    # Or it would take torch to read the record.
+    assert type(record.environment.torch) is str
     (plugin,) = context.plugins
     edited = replace(context, plugins=((plugin[0], plugin[1] + b"\n"),))
     (record,) = remote.run_remote_trials((spec,), edited)

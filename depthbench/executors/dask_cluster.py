@@ -25,7 +25,7 @@ from depthbench.executors.dask_worker import (
     run_in_child,
     stop_children,
 )
-from depthbench.executors.errors import ClusterLostError, WorkerDiedError
+from depthbench.executors.errors import ClusterError, ClusterLostError, WorkerDiedError
 
 _LOOK_SECONDS = 2.0  # workers come and go by minutes
 
@@ -138,11 +138,12 @@ class DaskCluster(Executor):
             raise self._lost()
         with self._lock:
             self._tasks[key] = task
+        # Dask knows of bytes alone: a worker that cannot read what it is sent dies, and
+        # a scheduler that cannot refuses it. So depthbench has to be on workers only,
+        # and one without it says so.
         task.remote = self._client.submit(
-            run_in_child,
-            self._settings,
-            key,
-            task.call,
+            pickle.loads,
+            pickle.dumps(_WhenLoaded(run_in_child, self._settings, key, task.call)),
             key=key,
             pure=False,
             resources=self._needed,
@@ -170,12 +171,14 @@ class DaskCluster(Executor):
         try:
             if remote.cancelled():
                 raise self._lost()
-            self._finish(key, result=remote.result())
+            answer = remote.result()
         except (KilledWorker, WorkerStoppedError):
             self._again(key, task)
         except BaseException as error:
-            is_ours = remote.status == "error" or isinstance(error, ClusterLostError)
-            self._finish(key, error=error if is_ours else self._lost())
+            is_task_s = remote.status == "error"
+            self._finish(key, error=_explained(error) if is_task_s else self._lost())
+        else:
+            self._finish(key, result=pickle.loads(answer))
 
     def _again(self, key: str, task: "_Task") -> None:
         task.num_losses += 1
@@ -209,6 +212,17 @@ class DaskCluster(Executor):
         )
 
 
+class _WhenLoaded:
+    """A call that unpickling makes; what it gives takes this object's place."""
+
+    def __init__(self, fn: Callable[..., Any], *args: Any) -> None:
+        self._fn = fn
+        self._args = args
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return self._fn, self._args
+
+
 class _Task:
     def __init__(self, call: bytes) -> None:
         self.call = call
@@ -216,6 +230,16 @@ class _Task:
         self.remote: Any = None
         self.num_starts = 0
         self.num_losses = 0
+
+
+def _explained(error: BaseException) -> BaseException:
+    """What a task raised, or why it did not come to be called."""
+    if isinstance(error, ImportError) and "depthbench" in str(error):
+        return ClusterError(
+            f"a Dask worker lacks depthbench, or this version of it ({error}); there, "
+            "pip install 'depthbench[dask]'"
+        )
+    return error
 
 
 def _died() -> WorkerDiedError:

@@ -48,13 +48,13 @@ class Settings:
     version: str
 
 
-def call_pickled(call: bytes) -> Any:
-    """Call a function that nobody on the way here had to import."""
+def call_pickled(call: bytes) -> bytes:
+    """A call and its answer that nobody on their way has to understand."""
     fn, args, kwargs = pickle.loads(call)
-    return fn(*args, **kwargs)
+    return pickle.dumps(fn(*args, **kwargs))
 
 
-def run_in_child(settings: Settings, key: str, call: bytes) -> Any:
+def run_in_child(settings: Settings, key: str, call: bytes) -> bytes:
     """The Dask task `key`: `call_pickled(call)` in a child process.
 
     Raises:
@@ -135,15 +135,16 @@ class Children(WorkerPlugin):
         if processes is not None:
             processes.shutdown(wait=False, cancel_futures=True)
 
-    def run(self, key: str, call: bytes) -> Any:
-        """What the call gives in a child."""
+    def run(self, key: str, call: bytes) -> bytes:
+        """`call_pickled(call)` in a child."""
         with self._lock:
             if self._is_closed or key in self._cancelled:
                 raise WorkerStoppedError
             processes = self._idle_or_new()
             self._busy[key] = processes
         try:
-            return processes.submit(call_pickled, call).result()
+            answer: bytes = processes.submit(call_pickled, call).result()
+            return answer
         except CancelledError:
             raise WorkerStoppedError from None
         finally:
@@ -154,7 +155,7 @@ class Children(WorkerPlugin):
             processes, timer = self._idle.popitem()
             timer.cancel()
             return processes
-        prepare: Callable[[], None] = partial(call_pickled, self._settings.prepare)
+        prepare: Callable[[], Any] = partial(call_pickled, self._settings.prepare)
         timeout = self._settings.timeout_seconds
         return LocalProcesses(
             1, prepare=prepare, timeout_seconds=timeout, start=self._start
