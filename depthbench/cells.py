@@ -1,5 +1,7 @@
 """From a study, as a user writes it, to its cells, every choice made."""
 
+from collections.abc import Sequence
+
 from depthbench.blueprint import Architecture
 from depthbench.datasets import Dataset
 from depthbench.kernels import compiled
@@ -96,3 +98,21 @@ def unfused(architecture: Architecture) -> str | None:
         known = ", ".join(compiled.ACTIVATIONS)
         return f"{architecture.name} has {activation}, the fused kernels know {known}"
     return None
+
+
+def require_kernels(cells: Sequence[Cell]) -> None:
+    """See that the cells that are still to be trained can be.
+
+    Raises:
+        LibraryMissingError: If one wants compiled kernels that are missing.
+        DeviceError: If one wants kernels for CUDA that cannot be compiled.
+    """
+    devices = {c.template.device for c in cells if c.template.kernels == "fused"}
+    if "cpu" in devices and (reason := compiled.missing()):
+        raise compiled.LibraryMissingError(
+            f"{reason}; or train with --kernels reference into another folder (--out)"
+        )
+    if "cuda" in devices:
+        from depthbench.kernels.twins import conv_blocks_of
+
+        conv_blocks_of("fused", "cuda")
