@@ -169,15 +169,47 @@ _STUDY_FLAGS = (
         metavar="WHICH",
         help="Error to judge by: train, test, or either (the lower). [either]",
     ),
-    click.option("--seeds", type=int, help="Trainings a depth is decided by; odd. [3]"),
+    click.option(
+        "--search",
+        metavar="NAME",
+        help="How depths are chosen: bisect, posterior (the fewest trials to an "
+        "interval for k50, at which half of the seeds train) or grid (every depth of "
+        "--depths). [bisect]",
+    ),
+    click.option(
+        "--seeds",
+        type=int,
+        help="Trainings a depth is decided by; odd for bisect. [3]",
+    ),
     click.option("--first-seed", type=int, help="Smallest seed. [0]"),
     click.option(
         "--depths",
         type=Depths(),
-        help="Bracket to start from. [double up from the bottom]",
+        help="Bracket to start from, or the ends of a grid. "
+        "[double up from the bottom]",
     ),
     click.option(
         "--cap", type=int, help="Stop, censored, when this depth trains. [768]"
+    ),
+    click.option(
+        "--precision",
+        type=float,
+        help="Of k50, at which a posterior search stops: half its 90 % interval, as a "
+        "fraction. [0.15]",
+    ),
+    click.option(
+        "--max-trials", type=int, help="Most trials of a posterior search. [40]"
+    ),
+    click.option(
+        "--budget",
+        metavar="AMOUNT",
+        help="Most training of a posterior search, for each cell: 2h, 30m, 90s, or "
+        "5000le (layer-epochs: depth times epochs). [no limit]",
+    ),
+    click.option(
+        "--ahead",
+        type=int,
+        help="Trials of a posterior search under way at once. [2]",
     ),
     click.option("--device", metavar="NAME", help="auto, cpu or cuda. [auto]"),
     click.option(

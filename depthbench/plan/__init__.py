@@ -1,0 +1,11 @@
+"""What is left to do in a cell, given its records: the fold of a search over trials.
+
+A pure function of the study and of what is stored. The driver calls it after every
+record, the report to find the answer, a resumed run to find its place: there is no
+other code for any of the three.
+"""
+
+from depthbench.plan.fold import check_search, plan_cell
+from depthbench.plan.state import CellPlan, ProbeResult
+
+__all__ = ["CellPlan", "ProbeResult", "check_search", "plan_cell"]
