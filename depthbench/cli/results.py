@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from depthbench.cli.messages import say
-from depthbench.report.results import CellResult, Status, StudyResult
+from depthbench.report.results import CellResult, StudyResult
 from depthbench.report.words import answer_sentence, deepest_text
 
 
@@ -30,11 +30,9 @@ def print_results(folder: Path, result: StudyResult, *, as_json: bool) -> None:
 
 
 def _failures(result: CellResult) -> list[str]:
-    """Why a search without an answer stopped, each reason once."""
-    if result.status is not Status.STOPPED:
-        return []
-    trials = result.at_depth(result.plan.search.unknown)
-    reasons = [t.record.message or "" for t in trials if not t.outcome.is_evidence]
+    """Why trials that the search asked for could not be measured, each reason once."""
+    lost = {spec.id for spec in result.plan.lost}
+    reasons = [t.record.message or "" for t in result.trials if t.record.id in lost]
     return list(dict.fromkeys(reasons))
 
 

@@ -5,7 +5,8 @@ record, the report to find the answer, a resumed run to find its place: there is
 other code for any of the three.
 """
 
+from depthbench.plan.curve import curve_of
 from depthbench.plan.fold import check_search, plan_cell
 from depthbench.plan.state import CellPlan, ProbeResult
 
-__all__ = ["CellPlan", "ProbeResult", "check_search", "plan_cell"]
+__all__ = ["CellPlan", "ProbeResult", "check_search", "curve_of", "plan_cell"]

@@ -8,9 +8,7 @@ from depthbench.spec import Cell, StudySpec, TrialSpec
 from depthbench.verdict import Judgement, Verdict, judge
 
 
-def plan_bisection(
-    cell: Cell, study: StudySpec, measured: MeasuredTrials
-) -> CellPlan:
+def plan_bisection(cell: Cell, study: StudySpec, measured: MeasuredTrials) -> CellPlan:
     """Where the bisection stands; its probes are decided one after the other."""
     outcomes: dict[int, dict[int, Outcome]] = {}
     for (depth, seed), trial in measured.items():
@@ -36,6 +34,8 @@ def plan_bisection(
     ]
     return CellPlan(
         cell=cell,
+        search=study.search,
+        deepest=search.cap,
         probes=tuple(probes),
         asked=tuple(asked),
         wanted=wanted,

@@ -1,7 +1,7 @@
 """The fold of a grid: every depth between two ends, with every seed."""
 
 from depthbench.plan.measured import MeasuredTrials
-from depthbench.plan.state import CellPlan, from_trials
+from depthbench.plan.state import CellPlan, End, from_trials
 from depthbench.spec import Cell, StudySpec
 
 
@@ -19,9 +19,10 @@ def plan_grid(cell: Cell, study: StudySpec, measured: MeasuredTrials) -> CellPla
     missing = [trial for trial in asked if trial not in measured]
     return from_trials(
         cell,
+        study,
         asked,
         measured,
-        unknown=None,
+        end=End(),
         num_left=len(missing),
         layer_epochs_left=study.epochs * sum(depth for depth, _ in missing),
     )

@@ -3,13 +3,26 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from depthbench.plan.measured import MeasuredTrials
-from depthbench.spec import Cell, TrialSpec
+from depthbench.spec import Cell, StudySpec, TrialSpec
+from depthbench.spec.study import SearchName
 from depthbench.verdict import Verdict
 
 LimitedBy = Literal["max_trials", "budget"]
+
+
+class End(NamedTuple):
+    """Why a search ended; of nothing here, if it is going on or has its answer.
+
+    Attributes:
+        unknown: Depth without a verdict.
+        limited_by: The limit that came before the precision asked for.
+    """
+
+    unknown: int | None = None
+    limited_by: LimitedBy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +41,8 @@ class CellPlan:
     The answer rests on the trials that the search asked for, whatever else is stored.
 
     Attributes:
+        search: What kind of search it is.
+        deepest: Deepest depth that it may try.
         probes: Depths decided so far: of a bisection in the order of their decisions,
             else from the shallowest on.
         asked: Trials asked for so far, in the search's order.
@@ -47,6 +62,8 @@ class CellPlan:
     """
 
     cell: Cell
+    search: SearchName
+    deepest: int
     probes: tuple[ProbeResult, ...]
     asked: tuple[TrialSpec, ...]
     wanted: tuple[TrialSpec, ...]
@@ -117,13 +134,13 @@ def decided(
 
 def from_trials(
     cell: Cell,
+    study: StudySpec,
     asked: Sequence[tuple[int, int]],
     measured: MeasuredTrials,
     *,
-    unknown: int | None,
+    end: End,
     num_left: int,
     layer_epochs_left: float,
-    limited_by: LimitedBy | None = None,
 ) -> CellPlan:
     """The plan of a search over single trials (depth, seed), in its order.
 
@@ -137,6 +154,8 @@ def from_trials(
     trains, fails = split(observations)
     return CellPlan(
         cell=cell,
+        search=study.search,
+        deepest=cell.grid.floor(study.cap),
         probes=decided(observations, tuple(specs.values())),
         asked=tuple(specs.values()),
         wanted=tuple(spec for trial, spec in specs.items() if trial not in measured),
@@ -144,9 +163,9 @@ def from_trials(
         observations=observations,
         trains=trains,
         fails=fails,
-        unknown=unknown,
+        unknown=end.unknown,
         is_witnessed=trains is not None and fails is not None,
         num_left=num_left,
         layer_epochs_left=layer_epochs_left,
-        limited_by=limited_by,
+        limited_by=end.limited_by,
     )

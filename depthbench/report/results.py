@@ -61,21 +61,21 @@ class CellResult:
     @property
     def trains(self) -> int | None:
         """Deepest depth seen to train."""
-        return self.plan.search.trains
+        return self.plan.trains
 
     @property
     def fails(self) -> int | None:
         """Shallowest depth seen to fail."""
-        return self.plan.search.fails
+        return self.plan.fails
 
     @property
     def status(self) -> Status:
         """Of the search."""
         if not self.plan.is_done:
             return Status.UNFINISHED
-        if self.plan.search.unknown is not None:
+        if self.plan.unknown is not None:
             return Status.STOPPED
-        return Status.DONE if self.plan.search.is_witnessed else Status.CENSORED
+        return Status.DONE if self.plan.is_witnessed else Status.CENSORED
 
     @property
     def evidence(self) -> tuple[JudgedTrial, ...]:

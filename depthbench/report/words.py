@@ -2,6 +2,7 @@
 
 from depthbench.record import Outcome
 from depthbench.report.results import CellResult, Status, StudyResult
+from depthbench.search import Estimate
 from depthbench.spec import StudySpec
 
 OUTCOME_MEANINGS = {
@@ -51,6 +52,27 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min".removesuffix(" 0 min")
 
 
+def estimate_text(estimate: Estimate) -> str:
+    """A depth with its 90 % interval: "47 (41 to 53)"; or a bound: "≥ 88".
+
+    A bound stands where the depth itself is beyond all evidence.
+    """
+    low, median, high = (
+        None if depth is None else _depth_text(depth)
+        for depth in (estimate.low, estimate.median, estimate.high)
+    )
+    within = " to ".join(filter(None, (low, high)))
+    if low is None or high is None:
+        within = f"≥ {low}" if low else f"≤ {high}" if high else ""
+    if median is None:
+        return within
+    return f"{median} ({within})" if within else median
+
+
+def _depth_text(depth: float) -> str:
+    return f"{depth:.0f}" if depth >= 20 else f"{depth:.1f}"
+
+
 def outcome_word(outcome: Outcome) -> str:
     """`out_of_memory` as "out of memory"."""
     return outcome.value.replace("_", " ")
@@ -89,7 +111,7 @@ def _known_text(result: CellResult) -> str:
 
 def stop_reason(result: CellResult) -> str:
     """Why there is no verdict at a depth: "out of memory at 192"."""
-    depth = result.plan.search.unknown
+    depth = result.plan.unknown
     kinds = {
         outcome_word(trial.outcome)
         for trial in result.at_depth(depth)
