@@ -132,8 +132,8 @@ DEPTH_COLUMNS = (
     Column(
         "slope",
         "number",
-        "fall of the success probability from one layer to the next at k50; empty where "
-        "k50 is",
+        "fall of the success probability from one layer to the next at k50; empty "
+        "where k50 is",
     ),
     Column("lapse", "number", "share of trainings that fail at any depth"),
     Column(
