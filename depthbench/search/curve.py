@@ -11,6 +11,7 @@ wants follow: k50, where p = 1/2, and k90, where p = 0.9.
 """
 
 import functools
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -58,8 +59,8 @@ class Prior:
             deepest.
     """
 
-    widths: tuple[float, ...] = (0.02, 0.04, 0.07, 0.11, 0.16, 0.23, 0.32, 0.45)
-    width_weights: tuple[float, ...] = (1.0,) * 8
+    widths: tuple[float, ...] = (0.02, 0.04, 0.07, 0.11, 0.16, 0.23, 0.32, 0.45, 0.63)
+    width_weights: tuple[float, ...] = (0.3, 0.4, 0.5, 0.7, 1.0, 1.3, 1.6, 1.6, 1.3)
     lapses: tuple[float, ...] = (0.0, 0.03, 0.08, 0.15, 0.25)
     lapse_weights: tuple[float, ...] = (4.0, 3.0, 2.0, 1.0, 0.5)
     beyond: float = 2.0
@@ -116,7 +117,9 @@ class CurveGrid:
 
     def success(self, depth: float) -> Floats:
         """p(depth) of each state."""
-        return np.exp(self.log_likelihoods(depth)[0])
+        x = (1 - depth / self.location) / self.width
+        fall: Floats = (1 - self.lapse) / (1 + np.exp(np.minimum(-x, 700)))
+        return fall
 
     def log_likelihoods(self, depth: float) -> tuple[Floats, Floats]:
         """The logarithms of p(depth) and of 1 - p(depth), of each state."""
@@ -167,8 +170,7 @@ class CurvePosterior:
         """
         grid = CurveGrid.of(prior or Prior(), shallowest, deepest)
         log_weights = np.log(grid.weights)
-        for depth, trained in sorted(set(observations)):
-            count = sum(each == (depth, trained) for each in observations)
+        for (depth, trained), count in sorted(Counter(observations).items()):
             log_weights += count * log_likelihoods(grid, depth)[0 if trained else 1]
         weights = np.exp(log_weights - log_weights.max())
         num_trained = sum(trained for _, trained in observations)
