@@ -64,18 +64,14 @@ def run_calibration(
     truths: list[Truth] = [*plan.curves, *recorded]
     rows: list[Row] = []
     for place, truth in enumerate(truths, 1):
-        answers = [
-            answer
-            for number in range(plan.num_searches)
-            for answer in simulate(
-                truth,
-                plan.search,
-                seed=plan.seed,
-                number=number,
-                num_seeds=plan.num_seeds,
-                decisions=decisions,
-            )
-        ]
+        answers = simulate(
+            truth,
+            plan.search,
+            seed=plan.seed,
+            num_searches=plan.num_searches,
+            num_seeds=plan.num_seeds,
+            decisions=decisions,
+        )
         rows.extend(summarize(truth, answers))
         report(f"{place} of {len(truths)}: {truth.name}")
     return rows

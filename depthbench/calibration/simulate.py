@@ -61,43 +61,45 @@ def simulate(
     search: PosteriorSearch,
     *,
     seed: int,
-    number: int,
+    num_searches: int,
     num_seeds: int,
     decisions: Decisions,
 ) -> list[Answer]:
-    """One search by each method.
+    """Searches by each method.
 
     `posterior_same_cost` is the posterior's search, stopped before it would cost more
-    than the bisection of the same number did. `bisect` answers with the middle of its
-    bracket; its interval is the posterior's, given the bisection's own trials.
+    than the bisections do on average. `bisect` answers with the middle of its bracket;
+    its interval is the posterior's, given the bisection's own trials.
 
     Args:
         truth: Decides how often a training succeeds.
         search: The posterior's; the bisection takes its depths and cap.
-        seed: Of the calibration.
-        number: Of this search; each has its own randomness.
+        seed: Of the calibration; each search and method has its own randomness.
+        num_searches: By each method.
         num_seeds: Trainings that decide a depth in the bisection, by majority.
         decisions: Of `search`, by the trials seen; filled in here, as searches often
             begin alike.
     """
+    name = zlib.crc32(truth.name.encode())
 
-    def train(generator: np.random.Generator) -> Train:
+    def train(*stream: int) -> Train:
+        generator = np.random.default_rng([seed, name, *stream])
         return lambda depth: bool(generator.random() < truth.success(depth))
 
-    name = zlib.crc32(truth.name.encode())
-    ours, theirs = (
-        np.random.default_rng([seed, name, number, stream]) for stream in range(2)
-    )
     bracket = BracketSearch(grid=search.grid, cap=search.cap)
-    bisected, end = bisect_trials(bracket, train(theirs), num_seeds)
-    trials = posterior_trials(search, train(ours), decisions)
-    cost = accumulate(depth for depth, _ in trials)
-    num_afforded = sum(spent <= num_layers(bisected) for spent in cost)
-    return [
-        _answer("posterior", search, trials, p_value=monotonicity_p_value(trials)),
-        _answer("posterior_same_cost", search, trials[:num_afforded]),
-        _bisect_answer(search, bisected, end),
-    ]
+    answers: list[Answer] = []
+    for number in range(num_searches):
+        bisected, end = bisect_trials(bracket, train(number, 0), num_seeds)
+        answers.append(_bisect_answer(search, bisected, end))
+    budget = sum(answer.num_layers for answer in answers) / num_searches
+    for number in range(num_searches):
+        trials = posterior_trials(search, train(number, 1), decisions)
+        cost = accumulate(depth for depth, _ in trials)
+        num_afforded = sum(spent <= budget for spent in cost)
+        p_value = monotonicity_p_value(trials)
+        answers.append(_answer("posterior", search, trials, p_value=p_value))
+        answers.append(_answer("posterior_same_cost", search, trials[:num_afforded]))
+    return answers
 
 
 def posterior_trials(
