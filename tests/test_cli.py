@@ -76,6 +76,24 @@ MISTAKES = {
     (*ELU, "--depths", "9"): "'9': two whole numbers, as in 30:90",
     (*ELU, "--depths", "3.5:9"): "'3.5:9': two whole numbers, as in 30:90",
     (*ELU, "--depths", "3:900"): "the upper end is above the cap 768; raise --cap",
+    (*ELU, "--search", "bayes"): "search = bayes: one of bisect, posterior, grid",
+    (*ELU, "--search", "grid"): "search = grid: needs the depths to train at; add",
+    (*ELU, "--search", "grid", "--depths", "3:10"): "10 is not on the depth grid",
+    (*ELU, "--precision", "15"): "precision = 15.0: a fraction above 0 and below 1",
+    (*ELU, "--precision", "nan"): "precision = nan: a fraction above 0 and below 1",
+    (*ELU, "--max-trials", "0"): "max_trials = 0: a whole number of at least 1",
+    (*ELU, "--max-trials", "many"): "'many' is not a valid integer",
+    (*ELU, "--ahead", "0"): "ahead = 0: a whole number of at least 1",
+    (*ELU, "--budget", "2h"): "budget = 2h: only a posterior search has one; add",
+    (
+        *ELU,
+        "--search",
+        "posterior",
+        "--budget",
+        "2 hours",
+    ): "budget = 2 hours: a number above 0 and a unit",
+    (*ELU, "--search", "posterior", "--budget", "0le"): "budget = 0le: a number above",
+    (*ELU, "--search", "posterior", "--cap", "2"): "cap = 2: elu starts at depth 3",
     (*ELU, "--cap", "2"): "cap = 2: elu starts at depth 3",
     (*ELU, "--device", "tpu"): "device = tpu: one of auto, cpu, cuda",
     (*ELU, "--name", "../up"): "name = '../up': letters, digits",
@@ -364,8 +382,9 @@ def test_what_trials_have_to_say_is_said_once_and_apart_from_results(
     quiet = [SimpleNamespace(record=SimpleNamespace(message=None))]
     cell = SimpleNamespace(
         evidence=[*said, *quiet],
+        plan=SimpleNamespace(lost=()),
+        trials=(),
         cell=SimpleNamespace(architecture="elu", data="mnist", protocol="standard"),
-        status=None,
     )
     results.print_results(Path("r"), SimpleNamespace(cells=[cell]), as_json=False)
     out, err = capsys.readouterr()

@@ -38,21 +38,24 @@ def show_plan(
     done = frozenset(record.id for record in stored if record.outcome.is_evidence)
     rates = _rates(cells, stored, context)
 
-    def seconds(trials: Iterable[TrialSpec]) -> float:
+    def seconds(trials: Iterable[TrialSpec], num_cells: int = 1) -> float:
         one_worker = sum(t.depth * t.epochs * rates[t.architecture] for t in trials)
-        return one_worker / num_workers
+        is_limited = study.search == "posterior"
+        at_once = num_cells * study.ahead if is_limited else num_workers
+        return one_worker / min(num_workers, at_once)
 
     rows = []
     likely: dict[str, TrialSpec] = {}
     for cell in cells:
-        limit = _likely_limit(cell, study)
-        likely |= {spec.id: spec for spec in cost_if(cell, study, limit, done).trials}
+        limit, pace = _likely_limit(cell, study), rates[cell.architecture]
         for assumed in dict.fromkeys((limit, cell.grid.floor(study.cap))):
-            cost = cost_if(cell, study, assumed, done)
+            cost = cost_if(cell, study, assumed, done, seconds_per_layer_epoch=pace)
             rows.append(_row(cell, assumed, cost, seconds(cost.trials)))
+            if assumed == limit:
+                likely |= {spec.id: spec for spec in cost.trials}
     total = {
         "num_trials": len(likely),
-        "estimated_seconds": seconds(likely.values()),
+        "estimated_seconds": seconds(likely.values(), len(cells)),
         "num_workers": num_workers,
         "num_stored": len(done),
     }

@@ -19,8 +19,6 @@ from depthbench.cli.engine import (
 from depthbench.cli.machines import tell_of_other_machines, watched
 from depthbench.cli.messages import say, say_how_to_continue
 from depthbench.cli.options import (
-    FolderPath,
-    Seconds,
     data_dir_option,
     debug_option,
     json_option,
@@ -28,12 +26,15 @@ from depthbench.cli.options import (
     study_from,
     study_options,
 )
+from depthbench.cli.parameters import FolderPath, Seconds
 from depthbench.cli.signals import noted_signals
-from depthbench.plan import CellPlan, start_search
 from depthbench.record import TrialRecord
 from depthbench.spec import Cell, StudySpec, write_study
 
 if TYPE_CHECKING:
+    from depthbench.blueprint import Architecture
+    from depthbench.plan import CellPlan
+    from depthbench.registry import Registry
     from depthbench.store import Store
     from depthbench.trial import TrialContext
 
@@ -73,7 +74,9 @@ def command(study_file: Path | None, **flags: Any) -> int:
     """Measure the largest trainable depth of one or more architectures.
 
     The depth doubles until it fails and is then bisected; every depth is decided by
-    a majority of seeds. Kill it at any time: the same command continues.
+    a majority of seeds. With --search posterior, each training is made where it tells
+    most about k50, the depth where half of all trainings succeed. Kill it at any time:
+    the same command continues.
     """
     from depthbench.cells import resolve_cells
     from depthbench.cli.folder import with_stored_cells, with_stored_kernels
@@ -85,13 +88,8 @@ def command(study_file: Path | None, **flags: Any) -> int:
     study = study_from(study_file, flags)
     plugins = (*runtime.plugin_paths(), *flags["plugin"])
     architectures = load_architectures(plugins)
-    try:
-        # Before the device, for which torch is imported: a typing error costs no wait.
-        cells = resolve_cells(study, architectures, DATASETS, device="cpu")
-        for cell in cells:
-            start_search(cell, study)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    # Before the device, for which torch is imported: a typing error costs no wait.
+    _check_study(study, architectures)
     for reason in architectures.broken.values():
         say(f"not loaded: {reason}")
     device = choice.device(study.device)
@@ -123,6 +121,23 @@ def command(study_file: Path | None, **flags: Any) -> int:
         num_workers = choice.num_workers(device)
         return show_plan(study, cells, folder, run.context, num_workers, run.as_json)
     return _carry_out(run)
+
+
+def _check_study(study: StudySpec, architectures: "Registry[Architecture]") -> None:
+    """See that every cell of the study exists, whatever the device.
+
+    Raises:
+        click.UsageError: If one does not.
+    """
+    from depthbench.cells import resolve_cells
+    from depthbench.datasets import DATASETS
+    from depthbench.plan import check_search
+
+    try:
+        for cell in resolve_cells(study, architectures, DATASETS, device="cpu"):
+            check_search(cell, study)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,11 +178,10 @@ def _carry_out(run: _Run) -> int:
         paths = write_report(run.folder)
         print_results(run.folder, read_result(run.folder), as_json=run.as_json)
     say(f"report: {paths.page}")
-    unknown = [plan for plan in plans if plan.search.unknown is not None]
-    return errors.NO_EVIDENCE if unknown else 0
+    return errors.NO_EVIDENCE if any(plan.lost for plan in plans) else 0
 
 
-def _search(run: _Run, store: "Store") -> tuple[tuple[CellPlan, ...], int]:
+def _search(run: _Run, store: "Store") -> tuple[tuple["CellPlan", ...], int]:
     """Run the study in worker processes, which end with this call.
 
     Returns the final plans, and the number of the signal that stopped it, or 0.
@@ -190,7 +204,7 @@ def _search(run: _Run, store: "Store") -> tuple[tuple[CellPlan, ...], int]:
             keep = watched(keep, opened.data_sha256, evidence)
         with (
             noted_signals() as stopped,
-            show_progress(run.study, opened.num_workers) as report,
+            show_progress(opened.num_workers) as report,
         ):
             plans = run_study(
                 run.study,
