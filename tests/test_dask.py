@@ -193,7 +193,7 @@ def run(place, cluster, monkeypatch, capfd):
 
 def records(place, out):
     found = read_records(place / out).records.values()
-    return sorted((without_times(r) for r in found), key=lambda r: r.id)
+    return [without_times(r) for r in sorted(found, key=lambda r: r.id)]
 
 
 def when_hung(place, act):
