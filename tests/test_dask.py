@@ -42,7 +42,7 @@ from depthbench.executors.dask_scheduler import needed_resources, num_slots
 
 TESTS = Path(__file__).parent
 DATA = toy_data()
-DEADLINE = 120  # seconds, for a busy machine
+DEADLINE = 300  # seconds, for a busy machine
 
 PLUGIN = """
 import os, pathlib, signal

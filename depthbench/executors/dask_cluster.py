@@ -178,7 +178,7 @@ class DaskCluster(Executor):
             is_task_s = remote.status == "error"
             self._finish(key, error=_explained(error) if is_task_s else self._lost())
         else:
-            self._finish(key, result=pickle.loads(answer))
+            self._finish(key, answer)
 
     def _again(self, key: str, task: "_Task") -> None:
         task.num_losses += 1
@@ -193,7 +193,7 @@ class DaskCluster(Executor):
             task.future.set_exception(error)
 
     def _finish(
-        self, key: str, result: Any = None, error: BaseException | None = None
+        self, key: str, answer: bytes = b"", error: BaseException | None = None
     ) -> None:
         with self._lock:
             task = self._tasks.pop(key, None)
@@ -201,10 +201,7 @@ class DaskCluster(Executor):
             return
         # `shutdown` may have been quicker.
         with suppress(InvalidStateError):
-            if error is None:
-                task.future.set_result(result)
-            else:
-                task.future.set_exception(error)
+            task.end(answer, error)
 
     def _lost(self) -> ClusterLostError:
         return ClusterLostError(
@@ -230,6 +227,18 @@ class _Task:
         self.remote: Any = None
         self.num_starts = 0
         self.num_losses = 0
+
+    def end(self, answer: bytes, error: BaseException | None) -> None:
+        """Settle the future, for which somebody waits."""
+        if error is None:
+            try:
+                result = pickle.loads(answer)
+            except Exception as unreadable:
+                error = unreadable
+        if error is None:
+            self.future.set_result(result)
+        else:
+            self.future.set_exception(error)
 
 
 def _explained(error: BaseException) -> BaseException:

@@ -19,6 +19,7 @@ from typing import Any, cast
 from distributed import Worker, WorkerPlugin, get_worker
 from distributed.utils import sync
 
+from depthbench import runtime
 from depthbench.executors import child
 from depthbench.executors.errors import ClusterError
 from depthbench.executors.local import LocalProcesses
@@ -51,7 +52,14 @@ class Settings:
 def call_pickled(call: bytes) -> bytes:
     """A call and its answer that nobody on their way has to understand."""
     fn, args, kwargs = pickle.loads(call)
-    return pickle.dumps(fn(*args, **kwargs))
+    try:
+        return pickle.dumps(fn(*args, **kwargs))
+    except runtime.ProcessUnusableError as error:
+        if error.instead is None:
+            raise
+        other = pickle.dumps((*error.instead, {}))
+        again = (call_pickled, (other,))
+        raise runtime.ProcessUnusableError(str(error), again) from error
 
 
 def run_in_child(settings: Settings, key: str, call: bytes) -> bytes:
