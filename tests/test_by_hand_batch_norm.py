@@ -75,14 +75,14 @@ def test_the_simplified_backward_equals_the_steps(
     shape: tuple[int, ...], seed: int
 ) -> None:
     x, grad_out, gamma = drawn(shape, shape, shape[1:2], seed=seed)
-    x = 5 * x + 30  # far from 0, where the first formula for a variance fails
+    x = 5 * x + 1e5  # far from 0: no variance is left of E[x^2] - E[x]^2
     pair = (
         (spatial_batch_norm_backward, spatial_batch_norm_backward_by_steps)
         if len(shape) == 4
         else (batch_norm_backward, batch_norm_backward_by_steps)
     )
     simplified, stepwise = (backward(grad_out, x, gamma) for backward in pair)
-    hold(simplified, stepwise, 1e-10)
+    hold(simplified, stepwise, 1e-8)
 
 
 @few
