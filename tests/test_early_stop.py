@@ -166,7 +166,7 @@ def test_a_divergence_goes_before_a_rule():
 def test_replicas_are_stopped_one_by_one_and_do_not_notice(name, lr):
     """Two learn, at two speeds; one cannot leave chance; one diverges."""
     rules = (replace(CHANCE, step=45, tolerance=0.2).name, LEARNED.name)
-    shared = replace(SPEC, architecture=name, lr=lr, epochs=16, stop_rules=rules)
+    shared = replace(SPEC, architecture=name, lr=lr, epochs=20, stop_rules=rules)
     specs = [replace(shared, seed=seed) for seed in range(4)]
     scales = (1.0, 1.0, 0.0, 1e30)
     nets = [scaled(network(s), scale) for s, scale in zip(specs, scales, strict=True)]
