@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 from depthbench.plan import CellPlan, plan_cell
 from depthbench.record import EpochRecord, Outcome, TrialRecord
-from depthbench.search import BracketSearch
 from depthbench.spec import Cell, StudySpec, TrialSpec
-from depthbench.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,32 +16,28 @@ class Cost:
     trials: tuple[TrialSpec, ...]
 
 
-def cost_if(cell: Cell, study: StudySpec, limit: int, stored: frozenset[str]) -> Cost:
+def cost_if(
+    cell: Cell,
+    study: StudySpec,
+    limit: int,
+    stored: frozenset[str],
+    *,
+    seconds_per_layer_epoch: float = 0.0,
+) -> Cost:
     """The cost of a search if exactly the depths up to `limit` train.
 
     Trials whose id is in `stored` cost nothing. Failing ones count in full, although
-    those that diverge end early.
+    those that diverge end early. The pace matters to a search that has a budget of
+    time.
     """
     records: list[TrialRecord] = []
     while (plan := plan_cell(cell, study, records)).wanted:
-        records += [_imagined(spec, spec.depth <= limit) for spec in plan.wanted]
+        records += [
+            _imagined(spec, spec.depth <= limit, seconds_per_layer_epoch)
+            for spec in plan.wanted
+        ]
     new = tuple(record.spec for record in records if record.id not in stored)
     return Cost(num_probes=len(plan.probes), trials=new)
-
-
-def remaining_layer_epochs(plan: CellPlan, study: StudySpec) -> int:
-    """Depth times epochs still to be trained if the next depth to climb to fails.
-
-    While the search bisects, every depth is taken to train, which costs the most.
-    """
-    search: BracketSearch = plan.search
-    total = 0
-    while (probe := search.next()) is not None:
-        majority = study.seeds // 2 + 1
-        total += probe.depth * study.epochs * (majority + probe.confirm)
-        verdict = Verdict.FAILS if probe.confirm else Verdict.TRAINS
-        search = search.observe(probe.depth, verdict)
-    return total
 
 
 def seconds_per_layer_epoch(records: Iterable[TrialRecord]) -> Mapping[str, float]:
@@ -62,7 +56,6 @@ def seconds_per_layer_epoch(records: Iterable[TrialRecord]) -> Mapping[str, floa
 
 def eta_seconds(
     plans: Iterable[CellPlan],
-    study: StudySpec,
     records: Iterable[TrialRecord],
     num_workers: int,
 ) -> float | None:
@@ -72,15 +65,17 @@ def eta_seconds(
         return None
     # Cells with one template share their trials; the longer search counts.
     work: dict[TrialSpec, float] = {}
+    at_once: dict[TrialSpec, int] = {}
     for plan in plans:
         rate = rates.get(plan.cell.architecture, rates[""])
-        seconds = rate * remaining_layer_epochs(plan, study)
+        seconds = rate * plan.layer_epochs_left
         template = plan.cell.template
         work[template] = max(seconds, work.get(template, 0.0))
-    return sum(work.values()) / num_workers
+        at_once[template] = plan.at_once
+    return sum(work.values()) / max(1, min(num_workers, sum(at_once.values())))
 
 
-def _imagined(spec: TrialSpec, trained: bool) -> TrialRecord:
+def _imagined(spec: TrialSpec, trained: bool, pace: float) -> TrialRecord:
     error = (0.0 if trained else 1.0,)
     epoch = EpochRecord(
         train_loss=error,
@@ -90,4 +85,10 @@ def _imagined(spec: TrialSpec, trained: bool) -> TrialRecord:
         seconds=0.0,
     )
     outcome = Outcome.TRAINED if trained else Outcome.STUCK
-    return TrialRecord(spec=spec, outcome=outcome, epochs=(epoch,), num_classes=10)
+    return TrialRecord(
+        spec=spec,
+        outcome=outcome,
+        epochs=(epoch,) * spec.epochs,
+        num_classes=10,
+        seconds=pace * spec.depth * spec.epochs,
+    )

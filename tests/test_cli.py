@@ -364,8 +364,9 @@ def test_what_trials_have_to_say_is_said_once_and_apart_from_results(
     quiet = [SimpleNamespace(record=SimpleNamespace(message=None))]
     cell = SimpleNamespace(
         evidence=[*said, *quiet],
+        plan=SimpleNamespace(lost=()),
+        trials=(),
         cell=SimpleNamespace(architecture="elu", data="mnist", protocol="standard"),
-        status=None,
     )
     results.print_results(Path("r"), SimpleNamespace(cells=[cell]), as_json=False)
     out, err = capsys.readouterr()

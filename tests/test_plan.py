@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from depthbench.plan import CellPlan, plan_cell, start_search
+from depthbench.plan import CellPlan, check_search, plan_cell
 from depthbench.record import EpochRecord, Outcome, TrialRecord
 from depthbench.spec import Cell, Criterion, StudySpec, TrialSpec
 from depthbench.verdict import Verdict
@@ -96,7 +96,7 @@ def test_neither_order_nor_interruption_changes_what_is_trained_and_found(
 @pytest.mark.parametrize("limit", [0, 3, 6, 39, 93, 96, 200])
 def test_the_limit_is_found_and_each_probe_rests_on_its_seeds(limit: int) -> None:
     plan, records = drive(CELL, STUDY, [], noisy(limit, 0, 0), random.Random(0))
-    end = plan.search
+    end = plan
     assert end.trains == (min(limit, 96) or None)
     assert end.fails == (limit + 3 if limit < 96 else None)
     seen = {(record.spec.depth, record.spec.seed) for record in records}
@@ -146,12 +146,12 @@ def test_a_failed_measurement_stops_the_cell_until_it_is_measured(
 
         stopped, tried = drive(CELL, STUDY, [], breaking, random.Random(number))
         assert stopped.is_done
-        assert stopped.search.unknown == broken.depth
+        assert stopped.unknown == broken.depth
         assert stopped.probes[-1].verdict is Verdict.UNKNOWN
         assert stopped.probes[-1].depth == broken.depth
         same = len(stopped.probes) - 1
         assert stopped.probes[:same] == plan.probes[:same]
-        assert not stopped.search.is_witnessed
+        assert not stopped.is_witnessed
         # Tried again, with success: the later record counts.
         redone = [*tried, a_record(broken, oracle(broken))]
         end, _ = drive(CELL, STUDY, redone, oracle, random.Random(0))
@@ -175,7 +175,7 @@ def test_protocols_that_train_alike_share_their_trials_and_judge_apart() -> None
             last = 0.01 if spec.depth <= 12 else 0.30 if spec.depth <= 30 else 0.9
             records[spec.id] = a_record(spec, Outcome.STUCK, 0.01, last)
     plans = [plan_cell(cell, STUDY, records.values()) for cell in (strict, lenient)]
-    assert [(p.search.trains, p.search.fails) for p in plans] == [(12, 15), (30, 33)]
+    assert [(p.trains, p.fails) for p in plans] == [(12, 15), (30, 33)]
     used = [
         {
             cell.trial(probe.depth, seed).id
@@ -219,7 +219,7 @@ def test_a_search_that_does_not_fit_the_grid_is_refused(
 ) -> None:
     study = replace(STUDY, **changes)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=message):
-        start_search(CELL, study)
+        check_search(CELL, study)
     with pytest.raises(ValueError, match=message):
         plan_cell(CELL, study, [])
 
@@ -233,10 +233,10 @@ def test_a_study_says_where_to_start_and_with_which_seeds() -> None:
 
 
 def test_the_cap_is_brought_down_to_the_grid() -> None:
-    assert start_search(CELL, replace(STUDY, cap=98)).cap == 96
+    assert plan_cell(CELL, replace(STUDY, cap=98), []).deepest == 96
     plan, records = drive(
         CELL, replace(STUDY, cap=11), [], noisy(500, 0, 0), random.Random(0)
     )
-    assert plan.search.trains == 9
-    assert plan.search.fails is None
+    assert plan.trains == 9
+    assert plan.fails is None
     assert max(record.spec.depth for record in records) == 9

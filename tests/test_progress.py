@@ -80,7 +80,7 @@ def test_off_a_terminal_there_is_one_plain_line_a_trial(capsys):
     records = records_up_to(39, 4)
     plans = (plan_cell(cell("a"), STUDY, records),)
     known = {record.id: record for record in records}
-    with show_progress(STUDY, num_workers=2) as report:
+    with show_progress(num_workers=2) as report:
         report(Progress(plans, (), None, known))
         report(Progress(plans, (), records[-1], known))
     (line,) = capsys.readouterr().err.splitlines()

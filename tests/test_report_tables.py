@@ -149,10 +149,8 @@ def test_a_diverged_trial_has_no_error() -> None:
 def test_done() -> None:
     result = one_result(PLAIN)
     row = depth_row(result)
-    search_state = plan_cell(
-        result.cell, STUDY, [t.record for t in result.trials]
-    ).search
-    assert (row["trains"], row["fails"]) == (search_state.trains, search_state.fails)
+    plan = plan_cell(result.cell, STUDY, [t.record for t in result.trials])
+    assert (row["trains"], row["fails"]) == (plan.trains, plan.fails)
     assert (row["status"], row["deepest"]) == ("done", str(row["trains"]))
     assert not row["is_censored"]
     assert row["weight_layers"] == row["trains"] + 1

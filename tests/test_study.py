@@ -112,7 +112,7 @@ def drive(cells, engine, stored=(), stop_after=None, study=STUDY):
 
 
 def answers(plans):
-    return [(plan.search.trains, plan.search.fails) for plan in plans]
+    return [(plan.trains, plan.fails) for plan in plans]
 
 
 @pytest.mark.parametrize("num_workers", [1, 2, 5])
@@ -175,16 +175,16 @@ def test_a_lost_worker_is_no_evidence_and_stops_only_its_cell(error, outcome):
 
     cells = (cell("a"), cell("b"))
     plans, records = drive(cells, RandomEngine(2, 0, answer))
-    assert plans[0].search.unknown == 24
-    assert plans[0].search.fails is None
-    assert plans[1].search.is_witnessed
+    assert plans[0].unknown == 24
+    assert plans[0].fails is None
+    assert plans[1].is_witnessed
     lost = [r for r in records if r.spec.depth == 24]
     assert {r.outcome for r in lost} == {outcome}
     assert str(error) in lost[0].message
 
     engine = RandomEngine(2, 1)
     again, _ = drive(cells, engine, stored=records)
-    assert again[0].search.is_witnessed
+    assert again[0].is_witnessed
     assert {spec.depth for spec in engine.submitted if spec.architecture == "a"} >= {24}
 
 
@@ -284,7 +284,7 @@ def test_the_time_left_shrinks_as_the_bracket_closes_and_ends_at_none():
     def watch(progress):
         if progress.record is not None:
             known = progress.records.values()
-            lengths.append(eta_seconds(progress.plans, STUDY, known, num_workers=2))
+            lengths.append(eta_seconds(progress.plans, known, num_workers=2))
 
     engine = RandomEngine(1, 0, lambda spec: record_of(spec, spec.depth <= 39))
     kept = []
@@ -308,4 +308,4 @@ def test_the_time_left_shrinks_as_the_bracket_closes_and_ends_at_none():
     first_failure = next(i for i, r in enumerate(kept) if r.spec.depth == 48)
     after = lengths[first_failure + 2 :]
     assert after == sorted(after, reverse=True)
-    assert eta_seconds((), STUDY, (), num_workers=2) is None
+    assert eta_seconds((), (), num_workers=2) is None

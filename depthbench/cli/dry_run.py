@@ -45,11 +45,12 @@ def show_plan(
     rows = []
     likely: dict[str, TrialSpec] = {}
     for cell in cells:
-        limit = _likely_limit(cell, study)
-        likely |= {spec.id: spec for spec in cost_if(cell, study, limit, done).trials}
+        limit, pace = _likely_limit(cell, study), rates[cell.architecture]
         for assumed in dict.fromkeys((limit, cell.grid.floor(study.cap))):
-            cost = cost_if(cell, study, assumed, done)
+            cost = cost_if(cell, study, assumed, done, seconds_per_layer_epoch=pace)
             rows.append(_row(cell, assumed, cost, seconds(cost.trials)))
+            if assumed == limit:
+                likely |= {spec.id: spec for spec in cost.trials}
     total = {
         "num_trials": len(likely),
         "estimated_seconds": seconds(likely.values()),

@@ -1,6 +1,5 @@
 """Flags that several commands share, and a study from flags and file."""
 
-import math
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -10,63 +9,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from depthbench import runtime
+from depthbench.cli.parameters import Depths, FolderPath
 from depthbench.spec import StudySpec, read_study
 
-# 23 days: the system waits for at most 2^31 milliseconds.
-_LONGEST_SECONDS = 2e6
-
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class FolderPath(click.Path):
-    """A folder, there or not; the empty text, which means the current one, is not."""
-
-    def __init__(self) -> None:
-        super().__init__(file_okay=False, path_type=Path)
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Any:
-        """The path."""
-        if value == "":
-            self.fail("the name of a folder is empty", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-class Seconds(click.ParamType[float]):
-    """A duration above 0 that a clock can wait for."""
-
-    name = "SECONDS"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """The number of seconds."""
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = math.nan
-        if not 0 < seconds <= _LONGEST_SECONDS:
-            self.fail(f"{value!r}: seconds, above 0 and at most 2 million", param, ctx)
-        return seconds
-
-
-class Depths(click.ParamType[tuple[int, int]]):
-    """LOW:HIGH, two whole numbers."""
-
-    name = "LOW:HIGH"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        """The pair; whether it makes sense is the study's to say."""
-        if isinstance(value, tuple):
-            return value
-        low, _, high = value.partition(":")
-        try:
-            return int(low), int(high)
-        except ValueError:
-            self.fail(f"{value!r}: two whole numbers, as in 30:90", param, ctx)
 
 
 def architecture_names(
@@ -169,15 +115,47 @@ _STUDY_FLAGS = (
         metavar="WHICH",
         help="Error to judge by: train, test, or either (the lower). [either]",
     ),
-    click.option("--seeds", type=int, help="Trainings a depth is decided by; odd. [3]"),
+    click.option(
+        "--search",
+        metavar="NAME",
+        help="How depths are chosen: bisect, posterior (the fewest trials to an "
+        "interval for k50, at which half of the seeds train) or grid (every depth of "
+        "--depths). [bisect]",
+    ),
+    click.option(
+        "--seeds",
+        type=int,
+        help="Trainings a depth is decided by; odd for bisect. [3]",
+    ),
     click.option("--first-seed", type=int, help="Smallest seed. [0]"),
     click.option(
         "--depths",
         type=Depths(),
-        help="Bracket to start from. [double up from the bottom]",
+        help="Bracket to start from, or the ends of a grid. "
+        "[double up from the bottom]",
     ),
     click.option(
         "--cap", type=int, help="Stop, censored, when this depth trains. [768]"
+    ),
+    click.option(
+        "--precision",
+        type=float,
+        help="Of k50, at which a posterior search stops: half its 90 % interval, as a "
+        "fraction. [0.15]",
+    ),
+    click.option(
+        "--max-trials", type=int, help="Most trials of a posterior search. [40]"
+    ),
+    click.option(
+        "--budget",
+        metavar="AMOUNT",
+        help="Most training of a posterior search, for each cell: 2h, 30m, 90s, or "
+        "5000le (layer-epochs: depth times epochs). [no limit]",
+    ),
+    click.option(
+        "--ahead",
+        type=int,
+        help="Trials of a posterior search under way at once. [2]",
     ),
     click.option("--device", metavar="NAME", help="auto, cpu or cuda. [auto]"),
     click.option(

@@ -11,11 +11,10 @@ from rich.text import Text
 
 from depthbench.cli.messages import say
 from depthbench.estimate import eta_seconds
-from depthbench.plan import CellPlan
+from depthbench.plan import CellPlan, curve_of
 from depthbench.record import Outcome, TrialRecord
-from depthbench.report.words import duration, outcome_word, percent
-from depthbench.search import BracketSearch
-from depthbench.spec import Criterion, StudySpec
+from depthbench.report.words import duration, estimate_text, outcome_word, percent
+from depthbench.spec import Criterion, TrialSpec
 from depthbench.study import Progress
 from depthbench.verdict import error_of, outcome_under
 
@@ -24,13 +23,11 @@ _WIDTH_FOR_BARS = 120
 
 
 @contextmanager
-def show_progress(
-    study: StudySpec, num_workers: int
-) -> Iterator[Callable[[Progress], None]]:
+def show_progress(num_workers: int) -> Iterator[Callable[[Progress], None]]:
     """A function to call with every `Progress`, shown as the terminal allows."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
-        yield lambda progress: _print_line(study, progress, num_workers)
+        yield lambda progress: _print_line(progress, num_workers)
         return
     last = "starting"
     with Live(console=console, refresh_per_second=4) as live:
@@ -39,22 +36,25 @@ def show_progress(
             nonlocal last
             if progress.record is not None:
                 last = f"last: {trial_text(progress.record, progress.plans)}"
-            left = _eta(study, progress, num_workers)
+            left = _eta(progress, num_workers)
             below = Text("; ".join(filter(None, (left, last))), style="dim")
             live.update(Group(progress_table(progress, console.width), below))
 
         yield update
 
 
-def bracket_text(search: BracketSearch) -> str:
-    """The bracket in words: "trains 24, fails 48", as far as it is known."""
+def standing_text(plan: CellPlan) -> str:
+    """What is known: "trains 24, fails 48", or "k50 47 (41 to 53)"."""
     known = []
-    if search.trains is not None:
-        known.append(f"trains {search.trains}")
-    if search.fails is not None:
-        known.append(f"fails {search.fails}")
-    if search.unknown is not None:
-        known.append(f"no verdict at {search.unknown}")
+    if plan.search == "posterior":
+        curve = curve_of(plan)
+        k50 = estimate_text(curve.k50()) if curve else ""
+        known += [f"k50 {k50}"] if k50 else []
+    else:
+        known += [f"trains {plan.trains}"] if plan.trains is not None else []
+        known += [f"fails {plan.fails}"] if plan.fails is not None else []
+    if plan.unknown is not None:
+        known.append(f"no verdict at {plan.unknown}")
     return ", ".join(known) or "nothing known yet"
 
 
@@ -77,29 +77,32 @@ def _ending(record: TrialRecord, criterion: Criterion) -> str:
     return f"{outcome}, error {percent(error)}{took}"
 
 
-def _print_line(study: StudySpec, progress: Progress, num_workers: int) -> None:
+def _print_line(progress: Progress, num_workers: int) -> None:
     if progress.record is None:
         return
     spec = progress.record.spec
-    brackets = "; ".join(
-        f"{plan.cell.protocol} {bracket_text(plan.search)}"
+    standing = "; ".join(
+        f"{plan.cell.protocol} {standing_text(plan)}"
         for plan in progress.plans
         if plan.cell.owns(spec)
     )
     parts = (
         trial_text(progress.record, progress.plans),
-        brackets,
-        _eta(study, progress, num_workers),
+        standing,
+        _eta(progress, num_workers),
     )
     say(" | ".join(filter(None, parts)))
 
 
-def _eta(study: StudySpec, progress: Progress, num_workers: int) -> str:
+def _eta(progress: Progress, num_workers: int) -> str:
     open_plans = [plan for plan in progress.plans if not plan.is_done]
     if not open_plans:
         return "done"
-    seconds = eta_seconds(open_plans, study, progress.records.values(), num_workers)
-    return "" if seconds is None else f"about {duration(seconds)} left"
+    seconds = eta_seconds(open_plans, progress.records.values(), num_workers)
+    if seconds is None:
+        return ""
+    may_end_early = any(plan.search == "posterior" for plan in open_plans)
+    return f"{'at most' if may_end_early else 'about'} {duration(seconds)} left"
 
 
 def progress_table(progress: Progress, width: int) -> Table:
@@ -109,38 +112,52 @@ def progress_table(progress: Progress, width: int) -> Table:
         row: list[Text | str] = [
             Text(plan.cell.architecture, style="bold"),
             Text(f"{plan.cell.data} {plan.cell.protocol}", style="dim"),
-            bracket_text(plan.search),
+            standing_text(plan),
             _state(plan, progress),
         ]
         if width >= _WIDTH_FOR_BARS:
-            row.insert(2, _bar(plan.search))
+            row.insert(2, _bar(plan))
         table.add_row(*row)
     return table
 
 
 def _state(plan: CellPlan, progress: Progress) -> Text:
-    if plan.search.unknown is not None:
+    if plan.unknown is not None:
         return Text("stopped", style="bold red")
     if plan.is_done:
         return Text("done", style="bold green")
     running = [spec for spec in progress.running if plan.cell.owns(spec)]
-    probe = plan.search.next()
-    assert probe is not None
-    expected = len(plan.probes) + plan.search.num_probes_expected()
-    seeds = ", ".join(str(spec.seed) for spec in running)
-    what = f"probing {probe.depth}" + (f" (seed {seeds})" if seeds else ", waiting")
-    return Text(f"{what}; probe {len(plan.probes) + 1} of about {expected}")
+    return Text(f"{_doing(plan, running)}; {_counted(plan)}")
 
 
-def _bar(search: BracketSearch) -> Text:
+def _doing(plan: CellPlan, running: Sequence[TrialSpec]) -> str:
+    if plan.search == "bisect" or not running:
+        seeds = ", ".join(str(spec.seed) for spec in running)
+        doing = f" (seed {seeds})" if seeds else ", waiting"
+        return f"probing {plan.wanted[0].depth}{doing}"
+    return "probing " + ", ".join(
+        f"{spec.depth} (seed {spec.seed})" for spec in running
+    )
+
+
+def _counted(plan: CellPlan) -> str:
+    if plan.search == "bisect":
+        expected = len(plan.probes) + plan.num_left
+        return f"probe {len(plan.probes) + 1} of about {expected}"
+    num_done = len(plan.asked) - len(plan.wanted)
+    most = "at most " if plan.search == "posterior" else ""
+    return f"{num_done} trials of {most}{num_done + plan.num_left}"
+
+
+def _bar(plan: CellPlan) -> Text:
     """The depths on a logarithmic scale: seen to train, open, seen to fail."""
-    probe = search.next()
-    reached = (search.trains, search.unknown, probe.depth if probe else None)
-    deepest = search.fails or max(depth for depth in reached if depth is not None)
-    span = math.log2(2 * deepest / search.grid.start)
-    low = math.log2((search.trains or search.grid.start / 2) * 2 / search.grid.start)
-    high = math.log2((search.fails or 2 * deepest) * 2 / search.grid.start)
-    if search.fails is not None:
+    start = plan.cell.grid.start
+    reached = (plan.trains, plan.unknown, *(spec.depth for spec in plan.wanted))
+    deepest = plan.fails or max(depth for depth in reached if depth is not None)
+    span = math.log2(2 * deepest / start)
+    low = math.log2((plan.trains or start / 2) * 2 / start)
+    high = math.log2((plan.fails or 2 * deepest) * 2 / start)
+    if plan.fails is not None:
         span += 1  # leaves room for the depths that fail
     trained, failed = (round(_BAR_WIDTH * min(1, x / span)) for x in (low, high))
     return Text.assemble(

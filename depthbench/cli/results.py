@@ -1,12 +1,14 @@
 """The answer of a run, for a person or a program."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from depthbench.cli.messages import say
-from depthbench.report.results import CellResult, Status, StudyResult
+from depthbench.report.fit import CurveFit
+from depthbench.report.results import CellResult, StudyResult
 from depthbench.report.words import answer_sentence, deepest_text
 
 
@@ -30,12 +32,20 @@ def print_results(folder: Path, result: StudyResult, *, as_json: bool) -> None:
 
 
 def _failures(result: CellResult) -> list[str]:
-    """Why a search without an answer stopped, each reason once."""
-    if result.status is not Status.STOPPED:
-        return []
-    trials = result.at_depth(result.plan.search.unknown)
-    reasons = [t.record.message or "" for t in trials if not t.outcome.is_evidence]
+    """Why trials that the search asked for could not be measured, each reason once."""
+    lost = {spec.id for spec in result.plan.lost}
+    reasons = [t.record.message or "" for t in result.trials if t.record.id in lost]
     return list(dict.fromkeys(reasons))
+
+
+def _fit(fit: CurveFit | None) -> dict[str, object]:
+    if fit is None:
+        return {}
+    return {
+        "k50": asdict(fit.k50),
+        "k90": asdict(fit.k90),
+        "monotonicity_p_value": fit.monotonicity_p_value,
+    }
 
 
 def _row(result: CellResult) -> dict[str, object]:
@@ -47,6 +57,7 @@ def _row(result: CellResult) -> dict[str, object]:
         "deepest": deepest_text(result),
         "trains": result.trains,
         "fails": result.fails,
+        **_fit(result.fit),
         "all_runs_train_to": result.all_runs_train_to,
         "no_run_trains_from": result.no_run_trains_from,
         "num_trials": len(result.evidence),

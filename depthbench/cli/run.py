@@ -11,8 +11,6 @@ from depthbench import runtime
 from depthbench.cli import errors
 from depthbench.cli.messages import say, say_how_to_continue
 from depthbench.cli.options import (
-    FolderPath,
-    Seconds,
     data_dir_option,
     debug_option,
     json_option,
@@ -20,12 +18,13 @@ from depthbench.cli.options import (
     study_from,
     study_options,
 )
+from depthbench.cli.parameters import FolderPath, Seconds
 from depthbench.cli.signals import noted_signals
-from depthbench.plan import CellPlan, start_search
 from depthbench.record import TrialRecord
 from depthbench.spec import Cell, StudySpec, write_study
 
 if TYPE_CHECKING:
+    from depthbench.plan import CellPlan
     from depthbench.store import Store
     from depthbench.trial import TrialContext
 
@@ -70,6 +69,7 @@ def command(study_file: Path | None, **flags: Any) -> int:
     from depthbench.cli.folder import with_stored_cells, with_stored_kernels
     from depthbench.cli.kernels import tell_of_kernels, tell_of_mixture
     from depthbench.datasets import DATASETS
+    from depthbench.plan import check_search
     from depthbench.plugins import load_architectures
 
     study = study_from(study_file, flags)
@@ -79,7 +79,7 @@ def command(study_file: Path | None, **flags: Any) -> int:
         # Before the device, for which torch is imported: a typing error costs no wait.
         cells = resolve_cells(study, architectures, DATASETS, device="cpu")
         for cell in cells:
-            start_search(cell, study)
+            check_search(cell, study)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     for reason in architectures.broken.values():
@@ -157,11 +157,10 @@ def _carry_out(run: _Run) -> int:
         paths = write_report(run.folder)
         print_results(run.folder, read_result(run.folder), as_json=run.as_json)
     say(f"report: {paths.page}")
-    unknown = [plan for plan in plans if plan.search.unknown is not None]
-    return errors.NO_EVIDENCE if unknown else 0
+    return errors.NO_EVIDENCE if any(plan.lost for plan in plans) else 0
 
 
-def _search(run: _Run, store: "Store") -> tuple[tuple[CellPlan, ...], int]:
+def _search(run: _Run, store: "Store") -> tuple[tuple["CellPlan", ...], int]:
     """Run the study in worker processes, which end with this call.
 
     Returns the final plans, and the number of the signal that stopped it, or 0.
@@ -188,7 +187,7 @@ def _search(run: _Run, store: "Store") -> tuple[tuple[CellPlan, ...], int]:
     try:
         with (
             noted_signals() as stopped,
-            show_progress(run.study, run.num_workers) as report,
+            show_progress(run.num_workers) as report,
         ):
             plans = run_study(
                 run.study,
@@ -208,7 +207,7 @@ def _search(run: _Run, store: "Store") -> tuple[tuple[CellPlan, ...], int]:
 
 
 def _load_data(
-    plans: tuple[CellPlan, ...], store: "Store", context: "TrialContext"
+    plans: tuple["CellPlan", ...], store: "Store", context: "TrialContext"
 ) -> None:
     """Load each data set that is still needed once, before any worker starts.
 

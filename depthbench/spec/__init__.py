@@ -4,6 +4,7 @@
 protocol, `StudySpec` what a user writes in a TOML file or in flags.
 """
 
+from depthbench.spec.budget import Budget, parse_budget
 from depthbench.spec.cell import Cell, DepthGrid
 from depthbench.spec.criterion import Criterion
 from depthbench.spec.study import StudySpec
@@ -11,11 +12,13 @@ from depthbench.spec.toml import read_cells, read_study, write_study
 from depthbench.spec.trial import TrialSpec
 
 __all__ = [
+    "Budget",
     "Cell",
     "Criterion",
     "DepthGrid",
     "StudySpec",
     "TrialSpec",
+    "parse_budget",
     "read_cells",
     "read_study",
     "write_study",

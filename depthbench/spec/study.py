@@ -5,8 +5,10 @@ import re
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
+from depthbench.spec.budget import parse_budget
 from depthbench.spec.criterion import Criterion
 
+SearchName = Literal["bisect", "posterior", "grid"]
 ProtocolName = Literal["standard", "notebook"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 KernelsChoice = Literal["auto", "reference", "fused"]
@@ -31,11 +33,26 @@ class StudySpec:
         weight_decay: Of SGD.
         threshold: Error, as a fraction, that "trains" must stay below.
         criterion: Which error: `either` (the lower), `train` or `test`.
-        seeds: Trainings a depth is decided by, a majority of them: an odd number.
+        search: How depths are chosen: `bisect` doubles and bisects, each depth
+            decided by a majority of seeds; `posterior` spends each trial where it
+            says most, for its cost, about the depth at which half of the seeds
+            train; `grid` trains every depth of `depths`.
+        seeds: Trainings of a depth. Under `bisect` a majority of them decides, so it
+            is an odd number; `posterior` chooses their number itself.
         first_seed: The seeds are first_seed, first_seed + 1, ...
-        depths: Bracket (shallow, deep) to start from; None doubles up from the
-            bottom of the grid.
-        cap: The search ends, censored, when this depth trains.
+        depths: Bracket (shallow, deep) to start from, or the ends of a `grid`; None
+            doubles up from the bottom of the grid.
+        cap: No deeper network is trained; the answer is censored when this depth
+            trains.
+        precision: A `posterior` search ends when half the width of the 90 % interval
+            of k50 is at most this fraction of k50.
+        max_trials: Most trials of a `posterior` search, for each cell.
+        budget: Most training of a `posterior` search, for each cell: "2h" or "90s"
+            measured, or "5000le" layer-epochs; None for no limit.
+        ahead: Trials of a `posterior` search that can be under way at once: each is
+            chosen from the outcomes of all but the `ahead` - 1 before it, however
+            many workers there are, so that neither their number nor their pace
+            changes what is trained.
         device: `cpu`, `cuda`, or `auto`: CUDA where there is one.
         kernels: What computes the built-in blocks: `reference` is plain PyTorch,
             `fused` this package's own kernels, `auto` the faster that works here.
@@ -53,10 +70,15 @@ class StudySpec:
     weight_decay: float = 0.0
     threshold: float = 0.20
     criterion: Literal["either", "train", "test"] = "either"
+    search: SearchName = "bisect"
     seeds: int = 3
     first_seed: int = 0
     depths: tuple[int, int] | None = None
     cap: int = 768
+    precision: float = 0.15
+    max_trials: int = 40
+    budget: str | None = None
+    ahead: int = 2
     device: DeviceChoice = "auto"
     kernels: KernelsChoice = "auto"
 
@@ -79,12 +101,9 @@ class StudySpec:
         _whole(self, "cap", 1)
         _whole(self, "first_seed", 0)
         _whole(self, "seeds", 1)
-        _require(
-            self.seeds % 2 == 1,
-            "seeds",
-            self.seeds,
-            "an odd number, so that a majority exists; try 1, 3 or 5",
-        )
+        _whole(self, "max_trials", 1)
+        _whole(self, "ahead", 1)
+        self._check_search()
         _require(
             self.lr is None or (math.isfinite(self.lr) and self.lr > 0),
             "lr",
@@ -101,18 +120,48 @@ class StudySpec:
         for what, choices in (
             ("device", get_args(DeviceChoice)),
             ("kernels", get_args(KernelsChoice)),
+            ("search", get_args(SearchName)),
         ):
             given = getattr(self, what)
             _require(given in choices, what, given, f"one of {_or(choices)}")
-        if self.depths is not None:
-            low, high = self.depths
-            _require(
-                0 < low < high,
-                "depths",
-                f"{low}:{high}",
-                "LOW:HIGH with 0 < LOW < HIGH",
-            )
         Criterion(threshold=self.threshold, source=self.criterion)
+
+    def _check_search(self) -> None:
+        _require(
+            self.search != "bisect" or self.seeds % 2 == 1,
+            "seeds",
+            self.seeds,
+            "an odd number, so that a majority exists; try 1, 3 or 5",
+        )
+        _require(
+            0 < self.precision < 1,
+            "precision",
+            self.precision,
+            "a fraction above 0 and below 1; 0.15 means to within 15 %",
+        )
+        if self.budget is not None:
+            parse_budget(self.budget)
+            _require(
+                self.search == "posterior",
+                "budget",
+                self.budget,
+                "only a posterior search has one; add search = posterior",
+            )
+        if self.depths is None:
+            _require(
+                self.search != "grid",
+                "search",
+                self.search,
+                "needs the depths to train at; add depths, as in 3:60",
+            )
+            return
+        low, high = self.depths
+        _require(
+            0 < low < high,
+            "depths",
+            f"{low}:{high}",
+            "LOW:HIGH with 0 < LOW < HIGH",
+        )
 
     def criterion_of(self, protocol: str) -> Criterion:
         """The criterion of this study under one of its protocols."""
@@ -150,7 +199,19 @@ TRAINING_FIELDS = (
 )
 
 # What the answer of a cell depends on, besides its trainings.
-SEARCH_FIELDS = ("threshold", "criterion", "seeds", "first_seed", "depths", "cap")
+SEARCH_FIELDS = (
+    "threshold",
+    "criterion",
+    "search",
+    "seeds",
+    "first_seed",
+    "depths",
+    "cap",
+    "precision",
+    "max_trials",
+    "budget",
+    "ahead",
+)
 
 STUDY_KEYS = tuple(field.name for field in fields(StudySpec))
 

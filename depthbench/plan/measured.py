@@ -1,0 +1,59 @@
+"""The trials of one cell that are stored, by depth and seed."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from depthbench.record import Outcome, TrialRecord
+from depthbench.spec import Cell
+from depthbench.verdict import outcome_under
+
+
+class Measured(NamedTuple):
+    """What a search needs of a stored trial.
+
+    Attributes:
+        outcome: Under the criterion of the cell.
+        seconds: Wall time of the training.
+        layer_epochs: Depth times epochs begun.
+    """
+
+    outcome: Outcome
+    seconds: float
+    layer_epochs: int
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether it says something about the architecture."""
+        return self.outcome.is_evidence
+
+    @property
+    def trained(self) -> bool:
+        """Whether it counts as trained."""
+        return self.outcome is Outcome.TRAINED
+
+
+MeasuredTrials = Mapping[tuple[int, int], Measured]
+
+
+def measured_trials(cell: Cell, records: Iterable[TrialRecord]) -> MeasuredTrials:
+    """The trials of `cell` by (depth, seed); of several records the last counts."""
+    return {
+        (record.spec.depth, record.spec.seed): Measured(
+            outcome_under(record, cell.criterion),
+            record.seconds,
+            layer_epochs(record),
+        )
+        for record in records
+        if cell.owns(record.spec)
+    }
+
+
+def layer_epochs(record: TrialRecord) -> int:
+    """Depth times the epochs begun; 0 for a training that could not be measured.
+
+    The epoch in which a training diverged counts in full.
+    """
+    if not record.outcome.is_evidence:
+        return 0
+    begun = len(record.epochs) + (record.first_nonfinite_step is not None)
+    return record.spec.depth * min(begun, record.spec.epochs)
