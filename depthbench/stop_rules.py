@@ -7,9 +7,8 @@ a rule is wrong is not known here; `depthbench.early_stopping` measures that.
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from statistics import fmean
 from typing import ClassVar
 
 from depthbench.record import TracePoint
@@ -46,8 +45,8 @@ class Chance:
         chance, recent = math.log(num_classes), trace[-WINDOW:]
         return (
             all(point.loss >= chance - self.tolerance for point in trace)
-            and fmean(point.loss for point in recent) <= chance + self.tolerance
-            and fmean(point.gradient_norm for point in recent) < self.gradient_norm
+            and _mean(point.loss for point in recent) <= chance + self.tolerance
+            and _mean(point.gradient_norm for point in recent) < self.gradient_norm
         )
 
 
@@ -92,8 +91,8 @@ class Learned:
             return False
         recent, before = trace[-WINDOW:], trace[-2 * WINDOW : -WINDOW]
         return all(point.loss < self.loss for point in recent) and (
-            fmean(point.loss for point in recent)
-            <= fmean(point.loss for point in before)
+            _mean(point.loss for point in recent)
+            <= _mean(point.loss for point in before)
         )
 
 
@@ -123,6 +122,11 @@ def rule_named(name: str) -> StopRule:
             "learned(step=250, ...)"
         ) from error
     return rule
+
+
+def _mean(values: Iterable[float]) -> float:
+    kept = tuple(values)
+    return math.fsum(kept) / len(kept)
 
 
 def _name(rule: StopRule) -> str:

@@ -169,11 +169,11 @@ def test_a_divergence_goes_before_a_rule():
 
 @pytest.mark.parametrize(("name", "lr"), [("elu", 0.2), ("elu_bn", 0.05)])
 def test_replicas_are_stopped_one_by_one_and_do_not_notice(name, lr):
-    """Two learn, at two speeds; one cannot leave chance; one diverges."""
+    """Some learn, at their speeds; one cannot leave chance; one diverges."""
     rules = (replace(CHANCE, step=45, tolerance=0.2).name, LEARNED.name)
     shared = replace(SPEC, architecture=name, lr=lr, epochs=20, stop_rules=rules)
-    specs = [replace(shared, seed=seed) for seed in range(4)]
-    scales = (1.0, 1.0, 0.0, 1e30)
+    specs = [replace(shared, seed=seed) for seed in range(5)]
+    scales = (1.0, 1.0, 0.0, 1e30, 20.0)
     nets = [scaled(network(s), scale) for s, scale in zip(specs, scales, strict=True)]
     for net in nets:
         net.conv_blocks = one_by_one(reference.conv_blocks)
@@ -191,8 +191,9 @@ def test_replicas_are_stopped_one_by_one_and_do_not_notice(name, lr):
             [point.gradient_norm for point in right.trace], rel=1e-3, nan_ok=True
         )
     stops = [training.stop and training.stop.rule for training in together]
-    assert stops == [rules[1], rules[1], rules[0], None]
-    assert len({training.num_steps for training in together}) >= 3
+    assert stops == [rules[1], rules[1], rules[0], None, rules[1]]
+    num_steps = [training.num_steps for training in together]
+    assert num_steps[4] > num_steps[0]
 
 
 @pytest.fixture

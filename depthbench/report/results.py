@@ -128,14 +128,17 @@ class CellResult:
 
     @property
     def test_error(self) -> float | None:
-        """Median over the seeds at `trains`; a diverged seed counts as the worst."""
+        """Median over the seeds at `trains`; a diverged seed counts as the worst.
+
+        One that was stopped early does not count.
+        """
         criterion = replace(self.cell.criterion, source="test")
         errors = [
             error_of(trial.record.epochs[-1], criterion)
             if trial.has_final_error
             else math.inf
             for trial in self.evidence
-            if trial.depth == self.trains
+            if trial.depth == self.trains and not trial.record.was_stopped
         ]
         median = statistics.median(errors) if errors else math.inf
         return median if math.isfinite(median) else None
@@ -209,7 +212,7 @@ def study_result(
     """
     latest = tuple({record.id: record for record in records}.values())
     results = tuple(_cell_result(cell, study, latest) for cell in cells)
-    owned = {trial.record.id for result in results for trial in result.trials}
+    owned = {r.id for r in latest if any(cell.owns(r.spec) for cell in cells)}
     return StudyResult(
         study=study,
         cells=results,
@@ -224,10 +227,13 @@ def _cell_result(
 ) -> CellResult:
     own = sorted(
         (record for record in records if cell.owns(record.spec)),
-        key=lambda record: (record.spec.depth, record.spec.seed),
+        key=lambda one: (one.spec.depth, one.spec.seed, not one.was_stopped),
     )
+    # One that was stopped and then trained in full is shown in full.
+    shown = {(record.spec.depth, record.spec.seed): record for record in own}
     trials = tuple(
-        JudgedTrial(record, outcome_under(record, cell.criterion)) for record in own
+        JudgedTrial(record, outcome_under(record, cell.criterion))
+        for record in shown.values()
     )
     plan = plan_cell(cell, study, own)
     return CellResult(cell, plan, trials, fit_of(plan))
