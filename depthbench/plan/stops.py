@@ -13,7 +13,7 @@ from depthbench.spec import Cell, StudySpec, TrialSpec
 
 # A posterior search is far from its decision at this factor beyond the 90 % interval
 # of k50.
-FAR = 1.5
+FAR = 1.2
 
 Fold = Callable[[Cell, StudySpec, MeasuredTrials], CellPlan]
 
@@ -37,8 +37,8 @@ def plan_with_stops(
 ) -> CellPlan:
     """The plan of a cell whose trials may be stopped early.
 
-    While a bisection doubles, and where a posterior search tries a depth that is far
-    from what it knows of k50 when it chooses it, trials may be stopped; else not. When
+    While a bisection doubles, and while a posterior search has no bound on one side of
+    k50 or tries a depth far beyond its bounds, trials may be stopped; else not. When
     the search is over, those stopped trials that turned out not to be far are wanted
     again in full. Only when all of these are there do they count, in place of the
     stopped ones; and if they contradict them, the search goes on from there. So the
@@ -46,11 +46,12 @@ def plan_with_stops(
     """
     known = tuple(records)
     full = measured_trials(cell, (r for r in known if not r.was_stopped))
-    stopped = dict(measured_trials(cell, (r for r in known if r.was_stopped)))
+    ended = measured_trials(cell, (r for r in known if r.was_stopped))
+    stopped = {trial: found for trial, found in ended.items() if found.is_evidence}
     while True:
         plan = fold(cell, study, {**full, **stopped})
         if not plan.is_done:
-            return _with_rules(plan, study, set(stopped))
+            return _with_rules(plan, study, set(ended))
         due = [
             trial
             for spec in plan.asked
@@ -100,7 +101,7 @@ def _starts_far(plan: CellPlan, study: StudySpec, spec: TrialSpec) -> bool:
     low, high = _k50_bounds(
         plan.observations[:seen], plan.cell.grid.start, plan.deepest
     )
-    return is_far(spec.depth, low, high, factor=FAR)
+    return low is None or high is None or is_far(spec.depth, low, high, factor=FAR)
 
 
 def _ends_far(plan: CellPlan, study: StudySpec, depth: int) -> bool:
