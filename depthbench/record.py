@@ -176,7 +176,7 @@ def to_line(record: TrialRecord) -> str:
     NaN and infinities, which JSON lacks, become the strings "NaN", "Infinity" and
     "-Infinity".
     """
-    body = {"schema": SCHEMA_VERSION, "id": record.id} | _to_json(asdict(record))
+    body = {"schema": SCHEMA_VERSION, "id": record.id} | _to_json(_said(record))
     return json.dumps(body | {"crc32": _checksum(body)}, separators=(",", ":")) + "\n"
 
 
@@ -206,6 +206,16 @@ def from_line(line: str) -> TrialRecord:
         raise NewerSchemaError(
             f"intact, but not understood: {error}; upgrade depthbench"
         ) from error
+
+
+def _said(record: TrialRecord) -> dict[str, Any]:
+    """Every field, but of those that later versions added only what is not empty."""
+    values = asdict(record)
+    spec = values["spec"]
+    if not spec["stop_rules"]:
+        del spec["stop_rules"]
+    empty = {"trace": (), "at_stop": None}
+    return {key: v for key, v in values.items() if key not in empty or v != empty[key]}
 
 
 def _record(body: dict[str, Any]) -> TrialRecord:

@@ -15,9 +15,10 @@ from depthbench.cli.stops import command
 from depthbench.early_stopping import fit_from_json, packaged_fit
 from depthbench.early_stopping.words import measured_words
 from depthbench.record import EpochRecord, Outcome, TrialRecord, to_line
+from depthbench.report.collect import study_result
 from depthbench.report.facts import measured_facts
 from depthbench.report.figures.errors import points_of
-from depthbench.report.results import StudyResult, study_result
+from depthbench.report.results import StudyResult
 from depthbench.report.stopping import stopping_sentences
 from depthbench.report.tables import tables_of
 from depthbench.spec import Cell, StudySpec, TrialSpec
