@@ -14,6 +14,7 @@ _COMMANDS = {
     "list": "Architectures and data sets at hand.",
     "show": "One architecture: block, layers, parameters, source.",
     "report": "Rebuild tables, figures and page from stored records.",
+    "stops": "Rules for early stopping: their errors, and how to fit them.",
     "bench": "Speed, side by side with the notebook's way.",
     "calibrate": "Check the searches on truths whose answer is known.",
     "data": "Fetch or verify data sets.",

@@ -7,6 +7,7 @@ from depthbench.plan.grid import plan_grid
 from depthbench.plan.measured import MeasuredTrials, measured_trials
 from depthbench.plan.posterior import plan_posterior
 from depthbench.plan.state import CellPlan
+from depthbench.plan.stops import plan_with_stops
 from depthbench.record import TrialRecord
 from depthbench.spec import Cell, StudySpec
 from depthbench.spec.study import SearchName
@@ -51,4 +52,7 @@ def plan_cell(cell: Cell, study: StudySpec, records: Iterable[TrialRecord]) -> C
         ValueError: If the study's depths or cap do not fit the architecture's grid.
     """
     check_search(cell, study)
-    return _FOLDS[study.search](cell, study, measured_trials(cell, records))
+    fold = _FOLDS[study.search]
+    if cell.template.stop_rules:
+        return plan_with_stops(cell, study, records, fold)
+    return fold(cell, study, measured_trials(cell, records))

@@ -51,9 +51,10 @@ def measured_trials(cell: Cell, records: Iterable[TrialRecord]) -> MeasuredTrial
 def layer_epochs(record: TrialRecord) -> int:
     """Depth times the epochs begun; 0 for a training that could not be measured.
 
-    The epoch in which a training diverged counts in full.
+    The epoch in which a training diverged or was stopped counts in full.
     """
     if not record.outcome.is_evidence:
         return 0
-    begun = len(record.epochs) + (record.first_nonfinite_step is not None)
+    ended_early = record.first_nonfinite_step is not None or record.was_stopped
+    begun = len(record.epochs) + ended_early
     return record.spec.depth * min(begun, record.spec.epochs)

@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from depthbench.record import TrialRecord
 from depthbench.report import words
 from depthbench.report.columns import DEPTH_COLUMNS, EPOCH_COLUMNS, TRIAL_COLUMNS
 from depthbench.report.display import depths_display
@@ -106,13 +107,19 @@ def _answers(result: StudyResult) -> list[dict[str, Any]]:
     return answers
 
 
+def _stop_remark(record: TrialRecord) -> str:
+    if not record.was_stopped:
+        return record.stopped_early or ""
+    return f"stopped at step {record.num_steps} by {record.stopped_early}"
+
+
 def _trial(cell: CellResult, trial: JudgedTrial) -> dict[str, Any]:
     record = trial.record
     last = record.epochs[-1] if trial.has_final_error else None
     broke = record.first_nonfinite_step
     remarks = [
         "" if broke is None else f"not finite from step {broke}",
-        record.stopped_early or "",
+        _stop_remark(record),
         record.message or "",
     ]
     return {

@@ -50,7 +50,8 @@ class Cell:
 
     Attributes:
         protocol: Name of the protocol, `standard` or `notebook`.
-        template: The trial of this cell at depth and seed 0, every other field set.
+        template: The trial of this cell at depth and seed 0, every other field set; its
+            stop rules are those that trials far from the decision may have.
         criterion: What counts as trained here.
         grid: Depths that exist.
         description: The block in words, for readers of a report.
@@ -79,10 +80,16 @@ class Cell:
         """(architecture, data, protocol): unique in a study."""
         return (self.architecture, self.data, self.protocol)
 
-    def trial(self, depth: int, seed: int) -> TrialSpec:
-        """The spec of one training of this cell."""
-        return replace(self.template, depth=depth, seed=seed)
+    def trial(
+        self, depth: int, seed: int, stop_rules: tuple[str, ...] = ()
+    ) -> TrialSpec:
+        """The spec of one training of this cell, in full unless rules are given."""
+        return replace(self.template, depth=depth, seed=seed, stop_rules=stop_rules)
 
     def owns(self, spec: TrialSpec) -> bool:
-        """Whether `spec` is a training of this cell at some depth and seed."""
-        return self.trial(spec.depth, spec.seed) == spec
+        """Whether `spec` is a training of this cell at some depth and seed.
+
+        With the cell's stop rules or without any: it may have been wanted in full.
+        """
+        rules = self.template.stop_rules if spec.stop_rules else ()
+        return self.trial(spec.depth, spec.seed, rules) == spec

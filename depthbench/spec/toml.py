@@ -73,11 +73,12 @@ def _cell_table(cell: Cell) -> dict[str, Any]:
         "grid": [cell.grid.start, cell.grid.step],
         "reference": list(cell.reference) if cell.reference else None,
     } | {key: trial[key] for key in trial if key not in ("depth", "seed")}
-    return {key: value for key, value in table.items() if value is not None}
+    return {key: value for key, value in table.items() if value not in (None, ())}
 
 
 def _cell(table: Mapping[str, Any], study: StudySpec) -> Cell:
     trial = {key: table[key] for key in table if key not in _CELL_KEYS}
+    trial["stop_rules"] = tuple(trial.get("stop_rules", ()))
     grid = DepthGrid(*table["grid"])
     reference = table.get("reference")
     return Cell(
