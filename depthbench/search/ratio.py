@@ -12,8 +12,10 @@ from depthbench.search.paired import Pair
 
 Floats = NDArray[np.float64]
 
-# What share of the pairs' luck is common to both sides; all held equally possible.
+# How often one luck decides both trials of a pair, and the weight of each value: two
+# architectures may have no luck in common, two versions of one nearly all.
 DEPENDENCES = (0.0, 0.25, 0.5, 0.75, 0.95)
+DEPENDENCE_WEIGHTS = (4.0, 1.0, 1.0, 1.0, 1.0)
 _NEGLIGIBLE = 1e-9  # weight of a row that is left out
 _RELATIVE_STEP = 0.01  # between ratios at which their distribution is kept
 _MAX_IGNORANCE = 0.5
@@ -107,8 +109,8 @@ def _joint(
     weights_a = a.weights.sum(axis=1)[rows_a]
     weights_b = b.weights.sum(axis=1)[rows_b]
     shares = np.array(DEPENDENCES)[:, None, None]
-    joint = np.ones((len(shares), len(rows_a), len(rows_b)))
-    joint *= weights_a[:, None] * weights_b
+    prior = np.array(DEPENDENCE_WEIGHTS)[:, None, None]
+    joint = prior * (weights_a[:, None] * weights_b)
     for pair, count in sorted(Counter(pairs).items()):
         gain = _gain(
             _success(a, rows_a, pair.depth)[:, None],
