@@ -65,12 +65,14 @@ def eta_seconds(
         return None
     # Cells with one template share their trials; the longer search counts.
     work: dict[TrialSpec, float] = {}
+    at_once: dict[TrialSpec, int] = {}
     for plan in plans:
         rate = rates.get(plan.cell.architecture, rates[""])
         seconds = rate * plan.layer_epochs_left
         template = plan.cell.template
         work[template] = max(seconds, work.get(template, 0.0))
-    return sum(work.values()) / num_workers
+        at_once[template] = plan.at_once
+    return sum(work.values()) / max(1, min(num_workers, sum(at_once.values())))
 
 
 def _imagined(spec: TrialSpec, trained: bool, pace: float) -> TrialRecord:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
-from depthbench.plan import curve_of
 from depthbench.record import Environment, Outcome, TrialRecord
-from depthbench.report.results import CellResult, JudgedTrial, StudyResult
+from depthbench.report.judged import JudgedTrial
+from depthbench.report.results import CellResult, StudyResult
 from depthbench.search import Estimate
 from depthbench.search.paired import Pair, PairCounts
 from depthbench.search.ratio import SAME_TRIALS, RatioPosterior, compare_curves
@@ -85,9 +85,10 @@ class Comparison:
 
 def compare(a: Side, b: Side) -> Comparison | None:
     """The comparison of two cells; None if either has no trial that says anything."""
-    curve_a, curve_b = curve_of(a.cell.plan), curve_of(b.cell.plan)
-    if curve_a is None or curve_b is None:
+    fit_a, fit_b = a.cell.fit, b.cell.fit
+    if fit_a is None or fit_b is None:
         return None
+    curves = fit_a.posterior, fit_b.posterior
     trials_a, trials_b = _trials(a.cell), _trials(b.cell)
     pairs = [
         _pair(trials_a[key], trials_b[key])
@@ -98,9 +99,9 @@ def compare(a: Side, b: Side) -> Comparison | None:
     return Comparison(
         a=a,
         b=b,
-        k50_a=curve_a.k50(),
-        k50_b=curve_b.k50(),
-        posterior=SAME_TRIALS if is_same else compare_curves(curve_a, curve_b, pairs),
+        k50_a=fit_a.k50,
+        k50_b=fit_b.k50,
+        posterior=SAME_TRIALS if is_same else compare_curves(*curves, pairs),
         pairs=PairCounts.of(pairs),
         num_shared=num_shared,
         num_trials_a=len(trials_a),

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from depthbench.record import EpochRecord, Outcome, TrialRecord
 from depthbench.report.columns import Column
 from depthbench.report.csv_text import csv_text
-from depthbench.report.results import CellResult, JudgedTrial, StudyResult
+from depthbench.report.judged import JudgedTrial
+from depthbench.report.results import CellResult, StudyResult
 from depthbench.search import CurvePosterior, Estimate
 from depthbench.spec import Criterion
 from depthbench.verdict import outcome_under

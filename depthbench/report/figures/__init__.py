@@ -5,9 +5,11 @@ from depthbench.report.figures.curves import curves_figure
 from depthbench.report.figures.depths import depths_figure
 from depthbench.report.figures.errors import errors_figure
 from depthbench.report.figures.style import render
+from depthbench.report.figures.success import success_figure
 
 FIGURES = {
     "depths": depths_figure,
+    "success": success_figure,
     "errors": errors_figure,
     "curves": curves_figure,
     "criteria": criteria_figure,
@@ -20,4 +22,5 @@ __all__ = [
     "depths_figure",
     "errors_figure",
     "render",
+    "success_figure",
 ]
