@@ -66,4 +66,4 @@ class PairCounts:
         num_split = self.only_a + self.only_b
         fewer = min(self.only_a, self.only_b)
         tail = sum(math.comb(num_split, number) for number in range(fewer + 1))
-        return min(1.0, 2 * tail / 2**num_split)
+        return min(1.0, math.ldexp(tail, 1 - num_split))

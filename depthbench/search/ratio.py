@@ -110,7 +110,7 @@ def _joint(
     weights_b = b.weights.sum(axis=1)[rows_b]
     shares = np.array(DEPENDENCES)[:, None, None]
     prior = np.array(DEPENDENCE_WEIGHTS)[:, None, None]
-    joint = prior * (weights_a[:, None] * weights_b)
+    joint: Floats = prior * (weights_a[:, None] * weights_b)
     for pair, count in sorted(Counter(pairs).items()):
         gain = _gain(
             _success(a, rows_a, pair.depth)[:, None],
@@ -120,8 +120,8 @@ def _joint(
         share = 1.0 if pair.is_shared else shares
         joint *= (1 - share + share * gain) ** count
         joint /= joint.sum()
-    both: Floats = joint.sum(axis=0)
-    return both / both.sum()
+    both: Floats = joint.sum(axis=0) / joint.sum()
+    return both
 
 
 def _success(curve: CurvePosterior, rows: NDArray[np.intp], depth: int) -> Floats:
