@@ -115,6 +115,13 @@ def test_a_test_loss_that_overflows_and_recovers_is_no_divergence() -> None:
     assert outcome_under(cut, Criterion(threshold=0.9)) is Outcome.TRAINED
 
 
+def test_a_test_loss_that_overflows_long_before_a_divergence_is_none() -> None:
+    record = diverged_in_last_epoch()
+    odd = replace(record.epochs[0], test_loss=(math.nan,))
+    record = replace(record, epochs=(odd, record.epochs[1]))
+    assert after_epochs(record, 1).first_nonfinite_step is None
+
+
 def test_the_study_s_own_question_has_the_study_s_own_answer() -> None:
     (own,) = [point for point in criterion_points(CELL) if point.is_own]
     assert (own.num_epochs, own.threshold) == (3, 0.20)

@@ -110,7 +110,9 @@ def num_left_out(result: StudyResult) -> int:
 
 
 def after_epochs(record: TrialRecord, num_epochs: int) -> TrialRecord | None:
-    """What a training of fewer epochs would have recorded; None if that is unknown.
+    """What a training of fewer epochs would have recorded.
+
+    None if that is unknown, because a rule ended the training before.
 
     The rate is constant and the images' order is drawn epoch by epoch, so a shorter
     training is the beginning of a longer one, update for update. One that diverged
@@ -123,13 +125,15 @@ def after_epochs(record: TrialRecord, num_epochs: int) -> TrialRecord | None:
         record: Of a training that was measured.
         num_epochs: From 1 to those of its spec.
     """
+    done = record.epochs[:num_epochs]
+    diverged = record.first_nonfinite_step is not None
+    if len(done) < num_epochs and not diverged:
+        return None
     if num_epochs == record.spec.epochs:
         return record
     spec = replace(record.spec, epochs=num_epochs)
-    done = record.epochs[:num_epochs]
     if len(done) < num_epochs:
-        diverged = record.first_nonfinite_step is not None
-        return replace(record, spec=spec) if diverged else None
+        return replace(record, spec=spec)
     is_last_before_the_end = len(record.epochs) == num_epochs
     broke = is_last_before_the_end and not _is_finite(done[-1])
     return replace(
@@ -171,13 +175,10 @@ def _judged(
     cell: CellResult, trial: JudgedTrial, num_epochs: int, criterion: Criterion
 ) -> Outcome | None:
     """None for a trial that a rule ended, and that this question goes beyond."""
-    record = after_epochs(trial.record, num_epochs)
-    if record is None:
-        return None
-    if record is trial.record and criterion == cell.cell.criterion:
+    if num_epochs == trial.record.spec.epochs and criterion == cell.cell.criterion:
         return trial.outcome
-    is_cut = len(record.epochs) < num_epochs and record.first_nonfinite_step is None
-    return None if is_cut else outcome_under(record, criterion)
+    record = after_epochs(trial.record, num_epochs)
+    return None if record is None else outcome_under(record, criterion)
 
 
 def _k50(cell: CellResult, observations: Sequence[tuple[int, bool]]) -> Estimate:
