@@ -30,6 +30,7 @@ class ReportPaths(NamedTuple):
     depths: Path
     trials: Path
     epochs: Path
+    criteria: Path
     figures: tuple[Path, ...]
 
 
@@ -62,6 +63,7 @@ def write_report(folder: Path) -> ReportPaths:
         OSError: If a file cannot be written.
         Exception: What `read_result` raises.
     """
+    from depthbench.report.criteria import criteria_csv
     from depthbench.report.figures import FIGURES, render
     from depthbench.report.page import report_page
     from depthbench.report.tables import tables_of, to_csv
@@ -71,6 +73,7 @@ def write_report(folder: Path) -> ReportPaths:
     drawn.mkdir(exist_ok=True)
     for name, table in tables_of(result)._asdict().items():
         write_atomic(folder / f"{name}.csv", to_csv(table))
+    write_atomic(folder / "criteria.csv", criteria_csv(result))
     svgs: dict[str, bytes] = {}
     for name, draw in FIGURES.items():
         figure = draw(result)
@@ -83,6 +86,7 @@ def write_report(folder: Path) -> ReportPaths:
         depths=folder / "depths.csv",
         trials=folder / "trials.csv",
         epochs=folder / "epochs.csv",
+        criteria=folder / "criteria.csv",
         figures=tuple(
             drawn / f"{n}.{kind}" for n in FIGURES for kind in ("svg", "png")
         ),

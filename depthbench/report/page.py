@@ -10,6 +10,7 @@ from markupsafe import Markup
 from depthbench.record import TrialRecord
 from depthbench.report import words
 from depthbench.report.columns import DEPTH_COLUMNS, EPOCH_COLUMNS, TRIAL_COLUMNS
+from depthbench.report.criteria import CRITERIA_COLUMNS, num_left_out
 from depthbench.report.display import depths_display
 from depthbench.report.facts import (
     environments,
@@ -29,12 +30,14 @@ FIGURE_TITLES = {
     "errors": "Test error against depth, one panel a cell, one point a trial",
     "curves": "Training loss and test error after each epoch, on both sides of the "
     "limit",
+    "criteria": "k50 after each number of epochs, at several thresholds",
 }
 
 CSV_COLUMNS = {
     "depths.csv": DEPTH_COLUMNS,
     "trials.csv": TRIAL_COLUMNS,
     "epochs.csv": EPOCH_COLUMNS,
+    "criteria.csv": CRITERIA_COLUMNS,
 }
 
 
@@ -73,6 +76,7 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         glossary=outcome_glossary(result),
         environments=environments(result),
         dictionaries=CSV_COLUMNS,
+        num_left_out=num_left_out(result),
     )
 
 
