@@ -6,11 +6,14 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from depthbench.spec import TrialSpec
 
 SCHEMA_VERSION = 1
+
+# Steps that a point of a trace sums up.
+TRACE_STEPS = 25
 
 
 class Outcome(StrEnum):
@@ -53,6 +56,21 @@ class EpochRecord:
     test_error: tuple[float, ...]
     test_error_batch_stats: tuple[float, ...] | None = None
     seconds: float
+
+
+class TracePoint(NamedTuple):
+    """Up to `TRACE_STEPS` steps of one epoch, to five significant digits.
+
+    Attributes:
+        num_steps: Steps of the training up to the end of these.
+        loss: Mean over these steps of the batch's loss, in nats, the mean over heads.
+        gradient_norm: Mean over these steps of the Euclidean norm of the gradient of
+            all parameters, before momentum and weight decay.
+    """
+
+    num_steps: int
+    loss: float
+    gradient_norm: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +118,8 @@ class TrialRecord:
         message: For a failed measurement, what went wrong; for a training on a GPU,
             why its steps could not be captured, if they were not.
         finished_at: UTC, ISO 8601.
+        trace: Loss and gradient along the training, the step of a divergence included;
+            empty in records of versions that kept none.
     """
 
     spec: TrialSpec
@@ -117,6 +137,7 @@ class TrialRecord:
     message: str | None = None
     finished_at: str = ""
     environment: Environment | None = None
+    trace: tuple[TracePoint, ...] = ()
 
     @property
     def id(self) -> str:
@@ -179,6 +200,10 @@ def _record(body: dict[str, Any]) -> TrialRecord:
         epochs=tuple(_epoch(epoch) for epoch in body.pop("epochs")),
         seconds=float(body.pop("seconds")),
         environment=Environment(**environment) if environment else None,
+        trace=tuple(
+            TracePoint(num_steps, float(loss), float(norm))
+            for num_steps, loss, norm in body.pop("trace", ())
+        ),
         **body,
     )
 

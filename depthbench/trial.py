@@ -204,6 +204,7 @@ def _with_training(
         first_nonfinite_step=training.first_nonfinite_step,
         num_steps=training.num_steps,
         stopped_early="non-finite loss" if diverged else None,
+        trace=training.trace,
     )
 
 

@@ -18,6 +18,7 @@ from depthbench.record import (
     NewerSchemaError,
     Outcome,
     RecordError,
+    TracePoint,
     TrialRecord,
     from_line,
     to_line,
@@ -60,6 +61,7 @@ RECORD = TrialRecord(
     message='line\n"quoted" \\ ',
     finished_at="2026-01-02T03:04:05Z",
     environment=ENVIRONMENT,
+    trace=(TracePoint(25, 2.3031, 0.0125), TracePoint(30, math.nan, math.inf)),
 )
 
 texts = st.text(st.characters(codec=None), max_size=20)
@@ -108,6 +110,9 @@ records = st.builds(
     stopped_early=st.none() | texts,
     message=st.none() | texts,
     environment=st.none() | environments,
+    trace=st.lists(st.builds(TracePoint, counts, numbers, numbers), max_size=3).map(
+        tuple
+    ),
 )
 
 

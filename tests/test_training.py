@@ -1,10 +1,12 @@
 """The training loop, on data small enough to check by hand."""
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 from toy import toy_data
 
 from depthbench import runtime
@@ -13,6 +15,7 @@ from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData, train
 from depthbench.training import batches as batches_module
 from depthbench.training import loop as loop_module
+from depthbench.training import trace as trace_module
 from depthbench.training.loop import batch_statistics, evaluate
 
 REGISTRY = load_architectures()
@@ -255,3 +258,53 @@ def test_a_last_update_that_destroys_the_weights_is_a_divergence():
 
 def test_same_trial_twice_is_bit_equal():
     assert numbers(run(network("elu_bn"))) == numbers(run(network("elu_bn")))
+
+
+class Watched(nn.Module):
+    """Logits whose gradient and loss a test can compute on its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(64, 10)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, images):
+        return self.linear(images.flatten(1))
+
+
+def test_the_trace_sums_up_steps_within_each_epoch(monkeypatch):
+    """Against a loop by hand: five steps an epoch, three to a point."""
+    monkeypatch.setattr(trace_module, "TRACE_STEPS", 3)
+    training = run(Watched())
+    net, losses, norms = Watched(), [], []
+    optimizer = torch.optim.SGD(net.parameters(), lr=SPEC.lr, momentum=SPEC.momentum)
+    order = runtime.generator(SPEC.seed, "order")
+    for _ in range(SPEC.epochs):
+        for batch in torch.randperm(70, generator=order).split(16):
+            optimizer.zero_grad()
+            images = RESIDENT.normalized(RESIDENT.train.images[batch])
+            loss = functional.cross_entropy(net(images), RESIDENT.train.labels[batch])
+            loss.backward()
+            losses.append(loss.item())
+            norms.append(
+                torch.cat([p.grad.flatten() for p in net.parameters()]).norm().item()
+            )
+            optimizer.step()
+    spans = [(0, 3), (3, 5), (5, 8), (8, 10)]
+    assert [point.num_steps for point in training.trace] == [end for _, end in spans]
+    for point, (start, end) in zip(training.trace, spans, strict=True):
+        length = end - start
+        assert point.loss == pytest.approx(sum(losses[start:end]) / length, rel=1e-4)
+        mean = sum(norms[start:end]) / length
+        assert point.gradient_norm == pytest.approx(mean, rel=1e-4)
+
+
+@pytest.mark.parametrize("num_steps", [1, 25])
+def test_the_trace_ends_with_the_step_of_a_divergence(monkeypatch, num_steps):
+    """However seldom the loss is read."""
+    monkeypatch.setitem(loop_module._STEPS_PER_READING, "cpu", num_steps)
+    training = run(network(), replace(SPEC, lr=1e30))
+    assert training.first_nonfinite_step is not None
+    assert training.trace[-1].num_steps == training.first_nonfinite_step + 1
+    assert not math.isfinite(training.trace[-1].loss)

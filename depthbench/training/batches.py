@@ -54,6 +54,12 @@ class Pass:
         assert self._results is not None
         return self._results.losses
 
+    @property
+    def gradient_norms(self) -> Tensor:
+        """Of each step so far, if they were training steps: [steps, *replicas]."""
+        assert self._results is not None
+        return self._results.gradient_norms
+
     def rewind(self) -> None:
         """Begin a new pass."""
         self._step.zero_()
@@ -82,8 +88,9 @@ class Pass:
         loss = losses.mean(-1)
         flat.forget_gradients()
         loss.backward(torch.ones_like(loss))
-        flat.update(sgd)
+        norm = flat.update(sgd)
         self._keep(heads, labels, losses.detach(), loss.detach())
+        self._keep_norm(norm)
 
     @torch.no_grad()
     def test_step(self, num_images: int) -> None:
@@ -111,6 +118,11 @@ class Pass:
         kept.num_wrong.add_((answers != labels.unsqueeze(-2)).sum(-1))
         self._step.add_(1)
 
+    @torch.no_grad()
+    def _keep_norm(self, norm: Tensor) -> None:
+        assert self._results is not None
+        self._results.gradient_norms.index_copy_(0, self._step - 1, norm.unsqueeze(0))
+
 
 class Means(NamedTuple):
     """Over the images of a split: nats and a fraction, one entry a head."""
@@ -124,6 +136,7 @@ class _Results:
 
     def __init__(self, losses: Tensor, num_steps: int) -> None:
         self.losses = losses.new_zeros((num_steps, *losses.shape[:-1]))
+        self.gradient_norms = torch.zeros_like(self.losses, dtype=torch.float32)
         self.loss_sums = torch.zeros_like(losses, dtype=torch.float64)
         self.num_wrong = torch.zeros_like(losses, dtype=torch.int64)
 

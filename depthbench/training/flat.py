@@ -62,6 +62,7 @@ class FlatParameters:
         staying = [p for p in every if not may_move or not _moves(p, shared)]
         self._buffers = [_moved(group, replicas) for group in _by_type(moving)]
         self._buffers += [_in_place(parameter) for parameter in staying]
+        self._replicas = replicas
 
     def forget_gradients(self) -> None:
         """Let the next backward pass start from none."""
@@ -70,20 +71,34 @@ class FlatParameters:
                 parameter.grad = None
 
     @torch.no_grad()
-    def update(self, sgd: Sgd) -> None:
-        """One step of SGD along the gradients the parameters hold."""
+    def update(self, sgd: Sgd) -> Tensor:
+        """One step of SGD along the gradients the parameters hold.
+
+        Returns:
+            The Euclidean norm of those gradients: [*replicas].
+        """
+        norms: list[Tensor] = []
         for buffer in self._buffers:
             gradients = [parameter.grad for parameter in buffer.parameters]
             present = [gradient for gradient in gradients if gradient is not None]
             if len(present) == len(gradients):
                 torch._foreach_copy_(buffer.gradient_views, present)
+                norms.append(self._norm(buffer.gradients))
                 _update(buffer.values, buffer.gradients, buffer.momenta, sgd)
                 continue
+            norms += [self._norm(gradient) for gradient in present]
             for view, momentum, gradient in zip(
                 buffer.value_views, buffer.momentum_views, gradients, strict=True
             ):
                 if gradient is not None:
                     _update(view, gradient.clone(), momentum, sgd)
+        total: Tensor = torch.linalg.vector_norm(torch.stack(norms), dim=0)
+        return total
+
+    def _norm(self, gradients: Tensor) -> Tensor:
+        each = gradients.reshape(*self._replicas, -1)
+        norm: Tensor = torch.linalg.vector_norm(each, dim=-1)
+        return norm.float()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ from torch import Generator, Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from depthbench.layers.conv_stack import ConvStackNet
-from depthbench.record import EpochRecord
+from depthbench.record import EpochRecord, TracePoint
 from depthbench.runtime import monotonic_seconds
 from depthbench.spec import TrialSpec
 from depthbench.training.batches import Means, Pass
 from depthbench.training.flat import FlatParameters, Sgd
 from depthbench.training.replicas import Replicas
 from depthbench.training.resident import ResidentData
+from depthbench.training.trace import traced
 
 # Steps between two readings of the loss. Reading it makes a GPU wait, and costs a
 # CPU nothing. The losses of all steps are kept, so that the first bad one is exact.
@@ -34,6 +35,7 @@ class Training:
     epochs: tuple[EpochRecord, ...]
     first_nonfinite_step: int | None
     num_steps: int
+    trace: tuple[TracePoint, ...]
 
 
 def run_eagerly(key: Hashable, step: Callable[[], None]) -> None:
@@ -140,6 +142,7 @@ class _Trainer:
         self._testing = Pass(net, data, data.test, spec.batch_size, replicas)
         self._steps_per_reading = _STEPS_PER_READING[data.mean.device.type]
         self._bad: list[int | None] = [None] * len(orders)
+        self._traces: list[list[TracePoint]] = [[] for _ in orders]
 
     def train(self) -> tuple[Training, ...]:
         epochs: list[list[EpochRecord]] = [[] for _ in self._orders]
@@ -161,9 +164,10 @@ class _Trainer:
                 epochs=tuple(done),
                 first_nonfinite_step=bad if bad is not None or finite else num_steps,
                 num_steps=num_steps if bad is None else bad,
+                trace=tuple(trace),
             )
-            for done, bad, finite in zip(
-                epochs, self._bad, self._are_finite(), strict=True
+            for done, bad, finite, trace in zip(
+                epochs, self._bad, self._are_finite(), self._traces, strict=True
             )
         )
 
@@ -186,13 +190,23 @@ class _Trainer:
                 self._note_bad(losses, first_step + num_read)
                 num_read = num_done
                 if None not in self._bad:
-                    return
+                    break
+        self._note_traces(first_step, num_read)
 
     def _note_bad(self, losses: Tensor, first_step: int) -> None:
         finite = losses.isfinite().view(len(losses), -1).T.tolist()
         for replica, steps in enumerate(finite):
             if self._bad[replica] is None and not all(steps):
                 self._bad[replica] = first_step + steps.index(False)
+
+    def _note_traces(self, first_step: int, num_steps: int) -> None:
+        """Of the epoch's first steps; of a diverged replica, up to its last."""
+        rows = (self._training.losses, self._training.gradient_norms)
+        steps = [row[:num_steps].view(num_steps, -1).cpu() for row in rows]
+        for replica, bad in enumerate(self._bad):
+            end = num_steps if bad is None else min(num_steps, bad + 1 - first_step)
+            losses, norms = (row[: max(end, 0), replica] for row in steps)
+            self._traces[replica] += traced(losses, norms, first_step)
 
     def _epoch_records(self) -> list[Callable[..., EpochRecord]]:
         """The epoch of each replica, all but its seconds."""

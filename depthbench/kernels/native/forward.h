@@ -106,7 +106,9 @@ class Forward {
     rows.add(saved_.blocks[l].inner + group * b.out_channels * shape_.pixels + row);
     if (l == 0) return rows;
     const int64_t at = group * b.in_channels * shape_.pixels + row;
-    rows.add(saved_.blocks[l - 1].inner + at);
+    const Kept& below = saved_.blocks[l - 1];
+    rows.add(below.inner + at);
+    if (below.output && below.output != below.inner) rows.add(below.output + at);
     if (run_.blocks[l - 1].adds_input) rows.add(saved_.output(l - 2) + at);
     return rows;
   }
