@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from depthbench.plan import CellPlan, plan_cell
 from depthbench.record import EpochRecord, Outcome, TrialRecord
-from depthbench.spec import Cell, StudySpec, TrialSpec
+from depthbench.spec import Cell, Rate, StudySpec, TrialSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,13 @@ def eta_seconds(
     rates = seconds_per_layer_epoch(records)
     if not rates:
         return None
-    # Cells with one template share their trials; the longer search counts.
-    work: dict[TrialSpec, float] = {}
+    # Cells that train alike share their trials; the longer search counts.
+    work: dict[tuple[TrialSpec, Rate], float] = {}
     for plan in plans:
         rate = rates.get(plan.cell.architecture, rates[""])
         seconds = rate * plan.layer_epochs_left
-        template = plan.cell.template
-        work[template] = max(seconds, work.get(template, 0.0))
+        trains = plan.cell.template, plan.cell.rate
+        work[trains] = max(seconds, work.get(trains, 0.0))
     return sum(work.values()) / num_workers
 
 

@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from depthbench import runtime
+from depthbench.cli.rate_options import RATE_FLAGS
 from depthbench.spec import StudySpec, read_study
 
 # 23 days: the system waits for at most 2^31 milliseconds.
@@ -157,6 +158,7 @@ _STUDY_FLAGS = (
     click.option("--epochs", type=int, help="Passes over the training set. [3]"),
     click.option("--batch", type=int, help="Images a step. [256]"),
     click.option("--lr", type=float, help="Learning rate. [the architecture's own]"),
+    *RATE_FLAGS,
     click.option("--momentum", type=float, help="Of SGD. [0.9]"),
     click.option("--weight-decay", type=float, help="Of SGD. [0]"),
     click.option(

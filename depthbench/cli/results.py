@@ -23,7 +23,7 @@ def print_results(folder: Path, result: StudyResult, *, as_json: bool) -> None:
         click.echo(json.dumps({"folder": str(folder), "cells": cells}, indent=2))
         return
     for cell in result.cells:
-        where = f"{cell.cell.data}, {cell.cell.protocol}"
+        where = ", ".join(cell.cell.key[1:])
         click.echo(f"{cell.cell.architecture} ({where}) {answer_sentence(cell)}")
         for message in _failures(cell):
             click.echo(f"  {message}")
@@ -41,6 +41,7 @@ def _row(result: CellResult) -> dict[str, object]:
         "architecture": result.cell.architecture,
         "data": result.cell.data,
         "protocol": result.cell.protocol,
+        "rate": result.cell.rate.name,
         "status": str(result.status),
         "deepest": deepest_text(result),
         "trains": result.trains,

@@ -58,9 +58,10 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
             for name, title in FIGURE_TITLES.items()
         },
         study=result.study,
-        num_architectures=len(rows_of(result)),
+        num_architectures=len({cell.cell.architecture for cell in result.cells}),
         protocols=words.protocol_meanings(result) if _num_protocols(result) > 1 else {},
         threshold=words.short_percent(result.study.threshold),
+        has_rates=any(cell.cell.rate.name for cell in result.cells),
         answers=_answers(result),
         notes=missing_notes(result),
         facts=measured_facts(result),
@@ -86,7 +87,7 @@ def _answers(result: StudyResult) -> list[dict[str, Any]]:
     has_protocols = _num_protocols(result) > 1
     has_data_sets = len({cell.cell.data for cell in result.cells}) > 1
     answers = []
-    for (architecture, data), cells in rows_of(result).items():
+    for (architecture, data, rate), cells in rows_of(result).items():
         said: dict[str, list[str]] = {}
         for cell in cells:
             said.setdefault(words.answer_sentence(cell), []).append(cell.cell.protocol)
@@ -94,6 +95,7 @@ def _answers(result: StudyResult) -> list[dict[str, Any]]:
             {
                 "architecture": architecture,
                 "data": data if has_data_sets else "",
+                "rate": rate,
                 "description": cells[0].cell.description,
                 "sentences": [
                     (" and ".join(protocols) if has_protocols else "", sentence)
@@ -115,6 +117,7 @@ def _trial(cell: CellResult, trial: JudgedTrial) -> dict[str, Any]:
     ]
     return {
         "cell": cell.cell,
+        "lr": record.spec.lr,
         "depth": trial.depth,
         "seed": trial.seed,
         "outcome": words.outcome_word(trial.outcome),

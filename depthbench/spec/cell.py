@@ -1,8 +1,9 @@
 """One cell of a study: an architecture on a data set under a protocol."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from depthbench.spec.criterion import Criterion
+from depthbench.spec.rate import Rate
 from depthbench.spec.trial import TrialSpec
 
 
@@ -46,7 +47,7 @@ class DepthGrid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One architecture x data set x protocol: what one search is run for.
+    """One architecture x data set x protocol x rate: what one search is run for.
 
     Attributes:
         protocol: Name of the protocol, `standard` or `notebook`.
@@ -55,6 +56,7 @@ class Cell:
         grid: Depths that exist.
         description: The block in words, for readers of a report.
         reference: The notebook's own answer (trains, fails), where it has one.
+        rate: From the template's learning rate to that of a depth.
     """
 
     protocol: str
@@ -63,6 +65,7 @@ class Cell:
     grid: DepthGrid = DepthGrid()
     description: str = ""
     reference: tuple[int, int] | None = None
+    rate: Rate = field(default_factory=Rate)
 
     @property
     def architecture(self) -> str:
@@ -75,14 +78,34 @@ class Cell:
         return self.template.data
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """(architecture, data, protocol): unique in a study."""
-        return (self.architecture, self.data, self.protocol)
+    def key(self) -> tuple[str, ...]:
+        """(architecture, data, protocol), and the rate's name where it has one.
 
-    def trial(self, depth: int, seed: int) -> TrialSpec:
-        """The spec of one training of this cell."""
-        return replace(self.template, depth=depth, seed=seed)
+        Unique in a study.
+        """
+        key = (self.architecture, self.data, self.protocol)
+        return (*key, self.rate.name) if self.rate.name else key
+
+    def trial(self, depth: int, seed: int, lr: float | None = None) -> TrialSpec:
+        """The spec of one training of this cell.
+
+        Args:
+            depth: On the grid.
+            seed: At least 0.
+            lr: For a cell that searches for its rate; None takes the rate of the
+                depth, or where it is searched for, the architecture's own.
+        """
+        if lr is None:
+            lr = self.rate.at(self.template.lr, depth)
+        return replace(self.template, depth=depth, seed=seed, lr=lr)
 
     def owns(self, spec: TrialSpec) -> bool:
         """Whether `spec` is a training of this cell at some depth and seed."""
-        return self.trial(spec.depth, spec.seed) == spec
+        is_searched = self.rate.holds(spec.lr, self.template.lr)
+        lr = spec.lr if is_searched else None
+        return self.trial(spec.depth, spec.seed, lr) == spec
+
+    def trains_like(self, other: "Cell") -> bool:
+        """Whether both have the same trainings, whatever they are called."""
+        mine, its = (replace(c.rate, name="", is_own=True) for c in (self, other))
+        return self.template == other.template and mine == its
