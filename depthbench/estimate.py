@@ -65,12 +65,14 @@ def eta_seconds(
         return None
     # Cells that train alike share their trials; the longer search counts.
     work: dict[tuple[TrialSpec, Rate], float] = {}
+    at_once: dict[tuple[TrialSpec, Rate], int] = {}
     for plan in plans:
         rate = rates.get(plan.cell.architecture, rates[""])
         seconds = rate * plan.layer_epochs_left
         trains = plan.cell.template, plan.cell.rate
         work[trains] = max(seconds, work.get(trains, 0.0))
-    return sum(work.values()) / num_workers
+        at_once[trains] = plan.at_once
+    return sum(work.values()) / max(1, min(num_workers, sum(at_once.values())))
 
 
 def _imagined(spec: TrialSpec, trained: bool, pace: float) -> TrialRecord:

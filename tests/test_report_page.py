@@ -92,7 +92,7 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> ReportPaths:
 
 def test_every_file_is_written(golden: ReportPaths) -> None:
     paths = (golden.page, golden.depths, golden.trials, golden.epochs, *golden.figures)
-    assert len(set(paths)) == 10
+    assert len(set(paths)) == 12
     assert all(path.stat().st_size > 100 for path in paths)
     for path in (golden.depths, golden.trials, golden.epochs):
         assert path.read_bytes() == (GOLDEN / path.name).read_bytes()
@@ -124,7 +124,7 @@ def test_the_page_is_balanced_and_its_ids_are_unique(golden: ReportPaths) -> Non
     page = Page(golden.page.read_text(encoding="utf-8"))
     assert page.open == []
     assert len(page.ids) == len(set(page.ids)) > 100
-    assert page.tags.count("svg") == 3
+    assert page.tags.count("svg") == 4
 
 
 def test_the_page_needs_nothing_else(golden: ReportPaths) -> None:
@@ -214,7 +214,8 @@ def test_markdown_has_a_row_for_each_cell(golden: ReportPaths) -> None:
     assert len(lines) == 2 + 4
     assert len({line.count(" | ") for line in lines}) == 1
     assert lines[0].startswith("| architecture | protocol | deepest k | fails at |")
-    assert lines[2].startswith("| elu_bn | standard | 6 | 9 | 63 / 66 | 7 | 6 | 9 |")
+    begin = "| elu_bn | standard | 6 | 9 | 7.2 (5.5 to 9.0) | 63 / 66 | 7 | 6 | 9 |"
+    assert lines[2].startswith(begin)
 
 
 def test_markdown_escapes_what_would_break_the_table() -> None:

@@ -11,12 +11,12 @@ from depthbench import runtime
 from depthbench.cli.errors import NO_EVIDENCE, TerminatedError
 from depthbench.cli.messages import say
 from depthbench.cli.options import (
-    FolderPath,
     data_dir_option,
     data_names,
     debug_option,
     json_option,
 )
+from depthbench.cli.parameters import FolderPath
 
 if TYPE_CHECKING:
     from depthbench.bench.document import Benchmark

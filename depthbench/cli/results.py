@@ -1,11 +1,13 @@
 """The answer of a run, for a person or a program."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from depthbench.cli.messages import say
+from depthbench.report.fit import CurveFit
 from depthbench.report.results import CellResult, StudyResult
 from depthbench.report.words import answer_sentence, deepest_text
 
@@ -36,6 +38,16 @@ def _failures(result: CellResult) -> list[str]:
     return list(dict.fromkeys(reasons))
 
 
+def _fit(fit: CurveFit | None) -> dict[str, object]:
+    if fit is None:
+        return {}
+    return {
+        "k50": asdict(fit.k50),
+        "k90": asdict(fit.k90),
+        "monotonicity_p_value": fit.monotonicity_p_value,
+    }
+
+
 def _row(result: CellResult) -> dict[str, object]:
     return {
         "architecture": result.cell.architecture,
@@ -46,6 +58,7 @@ def _row(result: CellResult) -> dict[str, object]:
         "deepest": deepest_text(result),
         "trains": result.trains,
         "fails": result.fails,
+        **_fit(result.fit),
         "all_runs_train_to": result.all_runs_train_to,
         "no_run_trains_from": result.no_run_trains_from,
         "num_trials": len(result.evidence),

@@ -11,8 +11,6 @@ from depthbench import runtime
 from depthbench.cli import errors
 from depthbench.cli.messages import say, say_how_to_continue
 from depthbench.cli.options import (
-    FolderPath,
-    Seconds,
     data_dir_option,
     debug_option,
     json_option,
@@ -20,6 +18,7 @@ from depthbench.cli.options import (
     study_from,
     study_options,
 )
+from depthbench.cli.parameters import FolderPath, Seconds
 from depthbench.cli.signals import noted_signals
 from depthbench.record import TrialRecord
 from depthbench.spec import Cell, StudySpec, write_study

@@ -7,6 +7,14 @@ other code for any of the three.
 
 from depthbench.plan.curve import curve_of
 from depthbench.plan.fold import check_search, plan_cell
+from depthbench.plan.measured import layer_epochs
 from depthbench.plan.state import CellPlan, ProbeResult
 
-__all__ = ["CellPlan", "ProbeResult", "check_search", "curve_of", "plan_cell"]
+__all__ = [
+    "CellPlan",
+    "ProbeResult",
+    "check_search",
+    "curve_of",
+    "layer_epochs",
+    "plan_cell",
+]

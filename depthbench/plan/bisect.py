@@ -48,6 +48,7 @@ def plan_bisection(cell: Cell, study: StudySpec, measured: MeasuredTrials) -> Ce
         unknown=search.unknown,
         is_witnessed=search.is_witnessed,
         num_left=search.num_probes_expected(),
+        at_once=study.seeds // 2 + 1,
         layer_epochs_left=_layer_epochs_left(search, study),
     )
 

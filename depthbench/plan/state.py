@@ -57,6 +57,7 @@ class CellPlan:
             them: neighbours on the grid for a bisection.
         num_left: Probes of a bisection, or trials of another search, still to come,
             as far as one can tell.
+        at_once: Trials that can be under way at once, at most; at least 1.
         layer_epochs_left: Depth times epochs still to be trained; an upper estimate.
         limited_by: What ended a posterior search before its precision was reached.
     """
@@ -74,6 +75,7 @@ class CellPlan:
     unknown: int | None
     is_witnessed: bool
     num_left: int
+    at_once: int
     layer_epochs_left: float
     limited_by: LimitedBy | None = None
 
@@ -166,6 +168,7 @@ def from_trials(
         unknown=end.unknown,
         is_witnessed=trains is not None and fails is not None,
         num_left=num_left,
+        at_once=study.ahead if study.search == "posterior" else max(1, num_left),
         layer_epochs_left=layer_epochs_left,
         limited_by=end.limited_by,
     )

@@ -109,10 +109,40 @@ DEPTH_COLUMNS = (
     *_CELL,
     Column("deepest", "text", "the answer: the deepest depth that trains"),
     Column("status", "text", "done, censored, stopped or unfinished"),
-    Column("trains", "whole", "deepest depth seen to train, by majority of seeds"),
-    Column("fails", "whole", "shallowest depth seen to fail, by majority of seeds"),
+    Column("search", "text", "how depths were chosen: bisect, posterior or grid"),
+    Column(
+        "trains",
+        "whole",
+        "deepest depth seen to train, by majority of seeds; of a posterior search or a "
+        "grid, the last before the cut that the fewest trials contradict",
+    ),
+    Column("fails", "whole", "the next depth, seen to fail in the same sense"),
     Column("is_censored", "flag", "no failure seen up to the cap, or none trained"),
     Column("weight_layers", "whole", "of the network at trains"),
+    Column(
+        "k50_low",
+        "number",
+        "lower end of the 90 % interval of k50; empty where no trial bounds it",
+    ),
+    Column("k50", "number", "depth where half of all trainings succeed"),
+    Column("k50_high", "number", "upper end of the interval"),
+    Column("k90_low", "number", "the same of k90; 0: no depth succeeds so often"),
+    Column("k90", "number", "depth where nine trainings in ten succeed"),
+    Column("k90_high", "number", "upper end of the interval"),
+    Column(
+        "slope",
+        "number",
+        "fall of the success probability from one layer to the next at k50; empty "
+        "where k50 is",
+    ),
+    Column("lapse", "number", "share of trainings that fail at any depth"),
+    Column(
+        "monotonicity_p_value",
+        "number",
+        "small where trials contradict a success that only falls with depth",
+    ),
+    Column("num_trials", "whole", "trials that k50 and its like rest on"),
+    Column("layer_epochs", "whole", "depth times epochs begun, over the cell's trials"),
     Column(
         "all_runs_train_to",
         "whole",

@@ -4,7 +4,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from depthbench.report.results import CellResult, Status, StudyResult
-from depthbench.report.words import causes_text, deepest_text, duration, percent
+from depthbench.report.words import (
+    causes_text,
+    deepest_text,
+    duration,
+    estimate_text,
+    percent,
+)
 
 NOTHING = "—"  # where a number does not exist
 
@@ -91,6 +97,20 @@ def _unbroken(causes: str) -> str:
     return causes.replace(" ", "\u00a0").replace(",\u00a0", ", ")
 
 
+def _k50(cell: CellResult) -> Field:
+    text = estimate_text(cell.fit.k50) if cell.fit else ""
+    if cell.fit is None or not text:
+        return Field(NOTHING)
+    k50 = cell.fit.k50
+    depths = (k50.median, k50.low, k50.high)
+    return Field(text, next(depth for depth in depths if depth is not None))
+
+
+def _p_value(cell: CellResult) -> Field:
+    p = cell.fit.monotonicity_p_value if cell.fit else None
+    return Field(NOTHING) if p is None else Field(f"{p:.2g}", p)
+
+
 def _notebook(cell: CellResult) -> Field:
     if cell.cell.reference is None:
         return Field(NOTHING)
@@ -130,6 +150,13 @@ _HEADINGS = (
         "fails at",
         "shallowest depth seen to fail",
         lambda cell: _whole(cell.fails),
+        is_brief=True,
+    ),
+    Heading(
+        "k50",
+        "depth where half of all trainings succeed, with its 90 % interval; from the "
+        "same trials",
+        _k50,
         is_brief=True,
     ),
     Heading(
@@ -180,6 +207,12 @@ _HEADINGS = (
         "pairs of trials with one seed where the shallower network failed and the "
         "deeper one trained",
         lambda cell: _whole(cell.num_inversions),
+    ),
+    Heading(
+        "p if falling",
+        "how often trials of a success that only falls with depth would look as much "
+        "as if it rose somewhere",
+        _p_value,
     ),
     Heading(
         "lr",

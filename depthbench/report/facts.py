@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
+from depthbench.report.decisions import K50_SENTENCE, decision_sentences
+from depthbench.report.fit import SUSPICIOUS_P_VALUE
 from depthbench.report.results import Status, StudyResult
 from depthbench.report.words import (
     OUTCOME_MEANINGS,
@@ -26,7 +28,8 @@ def measured_facts(result: StudyResult) -> list[Fact]:
     """What was asked, how it was decided, with what, and at what cost."""
     facts = [
         Fact("A trial", (criterion_sentence(result.study),)),
-        Fact("A depth", _decision(result)),
+        Fact("A depth", decision_sentences(result.study)),
+        Fact("k50", (K50_SENTENCE,)),
         Fact("Protocol", _protocols(result)),
         Fact("Training", (_training(result),)),
         Fact("Data", _data(result)),
@@ -51,6 +54,20 @@ def missing_notes(result: StudyResult) -> list[str]:
             by_status[Status.STOPPED],
             "cell",
             "without an answer, because a training could not be measured.",
+        ),
+        (
+            sum(cell.plan.limited_by is not None for cell in result.cells),
+            "cell",
+            "whose search ended at its limit on trials or training, with an interval "
+            "wider than asked for.",
+        ),
+        (
+            sum(
+                cell.fit is not None and cell.fit.is_suspicious for cell in result.cells
+            ),
+            "cell",
+            "where trials contradict a success that only falls with depth (p below "
+            f"{SUSPICIOUS_P_VALUE}); a single k50 does not describe it well.",
         ),
         (
             num_broken,
@@ -90,24 +107,6 @@ def environments(result: StudyResult) -> list[tuple[dict[str, Any], int]]:
         if record.environment is not None
     )
     return [(asdict(environment), number) for environment, number in seen.most_common()]
-
-
-def _decision(result: StudyResult) -> tuple[str, ...]:
-    study = result.study
-    begin = "The depth doubles until it fails"
-    if study.depths is not None:
-        begin = "The search starts at depths {} and {}".format(*study.depths)
-    search = (
-        f"{begin}; then it is bisected down to two neighbouring depths, one seen to "
-        f"train, the next to fail. The search ends at depth {study.cap} at the latest."
-    )
-    if study.seeds == 1:
-        return ("A depth trains when its one trial does.", search)
-    return (
-        f"A depth trains when most of {study.seeds} seeds do; no more trials are made "
-        "than that needs. The first failure of a search needs one failed seed more.",
-        search,
-    )
 
 
 def _protocols(result: StudyResult) -> tuple[str, ...]:

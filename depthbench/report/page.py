@@ -17,12 +17,14 @@ from depthbench.report.facts import (
     outcome_glossary,
 )
 from depthbench.report.figures.panels import rows_of
+from depthbench.report.judged import JudgedTrial
 from depthbench.report.markdown import depths_markdown
-from depthbench.report.results import CellResult, JudgedTrial, StudyResult
+from depthbench.report.results import CellResult, StudyResult
 from depthbench.report.svg import inline_svg
 
 FIGURE_TITLES = {
     "depths": "Deepest depth that trains, for each architecture and protocol",
+    "success": "Share of trainings that succeed against depth, with the fitted curve",
     "errors": "Test error against depth, one panel a cell, one point a trial",
     "curves": "Training loss and test error after each epoch, on both sides of the "
     "limit",

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import NamedTuple
 
-from depthbench.plan import CellPlan, plan_cell
+from depthbench.plan import CellPlan, layer_epochs, plan_cell
 from depthbench.record import Outcome, TrialRecord
+from depthbench.report.fit import CurveFit, fit_of
+from depthbench.report.judged import JudgedTrial
 from depthbench.spec import Cell, StudySpec
 from depthbench.verdict import error_of, outcome_under
 
@@ -23,50 +24,36 @@ class Status(StrEnum):
     UNFINISHED = "unfinished"
 
 
-class JudgedTrial(NamedTuple):
-    """A record with its outcome under the criterion of the cell it is shown in."""
-
-    record: TrialRecord
-    outcome: Outcome
-
-    @property
-    def depth(self) -> int:
-        """Of the spec."""
-        return self.record.spec.depth
-
-    @property
-    def seed(self) -> int:
-        """Of the spec."""
-        return self.record.spec.seed
-
-    @property
-    def has_final_error(self) -> bool:
-        """Whether the last completed epoch is how the trial ended.
-
-        A diverged network has no error: its last completed epoch describes it
-        before it broke, and what argmax makes of NaN afterwards describes argmax.
-        """
-        measured = self.outcome.is_evidence and self.outcome is not Outcome.DIVERGED
-        return measured and bool(self.record.epochs)
-
-
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """One cell with its trials, each depth and seed once, by depth, then seed."""
+    """One cell with its trials, each depth and seed once, by depth, then seed.
+
+    Attributes:
+        trials: All that are stored, also such as the search did not ask for.
+        fit: Of the trials that it asked for; None without any.
+    """
 
     cell: Cell
     plan: CellPlan
     trials: tuple[JudgedTrial, ...]
+    fit: CurveFit | None
 
     @property
     def trains(self) -> int | None:
-        """Deepest depth seen to train."""
+        """Deepest depth seen to train, as the search understands it."""
         return self.plan.trains
 
     @property
     def fails(self) -> int | None:
-        """Shallowest depth seen to fail."""
+        """Shallowest depth seen to fail, as the search understands it."""
         return self.plan.fails
+
+    @property
+    def is_bracketed(self) -> bool:
+        """Whether `trains` and `fails` are neighbours on the grid."""
+        if self.trains is None or self.fails is None:
+            return False
+        return self.fails - self.trains == self.cell.grid.step
 
     @property
     def status(self) -> Status:
@@ -169,6 +156,11 @@ class CellResult:
         return round(sum(trial.record.seconds for trial in self.trials), 3)
 
     @property
+    def layer_epochs(self) -> int:
+        """Depth times epochs begun, over all trials."""
+        return sum(layer_epochs(trial.record) for trial in self.trials)
+
+    @property
     def num_classes(self) -> int | None:
         """Of the data set, once a trial has measured something."""
         return max((t.record.num_classes for t in self.evidence), default=None)
@@ -237,4 +229,5 @@ def _cell_result(
     trials = tuple(
         JudgedTrial(record, outcome_under(record, cell.criterion)) for record in own
     )
-    return CellResult(cell, plan_cell(cell, study, own), trials)
+    plan = plan_cell(cell, study, own)
+    return CellResult(cell, plan, trials, fit_of(plan))

@@ -1,6 +1,7 @@
 """Numbers and outcomes in the words that readers see; percent exists only here on."""
 
 from depthbench.record import Outcome
+from depthbench.report.fit import CurveFit
 from depthbench.report.results import CellResult, Status, StudyResult
 from depthbench.search import Estimate
 from depthbench.spec import StudySpec
@@ -57,20 +58,24 @@ def estimate_text(estimate: Estimate) -> str:
 
     A bound stands where the depth itself is beyond all evidence.
     """
-    low, median, high = (
-        None if depth is None else _depth_text(depth)
-        for depth in (estimate.low, estimate.median, estimate.high)
-    )
-    within = " to ".join(filter(None, (low, high)))
-    if low is None or high is None:
-        within = f"≥ {low}" if low else f"≤ {high}" if high else ""
+    low, median, high = depth_texts(estimate)
+    within = f"≥ {low}" if low else f"≤ {high}" if high else ""
+    if low and high:
+        within = f"{low} to {high}"
     if median is None:
         return within
     return f"{median} ({within})" if within else median
 
 
-def _depth_text(depth: float) -> str:
-    return f"{depth:.0f}" if depth >= 20 else f"{depth:.1f}"
+def depth_texts(estimate: Estimate) -> tuple[str | None, str | None, str | None]:
+    """Low, median and high in digits that suit the size of the depth."""
+    depths = (estimate.low, estimate.median, estimate.high)
+    size = next((depth for depth in depths[1::-1] if depth is not None), estimate.high)
+    digits = 0 if size is not None and size >= 20 else 1
+    low, median, high = (
+        None if depth is None else f"{depth:.{digits}f}" for depth in depths
+    )
+    return low, median, high
 
 
 def outcome_word(outcome: Outcome) -> str:
@@ -86,13 +91,14 @@ def count(number: int, noun: str) -> str:
 def deepest_text(result: CellResult) -> str:
     """The answer in a few characters, never more certain than the evidence.
 
-    "63"; "≥ 768" when even the cap trained; "< 3" when the bottom failed;
-    "? (out of memory at 192)"; "48 to 96, unfinished".
+    "63"; "45 to 54" when the depths between were not tried; "≥ 768" when even the cap
+    trained; "< 3" when the bottom failed; "? (out of memory at 192)"; "48 to 96,
+    unfinished".
     """
     match result.status:
-        case Status.DONE:
+        case Status.DONE if result.is_bracketed:
             return f"{result.trains}"
-        case Status.CENSORED:
+        case Status.DONE | Status.CENSORED:
             return _known_text(result)
         case Status.STOPPED:
             return f"? ({stop_reason(result)})"
@@ -121,7 +127,12 @@ def stop_reason(result: CellResult) -> str:
 
 
 def answer_sentence(result: CellResult) -> str:
-    """What follows the name in a sentence: "trains at depth 63 and fails at 66."."""
+    """What follows the name: "trains at depth 63 and fails at 66. Half of ..."."""
+    k50 = k50_sentence(result.fit) if result.fit else ""
+    return f"{_bracket_sentence(result)} {k50}".strip()
+
+
+def _bracket_sentence(result: CellResult) -> str:
     trains, fails = result.trains, result.fails
     parts = []
     if trains is not None:
@@ -133,14 +144,33 @@ def answer_sentence(result: CellResult) -> str:
     match result.status:
         case Status.DONE:
             return f"{seen}."
-        case Status.CENSORED if trains is not None:
-            return f"{seen}, the cap: no depth was seen to fail."
+        case Status.CENSORED if fails is None:
+            cap = ", the cap" if trains == result.plan.deepest else ""
+            return f"{seen}{cap}: no depth was seen to fail."
         case Status.CENSORED:
-            return f"{seen}, its shallowest depth."
+            bottom = ", its shallowest depth" if fails == result.cell.grid.start else ""
+            return f"{seen}{bottom}: none was seen to train."
         case Status.STOPPED:
             return f"{seen}; no answer, because of {stop_reason(result)}."
         case Status.UNFINISHED:
             return f"{seen}; the search is unfinished."
+
+
+def k50_sentence(fit: CurveFit) -> str:
+    """As in: Half of its trainings succeed at depth 47 (90 % interval 41 to 53).
+
+    With one bound alone, "at depth 88 or deeper (95 % sure)"; nothing without any.
+    """
+    low, median, high = depth_texts(fit.k50)
+    if low and high and median:
+        where = f"{median} (90 % interval {low} to {high})"
+    elif low:
+        where = f"{low} or deeper (95 % sure)"
+    elif high:
+        where = f"{high} or shallower (95 % sure)"
+    else:
+        return ""
+    return f"Half of its trainings succeed at depth {where}."
 
 
 def causes_text(result: CellResult) -> str:
@@ -152,13 +182,19 @@ def note_text(result: CellResult) -> str:
     """What is missing and why: the trials still wanted, or the failed measurements."""
     if result.plan.wanted:
         depth = result.plan.wanted[0].depth
-        seeds = ", ".join(str(spec.seed) for spec in result.plan.wanted)
-        return f"next: depth {depth}, seed {seeds}"
-    return "; ".join(
+        seeds = [spec.seed for spec in result.plan.wanted if spec.depth == depth]
+        return f"next: depth {depth}, seed {', '.join(map(str, seeds))}"
+    lost = [
         f"depth {trial.depth}, seed {trial.seed}: {outcome_word(trial.outcome)}"
         for trial in result.trials
         if not trial.outcome.is_evidence
-    )
+    ]
+    limit = {
+        None: [],
+        "max_trials": ["the limit on trials came before the precision asked for"],
+        "budget": ["the budget was used up before the precision asked for"],
+    }[result.plan.limited_by]
+    return "; ".join([*limit, *lost])
 
 
 def criterion_sentence(study: StudySpec) -> str:

@@ -4,7 +4,20 @@ from depthbench.report.figures.curves import curves_figure
 from depthbench.report.figures.depths import depths_figure
 from depthbench.report.figures.errors import errors_figure
 from depthbench.report.figures.style import render
+from depthbench.report.figures.success import success_figure
 
-FIGURES = {"depths": depths_figure, "errors": errors_figure, "curves": curves_figure}
+FIGURES = {
+    "depths": depths_figure,
+    "success": success_figure,
+    "errors": errors_figure,
+    "curves": curves_figure,
+}
 
-__all__ = ["FIGURES", "curves_figure", "depths_figure", "errors_figure", "render"]
+__all__ = [
+    "FIGURES",
+    "curves_figure",
+    "depths_figure",
+    "errors_figure",
+    "render",
+    "success_figure",
+]

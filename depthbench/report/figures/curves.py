@@ -1,4 +1,4 @@
-"""Figure 3: learning curves on the two sides of the bracket."""
+"""Figure 4: learning curves on the two sides of the bracket."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,8 @@ from depthbench.report.figures.style import (
     legend_above,
     outcome_label,
 )
-from depthbench.report.results import CellResult, JudgedTrial, StudyResult
+from depthbench.report.judged import JudgedTrial
+from depthbench.report.results import CellResult, StudyResult
 from depthbench.spec import Criterion
 from depthbench.verdict import error_of
 

@@ -21,6 +21,7 @@ from depthbench.report.figures.style import (
     legend_above,
     protocol_mark,
 )
+from depthbench.report.figures.success import draw_interval
 from depthbench.report.results import CellResult, Status, StudyResult
 from depthbench.report.words import deepest_text
 
@@ -29,6 +30,7 @@ _ARROW_POINTS = 26
 _MARKER_POINTS = 7.5
 _SHORT_TEXT = 6  # characters
 _EDGE = 0.7  # of the axis
+_INTERVAL_OFFSET = 0.33  # of a lane, below its middle
 
 
 class _Row(NamedTuple):
@@ -49,7 +51,8 @@ def depths_figure(result: StudyResult) -> Figure:
 
     A thick line spans the bracket, a thin bar the zone where trials disagree, an
     arrow points where a censored answer lies, and a hollow diamond is the notebook's
-    own answer. Rows are sorted by depth under the first protocol.
+    own answer. Below each lane's middle lies the interval of k50. Rows are sorted by
+    depth under the first protocol.
     """
     rows = _sorted_rows(result)
     gap = 0.9  # of a lane, between two rows
@@ -126,6 +129,7 @@ def _draw_cell(axes: Axes, cell: CellResult, mark: Mark, y: float) -> None:
         }
         axes.plot(cell.trains, y, mark.marker, **dot, label="trains")
     points = _draw_arrow(axes, cell, mark, y)
+    draw_interval(axes, cell, y + _INTERVAL_OFFSET)
     ends = [depth for depth in (cell.trains, cell.fails, *(zone or ())) if depth]
     nothing = axes.get_xlim()[0]
     low, high = min(ends, default=nothing), max(ends, default=nothing)
@@ -183,6 +187,9 @@ def _shown_depths(result: StudyResult) -> list[int]:
         ends = (cell.trains, cell.fails)
         found = (*ends, *(cell.disagreement or ()), *(cell.cell.reference or ()))
         shown += [depth for depth in found if depth is not None]
+        k50 = cell.fit.k50 if cell.fit else None
+        if k50 is not None and k50.median is not None:
+            shown.append(round(k50.median))
     return shown
 
 
@@ -214,6 +221,9 @@ def _legend(result: StudyResult, rows: list[_Row]) -> list[Line2D]:
             )
         )
     handles.append(Line2D([], [], **_bar(MUTED, 5), alpha=0.4, label="trials disagree"))
+    handles.append(
+        Line2D([], [], color=INK, lw=1.2, marker=".", label="k50, 90 % interval")
+    )
     if any(row.reference for row in rows):
         handles.append(
             Line2D(

@@ -1,4 +1,4 @@
-"""Figure 2: the test error of every trial against its depth, one panel a cell."""
+"""Figure 3: the test error of every trial against its depth, one panel a cell."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +22,8 @@ from depthbench.report.figures.style import (
     legend_above,
     outcome_label,
 )
-from depthbench.report.results import CellResult, JudgedTrial, StudyResult
+from depthbench.report.judged import JudgedTrial
+from depthbench.report.results import CellResult, StudyResult
 from depthbench.report.words import short_percent
 from depthbench.verdict import error_of
 

@@ -1,0 +1,71 @@
+"""How a depth was decided, in sentences that are true of the search that was used."""
+
+from depthbench.report.words import count, short_percent
+from depthbench.search.posterior import NUM_WITNESSES
+from depthbench.spec import StudySpec
+
+K50_SENTENCE = (
+    "The depth where half of all trainings succeed, and k90, where nine in ten do, are "
+    "the medians of a Bayesian posterior, computed from the same trials under any kind "
+    "of search: success falls with depth along a logistic curve of unknown place and "
+    "width, a share of trainings may fail at any depth, and the priors are wide. The "
+    "interval holds 90 % of the posterior. Where trials do not bound it on one side, a "
+    "bound stands in its place."
+)
+
+_CUT_SENTENCE = (
+    "The deepest depth that trains and the next, which fails, lie on the two sides of "
+    "the cut between trained and failed that the fewest trials contradict."
+)
+
+
+def decision_sentences(study: StudySpec) -> tuple[str, ...]:
+    """How depths were chosen and what their trials decided."""
+    match study.search:
+        case "bisect":
+            return _bisection(study)
+        case "posterior":
+            return _posterior(study)
+        case "grid":
+            return _grid(study)
+
+
+def _bisection(study: StudySpec) -> tuple[str, ...]:
+    begin = "The depth doubles until it fails"
+    if study.depths is not None:
+        begin = "The search starts at depths {} and {}".format(*study.depths)
+    search = (
+        f"{begin}; then it is bisected down to two neighbouring depths, one seen to "
+        f"train, the next to fail. The search ends at depth {study.cap} at the latest."
+    )
+    if study.seeds == 1:
+        return ("A depth trains when its one trial does.", search)
+    return (
+        f"A depth trains when most of {study.seeds} seeds do; no more trials are made "
+        "than that needs. The first failure of a search needs one failed seed more.",
+        search,
+    )
+
+
+def _posterior(study: StudySpec) -> tuple[str, ...]:
+    budget = f", or {study.budget} of training" if study.budget else ""
+    return (
+        "Each trial is made at the depth, up to "
+        f"{study.cap}, where it is expected to tell most about k50 for what it costs, "
+        "given the outcomes before it.",
+        "The search ends when k50 is known to within "
+        f"{short_percent(study.precision)}, or half a step between depths, with "
+        f"{NUM_WITNESSES} trainings that succeeded below it and {NUM_WITNESSES} that "
+        "failed above; or when it is known to lie outside the depths; or after "
+        f"{count(study.max_trials, 'trial')}{budget}.",
+        _CUT_SENTENCE,
+    )
+
+
+def _grid(study: StudySpec) -> tuple[str, ...]:
+    low, high = study.depths or (0, 0)
+    return (
+        f"Every depth from {low} to {high} is trained with "
+        f"{count(study.seeds, 'seed')}.",
+        _CUT_SENTENCE,
+    )

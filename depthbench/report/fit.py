@@ -1,0 +1,80 @@
+"""How success falls with depth in one cell: k50, k90, and how sure they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from depthbench.plan import CellPlan, curve_of
+from depthbench.search import CurvePosterior, Estimate, monotonicity_p_value
+
+# Below this, trials contradict a success that only falls with depth.
+SUSPICIOUS_P_VALUE = 0.05
+
+_NEGLIGIBLE = 1e-9  # probability of a state that no percentile depends on
+
+
+@dataclass(frozen=True, slots=True)
+class CurveFit:
+    """What the trials that a search asked for say, taken together.
+
+    Attributes:
+        posterior: Over curves.
+        k50: Depth where half of all trainings succeed.
+        k90: Depth where nine in ten do; 0 if there is none.
+        slope: Fall of the success probability from one layer to the next, at k50.
+        lapse: Share of trainings that fail at any depth.
+        monotonicity_p_value: How often trials of a success that only falls with depth
+            would look as if it rose somewhere; None with fewer than two depths.
+        num_trials: That it rests on.
+    """
+
+    posterior: CurvePosterior
+    k50: Estimate
+    k90: Estimate
+    slope: Estimate
+    lapse: Estimate
+    monotonicity_p_value: float | None
+    num_trials: int
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether success seems to rise with depth somewhere."""
+        p = self.monotonicity_p_value
+        return p is not None and p < SUSPICIOUS_P_VALUE
+
+
+def fit_of(plan: CellPlan) -> CurveFit | None:
+    """The fit of a cell, under any kind of search; None before the first trial."""
+    posterior = curve_of(plan)
+    if posterior is None:
+        return None
+    return CurveFit(
+        posterior=posterior,
+        k50=posterior.k50(),
+        k90=posterior.k90(),
+        slope=posterior.slope_at_k50(),
+        lapse=posterior.lapse(),
+        monotonicity_p_value=monotonicity_p_value(plan.observations),
+        num_trials=len(plan.observations),
+    )
+
+
+def success_band(
+    posterior: CurvePosterior, depths: Sequence[float]
+) -> tuple[list[float], list[float]]:
+    """The 5 % and 95 % points of the success probability at each depth.
+
+    They are of each depth on its own: together, the points of all depths are no
+    single curve of the posterior.
+    """
+    weights = posterior.weights.ravel()
+    counts = weights > _NEGLIGIBLE
+    ends = []
+    for depth in depths:
+        success = posterior.grid.success(depth).ravel()[counts]
+        order = np.argsort(success)
+        mass = np.cumsum(weights[counts][order])
+        places = np.searchsorted(mass, (0.05 * mass[-1], 0.95 * mass[-1]))
+        ends.append(success[order][places].tolist())
+    return [low for low, _ in ends], [high for _, high in ends]

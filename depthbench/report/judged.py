@@ -1,0 +1,32 @@
+"""A trial as a report shows it."""
+
+from typing import NamedTuple
+
+from depthbench.record import Outcome, TrialRecord
+
+
+class JudgedTrial(NamedTuple):
+    """A record with its outcome under the criterion of the cell it is shown in."""
+
+    record: TrialRecord
+    outcome: Outcome
+
+    @property
+    def depth(self) -> int:
+        """Of the spec."""
+        return self.record.spec.depth
+
+    @property
+    def seed(self) -> int:
+        """Of the spec."""
+        return self.record.spec.seed
+
+    @property
+    def has_final_error(self) -> bool:
+        """Whether the last completed epoch is how the trial ended.
+
+        A diverged network has no error: its last completed epoch describes it
+        before it broke, and what argmax makes of NaN afterwards describes argmax.
+        """
+        measured = self.outcome.is_evidence and self.outcome is not Outcome.DIVERGED
+        return measured and bool(self.record.epochs)
