@@ -7,6 +7,8 @@ from depthbench.plan.grid import plan_grid
 from depthbench.plan.measured import MeasuredTrials, measured_trials
 from depthbench.plan.posterior import plan_posterior
 from depthbench.plan.state import CellPlan
+from depthbench.plan.tuned import plan_tuned
+from depthbench.plan.tuned_depth import rate_trials
 from depthbench.record import TrialRecord
 from depthbench.spec import Cell, StudySpec
 from depthbench.spec.study import SearchName
@@ -51,4 +53,6 @@ def plan_cell(cell: Cell, study: StudySpec, records: Iterable[TrialRecord]) -> C
         ValueError: If the study's depths or cap do not fit the architecture's grid.
     """
     check_search(cell, study)
+    if cell.rate.range is not None:
+        return plan_tuned(cell, study, rate_trials(cell, records))
     return _FOLDS[study.search](cell, study, measured_trials(cell, records))

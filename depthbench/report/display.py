@@ -89,7 +89,7 @@ def _whole(number: int | None) -> Field:
 
 
 def _not_measured(cell: CellResult) -> Field:
-    return _whole(len(cell.trials) - len(cell.evidence))
+    return _whole(cell.num_not_measured)
 
 
 def _unbroken(causes: str) -> str:

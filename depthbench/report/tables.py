@@ -199,7 +199,7 @@ def _depth_row(result: CellResult) -> dict[str, Any]:
             "all_runs_train_to": result.all_runs_train_to,
             "no_run_trains_from": result.no_run_trains_from,
             "num_runs": len(result.evidence),
-            "num_no_evidence": len(result.trials) - len(result.evidence),
+            "num_no_evidence": result.num_not_measured,
             "seeds": " ".join(
                 str(seed) for seed in sorted({t.seed for t in result.trials})
             ),
