@@ -90,7 +90,7 @@ def _check_scaling(study: "StudySpec") -> None:
 
 def _check_tuning(study: "StudySpec") -> None:
     low, high = study.lr_range
-    if not (0 < low and 1.01 * low <= high < math.inf):
+    if not (low > 0 and 1.01 * low <= high < math.inf):
         raise ValueError(
             f"lr_range = {low:g}:{high:g}: LOW:HIGH with 0 < LOW and HIGH at least 1 % "
             "above it, as in 1e-4:1"
