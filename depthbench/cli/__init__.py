@@ -15,6 +15,7 @@ _COMMANDS = {
     "show": "One architecture: block, layers, parameters, source.",
     "report": "Rebuild tables, figures and page from stored records.",
     "bench": "Speed, side by side with the notebook's way.",
+    "calibrate": "Check the searches on truths whose answer is known.",
     "data": "Fetch or verify data sets.",
     "env": "Versions and devices that a trial would run with.",
     "completion": "Print the completion script of a shell.",
