@@ -19,6 +19,7 @@ from depthbench.report.facts import (
 from depthbench.report.figures.panels import rows_of
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.markdown import depths_markdown
+from depthbench.report.rate_section import rate_columns, rates_section
 from depthbench.report.results import CellResult, StudyResult
 from depthbench.report.svg import inline_svg
 
@@ -29,6 +30,8 @@ FIGURE_TITLES = {
     "curves": "Training loss and test error after each epoch, on both sides of the "
     "limit",
 }
+
+RATE_TITLES = {"rates": "Learning rate against depth, one point a trial"}
 
 CSV_COLUMNS = {
     "depths.csv": DEPTH_COLUMNS,
@@ -42,7 +45,8 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
 
     Args:
         result: What to show.
-        svgs: A file's bytes for each name in `FIGURE_TITLES`.
+        svgs: A file's bytes for each name in `FIGURE_TITLES`, and in `RATE_TITLES` for
+            a study of several learning rates.
     """
     environment = Environment(
         autoescape=True,
@@ -57,13 +61,14 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         js=Markup(_resource("page.js")),
         figures={
             name: inline_svg(svgs[name], f"figure-{name}", title)
-            for name, title in FIGURE_TITLES.items()
+            for name, title in (FIGURE_TITLES | RATE_TITLES).items()
+            if name in svgs
         },
+        rates=rates_section(result),
         study=result.study,
         num_architectures=len({cell.cell.architecture for cell in result.cells}),
         protocols=words.protocol_meanings(result) if _num_protocols(result) > 1 else {},
         threshold=words.short_percent(result.study.threshold),
-        has_rates=any(cell.cell.rate.name for cell in result.cells),
         answers=_answers(result),
         notes=missing_notes(result),
         facts=measured_facts(result),
@@ -72,7 +77,7 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         trials=[_trial(cell, trial) for cell in result.cells for trial in cell.trials],
         glossary=outcome_glossary(result),
         environments=environments(result),
-        dictionaries=CSV_COLUMNS,
+        dictionaries=CSV_COLUMNS | rate_columns(result),
     )
 
 
