@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from depthbench.record import Outcome
+from depthbench.report.collect import study_result
 from depthbench.report.figures import (
     FIGURES,
     curves_figure,
@@ -23,7 +24,7 @@ from depthbench.report.figures import (
 )
 from depthbench.report.figures.errors import DIVERGED_LEVEL, NO_EVIDENCE_LEVEL
 from depthbench.report.figures.style import OUTCOME_MARKS, PAPER
-from depthbench.report.results import StudyResult, study_result
+from depthbench.report.results import StudyResult
 from depthbench.spec import StudySpec
 
 STUDY = StudySpec(
@@ -240,8 +241,8 @@ def test_no_font_is_too_small() -> None:
 def test_shares_and_curve_are_those_of_the_trials() -> None:
     for axes, one in zip(panels(drawn("success")), RESULT.cells, strict=True):
         (shares,) = [c for c in axes.collections if c.get_label() == "shares"]
-        at = {depth: [] for depth, _ in one.plan.observations}
-        for depth, trained in one.plan.observations:
+        at = {depth: [] for depth, _ in one.observations}
+        for depth, trained in one.observations:
             at[depth].append(trained)
         expected = [(d, sum(at[d]) / len(at[d])) for d in sorted(at)]
         assert [tuple(point) for point in shares.get_offsets()] == expected

@@ -1,5 +1,6 @@
 """k50 and its interval: in numbers, words and tables, under every kind of search."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -7,12 +8,14 @@ import pandas as pd
 import pytest
 from fixtures.report.synthetic import World, cell, record_of, search
 
+from depthbench.plan import plan_cell
 from depthbench.record import Outcome
+from depthbench.report.collect import study_result
 from depthbench.report.decisions import decision_sentences
 from depthbench.report.display import depths_display
 from depthbench.report.facts import measured_facts, missing_notes
 from depthbench.report.fit import success_band
-from depthbench.report.results import CellResult, Status, StudyResult, study_result
+from depthbench.report.results import CellResult, Status, StudyResult
 from depthbench.report.tables import tables_of
 from depthbench.report.words import (
     answer_sentence,
@@ -23,10 +26,10 @@ from depthbench.report.words import (
 from depthbench.search import CurvePosterior, Estimate, monotonicity_p_value
 from depthbench.spec import StudySpec
 
-BISECT = StudySpec(name="made_up", arch=("net",), cap=96)
+BISECT = StudySpec(name="made_up", arch=("net",), cap=384)
 POSTERIOR = replace(BISECT, search="posterior")
 GRID = replace(BISECT, search="grid", depths=(3, 60))
-PLAIN = World(limit=30, spread=0.4)
+PLAIN = World(limit=30, spread=0.1)
 
 
 def result_of(study: StudySpec, world: World = PLAIN) -> StudyResult:
@@ -47,7 +50,7 @@ def test_the_interval_is_computed_from_the_trials_shown(study: StudySpec) -> Non
     result = result_of(study)
     trials = result.cells[0].evidence
     seen = [(t.depth, t.outcome is Outcome.TRAINED) for t in trials]
-    curve = CurvePosterior.given(seen, shallowest=3, deepest=96)
+    curve = CurvePosterior.given(seen, shallowest=3, deepest=384)
     row = row_of(result)
     assert row["search"] == study.search
     for name, estimate in (("k50", curve.k50()), ("k90", curve.k90())):
@@ -56,31 +59,50 @@ def test_the_interval_is_computed_from_the_trials_shown(study: StudySpec) -> Non
             ("", estimate.median),
             ("_high", estimate.high),
         ):
-            assert row[name + suffix] == pytest.approx(depth, abs=0.0051)
+            assert row[name + suffix] == pytest.approx(
+                math.nan if depth is None else depth, abs=0.0051, nan_ok=True
+            )
     assert row["slope"] == pytest.approx(curve.slope_at_k50().median, abs=1e-4)
     assert row["lapse"] == pytest.approx(curve.lapse().median, abs=1e-4)
     p_value = monotonicity_p_value(seen)
     assert row["monotonicity_p_value"] == pytest.approx(p_value, abs=1e-4)
-    assert row["num_trials"] == len(trials) == row["num_runs"]
+    assert row["num_runs"] == len(trials)
     assert row["layer_epochs"] == sum(3 * t.depth for t in trials)
 
 
-def test_trials_that_the_search_did_not_ask_for_are_shown_and_do_not_count() -> None:
+def test_a_trial_that_the_search_did_not_ask_for_is_evidence_for_k50_alone() -> None:
     result = result_of(BISECT)
     net = result.cells[0].cell
     stray = record_of(net.trial(60, 9), Outcome.TRAINED, PLAIN)
     with_stray = study_result(BISECT, [net], [*result.records, stray])
-    assert with_stray.cells[0].fit is not None and result.cells[0].fit is not None
-    assert with_stray.cells[0].fit.k50 == result.cells[0].fit.k50
     before, after = row_of(result), row_of(with_stray)
-    assert after["num_runs"] == before["num_runs"] + 1
-    assert after["num_trials"] == before["num_trials"]
+    assert after["k50_high"] > before["k50_high"]
+    for name in ("trains", "fails", "status", "deepest"):
+        assert after[name] == before[name]
+
+
+def test_what_another_version_of_the_search_chose_is_not_lost() -> None:
+    """Its trials stand, and the study is as finished as they make it."""
+    result = result_of(POSTERIOR)
+    net, records = result.cells[0].cell, list(result.records)
+    # As if every trial had been chosen with another seed.
+    moved = [
+        replace(record, spec=net.trial(record.spec.depth, 50 + record.spec.seed))
+        for record in records
+    ]
+    astray = study_result(POSTERIOR, [net], moved).cells[0]
+    assert astray.plan.wanted == plan_cell(net, POSTERIOR, []).wanted
+    assert astray.fit is not None and result.cells[0].fit is not None
+    assert astray.fit.k50 == result.cells[0].fit.k50
+    for name in ("status", "trains", "fails", "limited_by"):
+        assert getattr(astray, name) == getattr(result.cells[0], name)
+    few = study_result(POSTERIOR, [net], moved[:4]).cells[0]
+    assert few.status is Status.UNFINISHED
 
 
 def test_without_a_trial_there_is_no_number() -> None:
     net = cell("net", study=POSTERIOR)
     row = row_of(study_result(POSTERIOR, [net], []))
-    assert row["num_trials"] == 0
     names = ["k50", "k50_low", "k50_high", "k90", "slope", "lapse"]
     assert row[[*names, "monotonicity_p_value"]].isna().all()
 
@@ -92,7 +114,7 @@ def test_a_censored_answer_is_a_bound(study: StudySpec, limit: float) -> None:
     assert result.status is Status.CENSORED
     assert result.fit is not None
     k50, row = result.fit.k50, row_of(result_of(study, World(limit=limit)))
-    is_deep = limit > 96
+    is_deep = limit > 384
     assert (k50.low is None, k50.high is None) == (not is_deep, is_deep)
     assert pd.isna(row["k50_high" if is_deep else "k50_low"])
     assert pd.isna(row["k50"]) and pd.isna(row["slope"])
@@ -131,11 +153,19 @@ def test_the_answer_tells_bracket_and_interval() -> None:
 
 
 def test_depths_that_were_not_tried_are_not_claimed() -> None:
-    result = one(replace(POSTERIOR, precision=0.6), World(limit=70, spread=0))
-    assert result.trains is not None and result.fails is not None
-    assert result.fails - result.trains > 3
-    assert result.status is Status.DONE
-    assert deepest_text(result) == f"{result.trains} to {result.fails}"
+    study = replace(POSTERIOR, max_trials=4)
+    net = cell("net", study=study)
+    for fails, text in ((33, "30"), (48, "30 to 48")):
+        seen = {30: Outcome.TRAINED, fails: Outcome.STUCK}
+        records = [
+            record_of(net.trial(depth, seed), outcome, PLAIN)
+            for depth, outcome in seen.items()
+            for seed in range(2)
+        ]
+        result = study_result(study, [net], records).cells[0]
+        assert result.status is Status.DONE
+        assert (result.trains, result.fails) == (30, fails)
+        assert deepest_text(result) == text
 
 
 @pytest.mark.parametrize(
@@ -187,9 +217,9 @@ def test_the_band_holds_nine_tenths_of_the_posterior_at_each_depth() -> None:
         success = posterior.grid.success(depth)
         below = posterior.weights[success < low].sum()
         above = posterior.weights[success > high].sum()
-        assert 0.02 < below <= 0.05 + 1e-9 or low == success.min()
-        assert above <= 0.05 + 1e-9
-        assert posterior.weights[success >= high].sum() >= 0.05 - 1e-9
+        assert 0.02 < below <= 0.05 + 1e-4 or low == success.min()
+        assert above <= 0.05 + 1e-4
+        assert posterior.weights[success >= high].sum() >= 0.05 - 1e-4
         mean = posterior.success_probability([depth])[0]
         assert low <= mean <= high
     assert np.isfinite(fit.posterior.weights).all()

@@ -10,7 +10,8 @@ import click
 
 from depthbench.cli.errors import TerminatedError
 from depthbench.cli.messages import say
-from depthbench.cli.options import FolderPath, debug_option, json_option
+from depthbench.cli.options import debug_option, json_option
+from depthbench.cli.parameters import FolderPath
 
 if TYPE_CHECKING:
     from depthbench.calibration.curves import RecordedCurve

@@ -7,11 +7,12 @@ of which trial ends first.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from depthbench.plan.measured import Measured, MeasuredTrials
+from depthbench.plan.measured import Measured, MeasuredTrials, measured_trials
 from depthbench.plan.state import CellPlan, End, from_trials
+from depthbench.record import TrialRecord
 from depthbench.search import PosteriorSearch
 from depthbench.spec import Budget, Cell, StudySpec, parse_budget
 
@@ -58,6 +59,21 @@ def plan_posterior(cell: Cell, study: StudySpec, measured: MeasuredTrials) -> Ce
         num_left=len(missing) + num_chosen_later,
         layer_epochs_left=_layer_epochs_left(study, known, missing, num_chosen_later),
     )
+
+
+def posterior_end(
+    cell: Cell, study: StudySpec, records: Iterable[TrialRecord]
+) -> End | None:
+    """Why the search needs no further trial, given all that is stored; None if it does.
+
+    Whoever chose the trials: an earlier version of the search, or one that a lost
+    trial led astray.
+    """
+    measured = measured_trials(cell, records)
+    search = posterior_search(cell, study)
+    trials = sorted(measured)
+    choice = _choose(search, study, measured, trials, len(trials))
+    return choice if isinstance(choice, End) else None
 
 
 def _sequence(

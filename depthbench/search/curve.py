@@ -65,7 +65,7 @@ class Prior:
     """
 
     widths: tuple[float, ...] = (0.02, 0.04, 0.07, 0.11, 0.16, 0.23, 0.32, 0.45, 0.63)
-    width_weights: tuple[float, ...] = (0.3, 0.4, 0.5, 0.7, 1.0, 1.3, 1.6, 1.6, 1.3)
+    width_weights: tuple[float, ...] = (1.0,) * 9
     lapses: tuple[float, ...] = (0.0, 0.04, 0.1, 0.2)
     lapse_weights: tuple[float, ...] = (4.0, 3.0, 2.0, 1.0)
     beyond: float = 2.0
@@ -176,8 +176,8 @@ class CurvePosterior:
         grid = CurveGrid.of(prior or Prior(), shallowest, deepest)
         log_weights = np.log(grid.weights)
         for (depth, trained), count in sorted(Counter(observations).items()):
-            each = log_likelihoods(grid, depth)[0 if trained else 1]
-            log_weights += TRIAL_WEIGHT * count * each
+            each = weighted_log_likelihoods(grid, depth)[0 if trained else 1]
+            log_weights += each if count == 1 else count * each
         weights = np.exp(log_weights - log_weights.max())
         num_trained = sum(trained for _, trained in observations)
         return cls(
@@ -240,9 +240,10 @@ class CurvePosterior:
 
 
 @functools.lru_cache(maxsize=256)
-def log_likelihoods(grid: CurveGrid, depth: int) -> tuple[Floats, Floats]:
-    """`CurveGrid.log_likelihoods`, remembered: a search returns to few depths."""
-    return grid.log_likelihoods(depth)
+def weighted_log_likelihoods(grid: CurveGrid, depth: int) -> tuple[Floats, Floats]:
+    """What one trial at `depth` counts; remembered, as searches return to depths."""
+    trained, failed = grid.log_likelihoods(depth)
+    return TRIAL_WEIGHT * trained, TRIAL_WEIGHT * failed
 
 
 def _logit(p: Floats) -> Floats:

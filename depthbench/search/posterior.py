@@ -15,7 +15,7 @@ Trials = Sequence[tuple[int, bool]]
 
 NUM_WITNESSES = 3  # successes below k50, and failures above it
 OVERHEAD_LAYERS = 5  # what a trial costs beyond its layers
-CENSORED_PROBABILITY = 0.95
+CENSORED = 0.95  # probability that k50 is out of range
 
 # How closely depths are compared. None of these touches the posterior itself.
 MAX_BRANCHES = 16  # joint outcomes of pending trials that are kept
@@ -112,14 +112,14 @@ class PosteriorSearch:
     def _is_censored(self, posterior: CurvePosterior, observed: Trials) -> bool:
         """Whether k50 is all but certainly above the cap or below the first depth."""
         rows = posterior.weights.sum(axis=1)
-        at_start = sum(depth == self.grid.start for depth, _ in observed)
-        at_cap = sum(depth == self.cap for depth, _ in observed)
-        below = rows[posterior.grid.k50 < self.grid.start].sum()
-        above = rows[posterior.grid.k50 > self.cap].sum()
-        return bool(
-            (at_start >= NUM_WITNESSES and below >= CENSORED_PROBABILITY)
-            or (at_cap >= NUM_WITNESSES and above >= CENSORED_PROBABILITY)
-        )
+        for end, outside in (
+            (self.grid.start, posterior.grid.k50 < self.grid.start),
+            (self.cap, posterior.grid.k50 > self.cap),
+        ):
+            num_trials = sum(depth == end for depth, _ in observed)
+            if num_trials >= NUM_WITNESSES and rows[outside].sum() >= CENSORED:
+                return True
+        return False
 
 
 def information(branches: Floats, success: Floats) -> Floats:
