@@ -10,7 +10,7 @@ from fixtures.rates import RANGE, Oracle, a_cell, a_record, below_a_power, run
 
 from depthbench.plan import plan_cell
 from depthbench.record import Outcome, TrialRecord
-from depthbench.report.results import study_result
+from depthbench.report.collect import study_result
 from depthbench.search.rate import RateSearch, TriedRate
 from depthbench.spec import Rate, StudySpec, TrialSpec
 

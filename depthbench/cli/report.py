@@ -16,14 +16,25 @@ from depthbench.cli.options import debug_option, json_option
     help="Also put the table of depths into a Markdown FILE, between its markers "
     "<!-- depthbench:NAME:start --> and <!-- depthbench:NAME:end -->.",
 )
+@click.option(
+    "--optuna",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also write all trials into an Optuna study FILE (SQLite), as "
+    "optuna-dashboard opens it.",
+)
 @json_option
 @debug_option
-def command(folder: Path, readme: Path | None, as_json: bool) -> None:
+def command(
+    folder: Path, readme: Path | None, optuna: Path | None, as_json: bool
+) -> None:
     """Rebuild tables, figures and page of a results FOLDER, even while it grows.
 
     Of a benchmark's folder, the table of speed-ups is printed.
     """
     if (folder / "bench.json").exists():
+        if optuna is not None:
+            raise click.UsageError(f"{folder} holds a benchmark: no trials for Optuna")
         _report_bench(folder, readme, as_json=as_json)
         return
     from depthbench.cli.results import print_results
@@ -45,6 +56,10 @@ def command(folder: Path, readme: Path | None, as_json: bool) -> None:
             table = depths_markdown(result)
             text = refresh_between_markers(text, result.study.name, table)
             write_atomic(readme, text)
+        if optuna is not None:
+            from depthbench.report.optuna_file import write_optuna_file
+
+            write_optuna_file(result, optuna)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     print_results(folder, result, as_json=as_json)
