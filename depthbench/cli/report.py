@@ -49,6 +49,10 @@ def command(
     if not (folder / "study.toml").exists():
         raise click.UsageError(f"{folder} is no results folder: it has no study.toml")
     try:
+        if optuna is not None:
+            from depthbench.report.optuna_file import check_optuna_file
+
+            check_optuna_file(optuna)
         paths = write_report(folder)
         result = read_result(folder)
         if readme is not None:

@@ -41,16 +41,25 @@ def write_optuna_file(result: StudyResult, path: Path) -> None:
         ValueError: If there is a file at `path` that this function did not write.
         depthbench.store.StoreError: If it cannot be written.
     """
-    if path.exists() and not _is_ours(path):
-        raise ValueError(
-            f"{path} is there already and holds something else; name another file"
-        )
+    check_optuna_file(path)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "study.db"
         with _storage(made) as storage:
             for name, cells in _studies(result).items():
                 _add_study(storage, name, cells)
         write_atomic(path, made.read_bytes())
+
+
+def check_optuna_file(path: Path) -> None:
+    """Whether `path` is free, or was written by `write_optuna_file`.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if path.exists() and not _is_ours(path):
+        raise ValueError(
+            f"{path} is there already and holds something else; name another file"
+        )
 
 
 _Trials = dict[str, tuple[Cell, JudgedTrial]]
@@ -105,9 +114,8 @@ def _frozen(
         user_attrs=_attributes(cell, trial),
     )
     ended = _finished(record)
-    if ended is not None:
-        frozen.datetime_start = ended - timedelta(seconds=record.seconds)
-        frozen.datetime_complete = ended
+    frozen.datetime_start = ended - timedelta(seconds=record.seconds)
+    frozen.datetime_complete = ended
     return frozen
 
 
@@ -131,12 +139,12 @@ def _value(cell: Cell, trial: JudgedTrial) -> float | None:
     return error_of(trial.record.epochs[-1], cell.criterion)
 
 
-def _finished(record: TrialRecord) -> datetime | None:
-    """Local time, as Optuna keeps it; None where the record does not say."""
+def _finished(record: TrialRecord) -> datetime:
+    """Local time, as Optuna keeps it; long ago where the record does not say."""
     try:
         ended = datetime.fromisoformat(record.finished_at)
     except ValueError:
-        return None
+        return datetime(2000, 1, 1)
     return ended.astimezone().replace(tzinfo=None)
 
 

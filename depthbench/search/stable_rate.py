@@ -1,5 +1,6 @@
 """How the largest learning rate that still trains falls with depth."""
 
+import functools
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -88,7 +89,12 @@ def fit_stable_rate(trials: Iterable[RateOutcome]) -> StableRate | None:
     Returns:
         None unless rates failed, for being large, at three depths or more.
     """
-    used = about_large_rates(trials)
+    return _fit(tuple(sorted(about_large_rates(trials))))
+
+
+@functools.lru_cache(maxsize=64)
+def _fit(used: tuple[RateOutcome, ...]) -> StableRate | None:
+    """Remembered: every table and figure of a report asks for it."""
     if len({trial.depth for trial in used if not trial.trained}) < MIN_DEPTHS:
         return None
     depths = np.log([float(trial.depth) for trial in used])
@@ -106,7 +112,7 @@ def fit_stable_rate(trials: Iterable[RateOutcome]) -> StableRate | None:
     )
 
 
-def _posterior(used: list[RateOutcome], rates: Floats, middle: float) -> Floats:
+def _posterior(used: tuple[RateOutcome, ...], rates: Floats, middle: float) -> Floats:
     """Probability of each state, `[rates, exponents, widths, lapses]`."""
     shape = (len(rates), len(EXPONENTS), len(WIDTHS), len(LAPSES))
     prior = (1 + EXPONENTS**2)[:, None, None] ** -1.5 * LAPSE_WEIGHTS
