@@ -1,13 +1,14 @@
 """From a study, as a user writes it, to its cells, every choice made."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from depthbench.blueprint import Architecture
 from depthbench.datasets import Dataset
 from depthbench.early_stopping import rules_for
 from depthbench.kernels import compiled
 from depthbench.registry import Registry
-from depthbench.spec import Cell, StudySpec, TrialSpec
+from depthbench.spec import Cell, Rate, StudySpec, TrialSpec
 from depthbench.spec.trial import Kernels, TrainMode
 
 
@@ -18,17 +19,46 @@ def resolve_cells(
     *,
     device: str,
 ) -> tuple[Cell, ...]:
-    """One cell for each architecture x data set x protocol, in the study's order.
+    """One cell for each architecture x data set x protocol x learning rate.
+
+    In the study's order; the rates from the lowest on, a scaled one last.
 
     Raises:
         ValueError: If a name is unknown, or the initialiser, the fused kernels or the
             stop rules do not apply.
     """
     return tuple(
-        _cell(study, architectures[name], data, protocol, device)
+        cell
         for name in architectures.match(study.arch)
         for data in data_sets.match(study.data)
         for protocol in dict.fromkeys(study.protocol)
+        for cell in _rate_cells(
+            study, _cell(study, architectures[name], data, protocol, device)
+        )
+    )
+
+
+def _rate_cells(study: StudySpec, own: Cell) -> tuple[Cell, ...]:
+    """The cells of a study's learning rates, made from that of the one rate."""
+    lr = own.template.lr
+    cells = [_at_rate(own, each, is_own=each == lr) for each in sorted(study.lr_grid)]
+    if study.tune_lr:
+        tuned = Rate(name="tuned", range=study.lr_range)
+        cells = [replace(own, rate=tuned, reference=None)]
+    if study.lr_scaling is not None:
+        cells = cells or [_at_rate(own, lr, is_own=True)]
+        depth = study.lr_depth or own.grid.start
+        scaled = Rate(name="scaled", exponent=study.lr_scaling, depth=depth)
+        cells.append(replace(own, rate=scaled, reference=None))
+    return tuple(cells) or (own,)
+
+
+def _at_rate(own: Cell, lr: float, *, is_own: bool) -> Cell:
+    return replace(
+        own,
+        template=replace(own.template, lr=lr),
+        rate=Rate(name=f"lr {lr}", is_own=is_own),
+        reference=own.reference if is_own else None,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from depthbench.plan import CellPlan, plan_cell
 from depthbench.record import EpochRecord, Outcome, TrialRecord
-from depthbench.spec import Cell, StudySpec, TrialSpec
+from depthbench.spec import Cell, Rate, StudySpec, TrialSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +63,15 @@ def eta_seconds(
     rates = seconds_per_layer_epoch(records)
     if not rates:
         return None
-    # Cells with one template share their trials; the longer search counts.
-    work: dict[TrialSpec, float] = {}
-    at_once: dict[TrialSpec, int] = {}
+    # Cells that train alike share their trials; the longer search counts.
+    work: dict[tuple[TrialSpec, Rate], float] = {}
+    at_once: dict[tuple[TrialSpec, Rate], int] = {}
     for plan in plans:
         rate = rates.get(plan.cell.architecture, rates[""])
         seconds = rate * plan.layer_epochs_left
-        template = plan.cell.template
-        work[template] = max(seconds, work.get(template, 0.0))
-        at_once[template] = plan.at_once
+        trains = plan.cell.template, plan.cell.rate
+        work[trains] = max(seconds, work.get(trains, 0.0))
+        at_once[trains] = plan.at_once
     return sum(work.values()) / max(1, min(num_workers, sum(at_once.values())))
 
 

@@ -65,7 +65,7 @@ def show_plan(
         return 0
     for row in rows:
         click.echo(
-            f"{row['architecture']} on {row['data']} ({row['protocol']}), if it trains "
+            f"{row['architecture']} on {row['data']} ({_how(row)}), if it trains "
             f"up to {row['if_it_trains_to']}: {row['num_probes']} probes, "
             f"{row['num_trials']} trials, {duration(row['estimated_seconds'])}"
         )
@@ -82,11 +82,16 @@ def _row(cell: Cell, limit: int, cost: Cost, seconds: float) -> dict[str, Any]:
         "architecture": cell.architecture,
         "data": cell.data,
         "protocol": cell.protocol,
+        "rate": cell.rate.name,
         "if_it_trains_to": limit,
         "num_probes": cost.num_probes,
         "num_trials": len(cost.trials),
         "estimated_seconds": seconds,
     }
+
+
+def _how(row: dict[str, Any]) -> str:
+    return ", ".join(filter(None, (row["protocol"], row["rate"])))
 
 
 def _likely_limit(cell: Cell, study: StudySpec) -> int:

@@ -75,7 +75,9 @@ def with_stored_cells(
     kept = [
         cell
         for cell in before
-        if cell.key not in asked and any(cell.owns(spec) for spec in specs)
+        if cell.key not in asked
+        and not any(cell.trains_like(other) for other in cells)
+        and any(cell.owns(spec) for spec in specs)
     ]
     # Cells that are kept would be searched and judged anew, and not as they were.
     fields = TRAINING_FIELDS + (SEARCH_FIELDS if kept else ())

@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 
 from depthbench import runtime
 from depthbench.cli.parameters import Depths, FolderPath
+from depthbench.cli.rate_options import RATE_FLAGS
 from depthbench.early_stopping import packaged_fit
 from depthbench.early_stopping.words import help_words
 from depthbench.spec import StudySpec, read_study
@@ -105,6 +106,7 @@ _STUDY_FLAGS = (
     click.option("--epochs", type=int, help="Passes over the training set. [3]"),
     click.option("--batch", type=int, help="Images a step. [256]"),
     click.option("--lr", type=float, help="Learning rate. [the architecture's own]"),
+    *RATE_FLAGS,
     click.option("--momentum", type=float, help="Of SGD. [0.9]"),
     click.option("--weight-decay", type=float, help="Of SGD. [0]"),
     click.option(

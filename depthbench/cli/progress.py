@@ -61,8 +61,9 @@ def standing_text(plan: CellPlan) -> str:
 def trial_text(record: TrialRecord, plans: Sequence[CellPlan]) -> str:
     """One trial in a line, judged as the first cell that owns it judges."""
     spec = record.spec
-    what = f"{spec.architecture} on {spec.data}, k={spec.depth}, seed {spec.seed}"
     cell = next(plan.cell for plan in plans if plan.cell.owns(spec))
+    what = f"{spec.architecture} on {spec.data}, k={spec.depth}, seed {spec.seed}"
+    what += f", lr {spec.lr:.4g}" if cell.rate.name else ""
     return f"{what}: {_ending(record, cell.criterion)}"
 
 
@@ -84,7 +85,7 @@ def _print_line(progress: Progress, num_workers: int) -> None:
         return
     spec = progress.record.spec
     standing = "; ".join(
-        f"{plan.cell.protocol} {standing_text(plan)}"
+        f"{', '.join(plan.cell.key[2:])} {standing_text(plan)}"
         for plan in progress.plans
         if plan.cell.owns(spec)
     )
@@ -113,7 +114,7 @@ def progress_table(progress: Progress, width: int) -> Table:
     for plan in progress.plans:
         row: list[Text | str] = [
             Text(plan.cell.architecture, style="bold"),
-            Text(f"{plan.cell.data} {plan.cell.protocol}", style="dim"),
+            Text(" ".join(plan.cell.key[1:]), style="dim"),
             standing_text(plan),
             _state(plan, progress),
         ]

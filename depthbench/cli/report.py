@@ -16,17 +16,35 @@ from depthbench.cli.options import debug_option, json_option
     help="Also put the table of depths into a Markdown FILE, between its markers "
     "<!-- depthbench:NAME:start --> and <!-- depthbench:NAME:end -->.",
 )
+@click.option(
+    "--optuna",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also write all trials into an Optuna study FILE (SQLite), as "
+    "optuna-dashboard opens it.",
+)
 @json_option
 @debug_option
-def command(folder: Path, readme: Path | None, as_json: bool) -> None:
+def command(
+    folder: Path, readme: Path | None, optuna: Path | None, as_json: bool
+) -> None:
     """Rebuild tables, figures and page of a results FOLDER, even while it grows.
 
     Of a benchmark's or a calibration's folder, the table is printed.
     """
     for name in ("bench", "calibration"):
-        if (folder / f"{name}.json").exists():
-            _report_document(folder / f"{name}.json", readme, as_json=as_json)
+        document = folder / f"{name}.json"
+        if document.exists() and optuna is not None:
+            raise click.UsageError(f"{folder} holds a {name}: no trials for Optuna")
+        if document.exists():
+            _report_document(document, readme, as_json=as_json)
             return
+    _report_study(folder, readme, optuna, as_json=as_json)
+
+
+def _report_study(
+    folder: Path, readme: Path | None, optuna: Path | None, *, as_json: bool
+) -> None:
     from depthbench.cli.results import print_results
     from depthbench.report import (
         depths_markdown,
@@ -39,6 +57,10 @@ def command(folder: Path, readme: Path | None, as_json: bool) -> None:
     if not (folder / "study.toml").exists():
         raise click.UsageError(f"{folder} is no results folder: it has no study.toml")
     try:
+        if optuna is not None:
+            from depthbench.report.optuna_file import check_optuna_file
+
+            check_optuna_file(optuna)
         paths = write_report(folder)
         result = read_result(folder)
         if readme is not None:
@@ -46,6 +68,10 @@ def command(folder: Path, readme: Path | None, as_json: bool) -> None:
             table = depths_markdown(result)
             text = refresh_between_markers(text, result.study.name, table)
             write_atomic(readme, text)
+        if optuna is not None:
+            from depthbench.report.optuna_file import write_optuna_file
+
+            write_optuna_file(result, optuna)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     print_results(folder, result, as_json=as_json)

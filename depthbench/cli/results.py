@@ -8,6 +8,8 @@ import click
 
 from depthbench.cli.messages import say
 from depthbench.report.fit import CurveFit
+from depthbench.report.rate_section import rate_sentences
+from depthbench.report.rates import RateGroup, rate_groups
 from depthbench.report.results import CellResult, StudyResult
 from depthbench.report.words import answer_sentence, deepest_text
 
@@ -20,15 +22,37 @@ def print_results(folder: Path, result: StudyResult, *, as_json: bool) -> None:
     messages = [t.record.message for cell in result.cells for t in cell.evidence]
     for message in dict.fromkeys(filter(None, messages)):
         say(f"note: {message}")
+    groups = rate_groups(result)
     if as_json:
         cells = [_row(cell) for cell in result.cells]
-        click.echo(json.dumps({"folder": str(folder), "cells": cells}, indent=2))
+        document = {"folder": str(folder), "cells": cells}
+        if groups:
+            document["rates"] = [_rates(group) for group in groups]
+        click.echo(json.dumps(document, indent=2))
         return
     for cell in result.cells:
-        where = f"{cell.cell.data}, {cell.cell.protocol}"
+        where = ", ".join(cell.cell.key[1:])
         click.echo(f"{cell.cell.architecture} ({where}) {answer_sentence(cell)}")
         for message in _failures(cell):
             click.echo(f"  {message}")
+    for group in groups:
+        for sentence in rate_sentences(group):
+            click.echo(f"{group.key[0]} ({', '.join(group.key[1:])}): {sentence}")
+
+
+def _rates(group: RateGroup) -> dict[str, object]:
+    row: dict[str, object] = dict(
+        zip(("architecture", "data", "protocol"), group.key, strict=True)
+    )
+    for name, at in (
+        ("fixed", group.fixed),
+        ("best", group.best),
+        ("scaled", group.scaled),
+    ):
+        k50 = {"k50": asdict(at.k50)} if at and at.k50 else {}
+        row[name] = at and at._asdict() | k50
+    exponent = group.stable and asdict(group.stable.exponent)
+    return row | {"exponent": exponent}
 
 
 def _failures(result: CellResult) -> list[str]:
@@ -53,6 +77,7 @@ def _row(result: CellResult) -> dict[str, object]:
         "architecture": result.cell.architecture,
         "data": result.cell.data,
         "protocol": result.cell.protocol,
+        "rate": result.cell.rate.name,
         "status": str(result.status),
         "deepest": deepest_text(result),
         "trains": result.trains,

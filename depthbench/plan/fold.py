@@ -8,6 +8,8 @@ from depthbench.plan.measured import MeasuredTrials, measured_trials
 from depthbench.plan.posterior import plan_posterior
 from depthbench.plan.state import CellPlan
 from depthbench.plan.stops import plan_with_stops
+from depthbench.plan.tuned import plan_tuned
+from depthbench.plan.tuned_depth import rate_trials
 from depthbench.record import TrialRecord
 from depthbench.spec import Cell, StudySpec
 from depthbench.spec.study import SearchName
@@ -52,6 +54,8 @@ def plan_cell(cell: Cell, study: StudySpec, records: Iterable[TrialRecord]) -> C
         ValueError: If the study's depths or cap do not fit the architecture's grid.
     """
     check_search(cell, study)
+    if cell.rate.range is not None:
+        return plan_tuned(cell, study, rate_trials(cell, records))
     fold = _FOLDS[study.search]
     if cell.template.stop_rules:
         return plan_with_stops(cell, study, records, fold)

@@ -38,14 +38,16 @@ MeasuredTrials = Mapping[tuple[int, int], Measured]
 def measured_trials(cell: Cell, records: Iterable[TrialRecord]) -> MeasuredTrials:
     """The trials of `cell` by (depth, seed); of several records the last counts."""
     return {
-        (record.spec.depth, record.spec.seed): Measured(
-            outcome_under(record, cell.criterion),
-            record.seconds,
-            layer_epochs(record),
-        )
+        (record.spec.depth, record.spec.seed): measured_of(cell, record)
         for record in records
         if cell.owns(record.spec)
     }
+
+
+def measured_of(cell: Cell, record: TrialRecord) -> Measured:
+    """What a search for `cell` needs of one record."""
+    outcome = outcome_under(record, cell.criterion)
+    return Measured(outcome, record.seconds, layer_epochs(record))
 
 
 def layer_epochs(record: TrialRecord) -> int:

@@ -60,6 +60,8 @@ class CellPlan:
         at_once: Trials that can be under way at once, at most; at least 1.
         layer_epochs_left: Depth times epochs still to be trained; an upper estimate.
         limited_by: What ended a posterior search before its precision was reached.
+        best_rates: (depth, learning rate that its verdict is of), where the rate is
+            searched for at each depth.
     """
 
     cell: Cell
@@ -78,6 +80,7 @@ class CellPlan:
     at_once: int
     layer_epochs_left: float
     limited_by: LimitedBy | None = None
+    best_rates: tuple[tuple[int, float], ...] = ()
 
     @property
     def is_done(self) -> bool:

@@ -64,18 +64,22 @@ def write_report(folder: Path) -> ReportPaths:
         Exception: What `read_result` raises.
     """
     from depthbench.report.criteria import criteria_csv
-    from depthbench.report.figures import FIGURES, render
+    from depthbench.report.figures import FIGURES, RATE_FIGURES, render
     from depthbench.report.page import report_page
+    from depthbench.report.rate_tables import rate_tables
     from depthbench.report.tables import tables_of, to_csv
 
     result = read_result(folder)
+    of_rates = rate_tables(result)
+    drawings = FIGURES | (RATE_FIGURES if of_rates else {})
+    tables = tables_of(result)._asdict() | (of_rates._asdict() if of_rates else {})
     drawn = folder / "figures"
     drawn.mkdir(exist_ok=True)
-    for name, table in tables_of(result)._asdict().items():
+    for name, table in tables.items():
         write_atomic(folder / f"{name}.csv", to_csv(table))
     write_atomic(folder / "criteria.csv", criteria_csv(result))
     svgs: dict[str, bytes] = {}
-    for name, draw in FIGURES.items():
+    for name, draw in drawings.items():
         figure = draw(result)
         svgs[name] = render(figure, "svg")
         write_atomic(drawn / f"{name}.svg", svgs[name])
@@ -88,6 +92,6 @@ def write_report(folder: Path) -> ReportPaths:
         epochs=folder / "epochs.csv",
         criteria=folder / "criteria.csv",
         figures=tuple(
-            drawn / f"{n}.{kind}" for n in FIGURES for kind in ("svg", "png")
+            drawn / f"{n}.{kind}" for n in drawings for kind in ("svg", "png")
         ),
     )

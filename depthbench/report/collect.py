@@ -40,15 +40,23 @@ def _cell_result(
 ) -> CellResult:
     own = sorted(
         (record for record in records if cell.owns(record.spec)),
-        key=lambda one: (one.spec.depth, one.spec.seed, not one.was_stopped),
+        key=lambda one: (
+            one.spec.depth,
+            one.spec.seed,
+            one.spec.lr,
+            not one.was_stopped,
+        ),
     )
     # One that was stopped and then trained in full is shown in full.
-    shown = {(record.spec.depth, record.spec.seed): record for record in own}
+    shown = {(r.spec.depth, r.spec.seed, r.spec.lr): r for r in own}
     trials = tuple(
         JudgedTrial(record, outcome_under(record, cell.criterion))
         for record in shown.values()
     )
     plan = plan_cell(cell, study, own)
+    observations = observations_of(trials)
+    if cell.rate.range is not None:
+        observations = plan.observations  # those that chose a rate would flatter it
     end = None
     may_lack_full_ones = bool(cell.template.stop_rules)
     if study.search == "posterior" and not plan.is_done and not may_lack_full_ones:
@@ -57,7 +65,7 @@ def _cell_result(
         cell,
         plan,
         trials,
-        fit=fit_of(plan, observations_of(trials)),
+        fit=fit_of(plan, observations),
         is_complete=plan.is_done or end is not None,
         limited_by=end.limited_by if end else plan.limited_by,
     )

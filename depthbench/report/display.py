@@ -70,7 +70,7 @@ def _is_telling(heading: Heading, result: StudyResult) -> bool:
     texts = {heading.field_of(cell).text for cell in result.cells}
     if heading.title in ("data", "protocol"):
         return len(texts) > 1
-    return heading.title not in ("notebook", "not measured") or texts not in (
+    return heading.title not in ("rate", "notebook", "not measured") or texts not in (
         {NOTHING},
         {"0"},
     )
@@ -89,7 +89,7 @@ def _whole(number: int | None) -> Field:
 
 
 def _not_measured(cell: CellResult) -> Field:
-    return _whole(len(cell.trials) - len(cell.evidence))
+    return _whole(cell.num_not_measured)
 
 
 def _unbroken(causes: str) -> str:
@@ -118,11 +118,24 @@ def _notebook(cell: CellResult) -> Field:
     return Field(f"{trains} / {fails}", trains)
 
 
+def _lr(cell: CellResult) -> Field:
+    if not cell.cell.rate.is_fixed:
+        return Field(NOTHING)
+    return Field(f"{cell.cell.template.lr:g}", cell.cell.template.lr)
+
+
 _HEADINGS = (
     Heading(
         "architecture",
         "registered name",
         lambda cell: Field(cell.cell.architecture),
+        is_brief=True,
+    ),
+    Heading(
+        "rate",
+        "the learning rate: one at all depths, one scaled with depth, or searched for "
+        "at each",
+        lambda cell: Field(cell.cell.rate.name or NOTHING),
         is_brief=True,
     ),
     Heading("data", "data set", lambda cell: Field(cell.cell.data), is_brief=True),
@@ -203,8 +216,8 @@ _HEADINGS = (
     ),
     Heading(
         "lr",
-        "learning rate of SGD, constant",
-        lambda cell: Field(f"{cell.cell.template.lr:g}", cell.cell.template.lr),
+        "learning rate of SGD, constant during a training",
+        _lr,
     ),
     Heading(
         "time",

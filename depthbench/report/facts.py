@@ -134,6 +134,10 @@ def _training(result: StudyResult) -> str:
 def _learning_rates(result: StudyResult) -> str:
     rates = sorted({cell.cell.template.lr for cell in result.cells})
     text = " or ".join(f"{rate:g}" for rate in rates)
+    if any(cell.cell.rate.name for cell in result.cells):
+        names = dict.fromkeys(cell.cell.rate.name for cell in result.cells)
+        text = ", ".join(name.removeprefix("lr ") for name in names)
+        return f"{text}, each by itself"
     return text if len(rates) < 2 else f"{text}, by architecture"
 
 

@@ -23,6 +23,11 @@ class JudgedTrial(NamedTuple):
         return self.record.spec.seed
 
     @property
+    def lr(self) -> float:
+        """Of the spec."""
+        return self.record.spec.lr
+
+    @property
     def has_final_error(self) -> bool:
         """Whether the last completed epoch is how the trial ended.
 

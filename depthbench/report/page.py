@@ -21,6 +21,7 @@ from depthbench.report.facts import (
 from depthbench.report.figures.panels import rows_of
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.markdown import depths_markdown
+from depthbench.report.rate_section import rate_columns, rates_section
 from depthbench.report.results import CellResult, StudyResult
 from depthbench.report.svg import inline_svg
 
@@ -32,6 +33,8 @@ FIGURE_TITLES = {
     "limit",
     "criteria": "k50 after each number of epochs, at several thresholds",
 }
+
+RATE_TITLES = {"rates": "Learning rate against depth, one point a trial"}
 
 CSV_COLUMNS = {
     "depths.csv": DEPTH_COLUMNS,
@@ -46,7 +49,8 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
 
     Args:
         result: What to show.
-        svgs: A file's bytes for each name in `FIGURE_TITLES`.
+        svgs: A file's bytes for each name in `FIGURE_TITLES`, and in `RATE_TITLES` for
+            a study of several learning rates.
     """
     environment = Environment(
         autoescape=True,
@@ -61,10 +65,12 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         js=Markup(_resource("page.js")),
         figures={
             name: inline_svg(svgs[name], f"figure-{name}", title)
-            for name, title in FIGURE_TITLES.items()
+            for name, title in (FIGURE_TITLES | RATE_TITLES).items()
+            if name in svgs
         },
+        rates=rates_section(result),
         study=result.study,
-        num_architectures=len(rows_of(result)),
+        num_architectures=len({cell.cell.architecture for cell in result.cells}),
         protocols=words.protocol_meanings(result) if _num_protocols(result) > 1 else {},
         threshold=words.short_percent(result.study.threshold),
         answers=_answers(result),
@@ -75,7 +81,7 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         trials=[_trial(cell, trial) for cell in result.cells for trial in cell.trials],
         glossary=outcome_glossary(result),
         environments=environments(result),
-        dictionaries=CSV_COLUMNS,
+        dictionaries=CSV_COLUMNS | rate_columns(result),
         num_left_out=num_left_out(result),
     )
 
@@ -93,7 +99,7 @@ def _answers(result: StudyResult) -> list[dict[str, Any]]:
     has_protocols = _num_protocols(result) > 1
     has_data_sets = len({cell.cell.data for cell in result.cells}) > 1
     answers = []
-    for (architecture, data), cells in rows_of(result).items():
+    for (architecture, data, rate), cells in rows_of(result).items():
         said: dict[str, list[str]] = {}
         for cell in cells:
             said.setdefault(words.answer_sentence(cell), []).append(cell.cell.protocol)
@@ -101,6 +107,7 @@ def _answers(result: StudyResult) -> list[dict[str, Any]]:
             {
                 "architecture": architecture,
                 "data": data if has_data_sets else "",
+                "rate": rate,
                 "description": cells[0].cell.description,
                 "sentences": [
                     (" and ".join(protocols) if has_protocols else "", sentence)
@@ -128,6 +135,7 @@ def _trial(cell: CellResult, trial: JudgedTrial) -> dict[str, Any]:
     ]
     return {
         "cell": cell.cell,
+        "lr": record.spec.lr,
         "depth": trial.depth,
         "seed": trial.seed,
         "outcome": words.outcome_word(trial.outcome),

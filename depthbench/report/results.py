@@ -30,7 +30,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """One cell with its trials, each depth and seed once, by depth, then seed.
+    """One cell with its trials, each once, by depth, then seed, then learning rate.
 
     Attributes:
         trials: All that are stored, also such as the search did not ask for.
@@ -81,13 +81,31 @@ class CellResult:
 
     @property
     def evidence(self) -> tuple[JudgedTrial, ...]:
-        """The trials that say something about the architecture."""
-        return tuple(trial for trial in self.trials if trial.outcome.is_evidence)
+        """The trials that say something about the architecture.
+
+        Where learning rates are searched for, those that a depth was judged by: at
+        its best rate, without the trial that this rate was chosen for.
+        """
+        measured = tuple(trial for trial in self.trials if trial.outcome.is_evidence)
+        if self.cell.rate.range is None:
+            return measured
+        rates = dict(self.plan.best_rates)
+        judging = {
+            (probe.depth, seed, rates.get(probe.depth))
+            for probe in self.plan.probes
+            for seed in probe.seeds
+        }
+        return tuple(t for t in measured if (t.depth, t.seed, t.lr) in judging)
+
+    @property
+    def num_not_measured(self) -> int:
+        """Trials that say nothing about the architecture."""
+        return sum(not trial.outcome.is_evidence for trial in self.trials)
 
     @property
     def observations(self) -> tuple[tuple[int, bool], ...]:
         """(depth, whether it trained) of the evidence."""
-        return observations_of(self.trials)
+        return observations_of(self.evidence)
 
     @property
     def all_runs_train_to(self) -> int | None:

@@ -200,7 +200,7 @@ def _depth_row(result: CellResult) -> dict[str, Any]:
             "all_runs_train_to": result.all_runs_train_to,
             "no_run_trains_from": result.no_run_trains_from,
             "num_runs": len(result.evidence),
-            "num_no_evidence": len(result.trials) - len(result.evidence),
+            "num_no_evidence": result.num_not_measured,
             "seeds": " ".join(
                 str(seed) for seed in sorted({t.seed for t in result.trials})
             ),
@@ -209,7 +209,8 @@ def _depth_row(result: CellResult) -> dict[str, Any]:
             "test_error": result.test_error,
             "notebook_trains": reference[0],
             "notebook_fails": reference[1],
-            "lr": template.lr,
+            "lr": template.lr if cell.rate.is_fixed else None,
+            "rate": cell.rate.name or None,
             "initializer": template.initializer,
             "device": template.device,
             "kernels": template.kernels,

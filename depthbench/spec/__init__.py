@@ -7,6 +7,7 @@ protocol, `StudySpec` what a user writes in a TOML file or in flags.
 from depthbench.spec.budget import Budget, parse_budget
 from depthbench.spec.cell import Cell, DepthGrid
 from depthbench.spec.criterion import Criterion
+from depthbench.spec.rate import Rate
 from depthbench.spec.study import StudySpec
 from depthbench.spec.toml import read_cells, read_study, write_study
 from depthbench.spec.trial import TrialSpec
@@ -16,6 +17,7 @@ __all__ = [
     "Cell",
     "Criterion",
     "DepthGrid",
+    "Rate",
     "StudySpec",
     "TrialSpec",
     "parse_budget",

@@ -1,8 +1,9 @@
 """One cell of a study: an architecture on a data set under a protocol."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from depthbench.spec.criterion import Criterion
+from depthbench.spec.rate import Rate
 from depthbench.spec.trial import TrialSpec
 
 
@@ -46,7 +47,7 @@ class DepthGrid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One architecture x data set x protocol: what one search is run for.
+    """One architecture x data set x protocol x rate: what one search is run for.
 
     Attributes:
         protocol: Name of the protocol, `standard` or `notebook`.
@@ -56,6 +57,7 @@ class Cell:
         grid: Depths that exist.
         description: The block in words, for readers of a report.
         reference: The notebook's own answer (trains, fails), where it has one.
+        rate: From the template's learning rate to that of a depth.
     """
 
     protocol: str
@@ -64,6 +66,7 @@ class Cell:
     grid: DepthGrid = DepthGrid()
     description: str = ""
     reference: tuple[int, int] | None = None
+    rate: Rate = field(default_factory=Rate)
 
     @property
     def architecture(self) -> str:
@@ -76,15 +79,36 @@ class Cell:
         return self.template.data
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """(architecture, data, protocol): unique in a study."""
-        return (self.architecture, self.data, self.protocol)
+    def key(self) -> tuple[str, ...]:
+        """(architecture, data, protocol), and the rate's name where it has one.
+
+        Unique in a study.
+        """
+        key = (self.architecture, self.data, self.protocol)
+        return (*key, self.rate.name) if self.rate.name else key
 
     def trial(
-        self, depth: int, seed: int, stop_rules: tuple[str, ...] = ()
+        self,
+        depth: int,
+        seed: int,
+        stop_rules: tuple[str, ...] = (),
+        *,
+        lr: float | None = None,
     ) -> TrialSpec:
-        """The spec of one training of this cell, in full unless rules are given."""
-        return replace(self.template, depth=depth, seed=seed, stop_rules=stop_rules)
+        """The spec of one training of this cell.
+
+        Args:
+            depth: On the grid.
+            seed: At least 0.
+            stop_rules: That may end it early; without any it is trained in full.
+            lr: For a cell that searches for its rate; None takes the rate of the
+                depth, or where it is searched for, the architecture's own.
+        """
+        if lr is None:
+            lr = self.rate.at(self.template.lr, depth)
+        return replace(
+            self.template, depth=depth, seed=seed, lr=lr, stop_rules=stop_rules
+        )
 
     def owns(self, spec: TrialSpec) -> bool:
         """Whether `spec` is a training of this cell at some depth and seed.
@@ -92,4 +116,11 @@ class Cell:
         With the cell's stop rules or without any: it may have been wanted in full.
         """
         rules = self.template.stop_rules if spec.stop_rules else ()
-        return self.trial(spec.depth, spec.seed, rules) == spec
+        is_searched = self.rate.holds(spec.lr, self.template.lr)
+        lr = spec.lr if is_searched else None
+        return self.trial(spec.depth, spec.seed, rules, lr=lr) == spec
+
+    def trains_like(self, other: "Cell") -> bool:
+        """Whether both have the same trainings, whatever they are called."""
+        mine, its = (replace(c.rate, name="", is_own=True) for c in (self, other))
+        return self.template == other.template and mine == its

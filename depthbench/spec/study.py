@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from depthbench.spec.budget import parse_budget
 from depthbench.spec.criterion import Criterion
+from depthbench.spec.rate import check_rates
 
 SearchName = Literal["bisect", "posterior", "grid"]
 ProtocolName = Literal["standard", "notebook"]
@@ -31,6 +32,15 @@ class StudySpec:
         epochs: Passes over the training set.
         batch: Images a step.
         lr: Learning rate; None takes each architecture's own.
+        lr_grid: Learning rates in place of one: a cell, with a search, for each. A
+            depth trains if the best of them trains.
+        lr_scaling: Exponent of depth: one more cell, whose rate is lr at `lr_depth`
+            and falls or rises from there as a power of depth.
+        lr_depth: None takes the shallowest depth of the architecture's grid.
+        tune_lr: Most learning rates to try at each depth, of `lr_range`, the next
+            chosen by what came of those before; 0 searches for none.
+        lr_range: (lowest, highest) rate of that search, which is uniform in the
+            logarithm to begin with.
         momentum: Of SGD.
         weight_decay: Of SGD.
         threshold: Error, as a fraction, that "trains" must stay below.
@@ -73,6 +83,11 @@ class StudySpec:
     epochs: int = 3
     batch: int = 256
     lr: float | None = None
+    lr_grid: tuple[float, ...] = ()
+    lr_scaling: float | None = None
+    lr_depth: int | None = None
+    tune_lr: int = 0
+    lr_range: tuple[float, float] = (1e-4, 1.0)
     momentum: float = 0.9
     weight_decay: float = 0.0
     threshold: float = 0.20
@@ -136,6 +151,7 @@ class StudySpec:
             given = getattr(self, what)
             _require(given in choices, what, given, f"one of {_or(choices)}")
         Criterion(threshold=self.threshold, source=self.criterion)
+        check_rates(self)
 
     def _check_search(self) -> None:
         _require(
@@ -204,6 +220,8 @@ TRAINING_FIELDS = (
     "epochs",
     "batch",
     "lr",
+    "lr_scaling",
+    "lr_depth",
     "momentum",
     "weight_decay",
     "device",
@@ -214,6 +232,8 @@ SEARCH_FIELDS = (
     "threshold",
     "criterion",
     "search",
+    "tune_lr",
+    "lr_range",
     "seeds",
     "first_seed",
     "depths",

@@ -12,6 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import tomli_w
 
 from depthbench.spec.cell import Cell, DepthGrid
+from depthbench.spec.rate import Rate
 from depthbench.spec.study import STUDY_KEYS, StudySpec
 from depthbench.spec.trial import TrialSpec
 
@@ -62,7 +63,7 @@ def write_study(study: StudySpec, cells: Iterable[Cell]) -> str:
     return tomli_w.dumps(keys | {"cells": [_cell_table(cell) for cell in cells]})
 
 
-_CELL_KEYS = ("protocol", "description", "grid", "reference")
+_CELL_KEYS = ("protocol", "description", "grid", "reference", "rate")
 
 
 def _cell_table(cell: Cell) -> dict[str, Any]:
@@ -72,8 +73,20 @@ def _cell_table(cell: Cell) -> dict[str, Any]:
         "description": cell.description,
         "grid": [cell.grid.start, cell.grid.step],
         "reference": list(cell.reference) if cell.reference else None,
+        "rate": _rate_table(cell.rate) or None,
     } | {key: trial[key] for key in trial if key not in ("depth", "seed")}
     return {key: value for key, value in table.items() if value not in (None, ())}
+
+
+def _rate_table(rate: Rate) -> dict[str, Any]:
+    """What differs from a rate of the architecture's own, the same at all depths."""
+    given, plain = asdict(rate), asdict(Rate())
+    return {key: given[key] for key in given if given[key] != plain[key]}
+
+
+def _rate(table: Mapping[str, Any]) -> Rate:
+    ends = table.get("range")
+    return Rate(**{**table, "range": (ends[0], ends[1]) if ends else None})
 
 
 def _cell(table: Mapping[str, Any], study: StudySpec) -> Cell:
@@ -88,6 +101,7 @@ def _cell(table: Mapping[str, Any], study: StudySpec) -> Cell:
         grid=grid,
         description=table["description"],
         reference=(reference[0], reference[1]) if reference else None,
+        rate=_rate(table.get("rate", {})),
     )
 
 
@@ -110,8 +124,9 @@ def _coerce(key: str, value: Any, wanted: Any) -> Any:
     if origin is Literal:
         return value
     if origin is tuple:
-        if key == "depths" and (not isinstance(value, list) or len(value) != 2):
-            raise ValueError(f"depths = {value}: [LOW, HIGH]")
+        is_pair = key in ("depths", "lr_range")
+        if is_pair and (not isinstance(value, list) or len(value) != 2):
+            raise ValueError(f"{key} = {value}: [LOW, HIGH]")
         items = value if isinstance(value, list) else [value]
         return tuple(_coerce(key, item, args[0]) for item in items)
     if wanted is float and type(value) is int:

@@ -4,8 +4,12 @@ from depthbench.report.figures.criteria import criteria_figure
 from depthbench.report.figures.curves import curves_figure
 from depthbench.report.figures.depths import depths_figure
 from depthbench.report.figures.errors import errors_figure
+from depthbench.report.figures.rates import rates_figure
 from depthbench.report.figures.style import render
 from depthbench.report.figures.success import success_figure
+
+# Of a study of several learning rates.
+RATE_FIGURES = {"rates": rates_figure}
 
 FIGURES = {
     "depths": depths_figure,

@@ -74,8 +74,8 @@ def sides_of(cell: CellResult) -> list[tuple[str, JudgedTrial]]:
     return [
         (side, trial)
         for side, depth in (("trains", cell.trains), ("fails", cell.fails))
-        for trial in cell.at_depth(depth)
-        if trial.outcome.is_evidence
+        for trial in cell.evidence
+        if trial.depth == depth
     ]
 
 

@@ -58,11 +58,13 @@ def sheet(
     return Sheet(figure, axes)
 
 
-def rows_of(result: StudyResult) -> dict[tuple[str, str], list[CellResult]]:
-    """Cells by (architecture, data), in the study's order."""
-    rows: dict[tuple[str, str], list[CellResult]] = {}
-    for cell in result.cells:
-        rows.setdefault((cell.cell.architecture, cell.cell.data), []).append(cell)
+def rows_of(result: StudyResult) -> dict[tuple[str, str, str], list[CellResult]]:
+    """Cells by (architecture, data, rate), in the study's order."""
+    rows: dict[tuple[str, str, str], list[CellResult]] = {}
+    for each in result.cells:
+        cell = each.cell
+        row = (cell.architecture, cell.data, cell.rate.name)
+        rows.setdefault(row, []).append(each)
     return rows
 
 
@@ -76,12 +78,13 @@ def panel_grid(result: StudyResult, *, columns: int = 2) -> list[list[CellResult
 
 
 def row_label(result: StudyResult, cell: CellResult) -> str:
-    """The architecture, with the data set where the study has several."""
+    """The architecture, with data set and rate where the study has several."""
     several = len({each.cell.data for each in result.cells}) > 1
-    data = f" · {cell.cell.data}" if several else ""
-    room = max(_MAX_NAME - len(data), 8)
+    rest = f" · {cell.cell.data}" if several else ""
+    rest += f" · {cell.cell.rate.name}" if cell.cell.rate.name else ""
+    room = max(_MAX_NAME - len(rest), 8)
     name = cell.cell.architecture
-    return (name if len(name) <= room else f"{name[: room - 1]}…") + data
+    return (name if len(name) <= room else f"{name[: room - 1]}…") + rest
 
 
 def cell_name(result: StudyResult, cell: CellResult) -> str:
