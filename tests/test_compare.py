@@ -75,10 +75,12 @@ def test_a_result_is_not_different_from_itself(call, tmp_path) -> None:
 
 
 def test_a_repetition_in_other_seconds_is_the_same_training(tmp_path) -> None:
+    def later(record: TrialRecord) -> TrialRecord:
+        epochs = tuple(replace(e, seconds=9 * e.seconds) for e in record.epochs)
+        return replace(record, epochs=epochs, seconds=900.0, finished_at="2027")
+
     a = make(tmp_path / "a", 40)
-    slower = make(
-        tmp_path / "b", 40, change=lambda r: replace(r, seconds=9 * r.seconds)
-    )
+    slower = make(tmp_path / "b", 40, change=later)
     found = compared(a, slower)
     assert found.is_same and found.ratio.low == found.ratio.high == 1
     assert found.posterior.probability_b_deeper == 0.5
