@@ -12,11 +12,11 @@ from depthbench.record import Outcome, TrialRecord
 from depthbench.study import Progress
 
 
-def records_up_to(limit, num_trials, crash_at=None):
+def records_up_to(limit, num_trials, crash_at=None, study=STUDY):
     """The records after so many trials of a network that trains up to `limit`."""
     records = []
     while len(records) < num_trials:
-        plan = plan_cell(cell("a"), STUDY, records)
+        plan = plan_cell(cell("a"), study, records)
         if plan.is_done:
             break
         for spec in plan.wanted:
@@ -62,6 +62,52 @@ def test_every_state_can_be_shown(state, width):
         assert ("━" in text or "·" in text) is True
     else:
         assert "━" not in text
+
+
+POSTERIOR = replace(STUDY, search="posterior", ahead=1)
+GRID = replace(STUDY, search="grid", depths=(3, 60), seeds=2)
+OTHER_SEARCHES = {
+    "posterior, nothing known": (POSTERIOR, 0, "nothing known yet", "0 trials of at"),
+    "posterior, one trained": (POSTERIOR, 1, "k50 ≥ ", "1 trials of at most 40"),
+    "posterior, bounded": (POSTERIOR, 9, " to ", "9 trials of at most 40"),
+    "posterior, done": (POSTERIOR, 999, " to ", "done"),
+    "posterior, stopped": (POSTERIOR, -1, "no verdict at", "stopped"),
+    "grid, nothing known": (GRID, 0, "nothing known yet", "0 trials of 40"),
+    "grid, half way": (GRID, 20, "trains 36, fails 45", "20 trials of 40"),
+    "grid, done": (GRID, 999, "trains 39, fails 42", "done"),
+}
+
+
+@pytest.mark.parametrize("state", OTHER_SEARCHES)
+def test_every_search_can_be_shown(state):
+    """Expected trials and an interval in place of probes and a bracket."""
+    study, num_trials, known, doing = OTHER_SEARCHES[state]
+    crash_at = plan_cell(cell("a"), study, []).wanted[0].depth
+    records = records_up_to(39, 999, crash_at, study)
+    if num_trials >= 0:
+        records = records_up_to(39, 999, study=study)[:num_trials]
+    plan = plan_cell(cell("a"), study, records)
+    running = plan.wanted[:2]
+    progress = Progress((plan,), running, None, {r.id: r for r in records})
+    console = Console(width=160, record=True)
+    with console.capture() as capture:
+        console.print(progress_table(progress, 160))
+    text = " ".join(capture.get().split())
+    assert known in text
+    assert doing in text
+    for spec in running:
+        assert f"{spec.depth} (seed {spec.seed})" in text
+
+
+def test_a_search_that_may_end_early_is_told_at_most_how_long_it_takes(capsys):
+    records = records_up_to(39, 3, study=POSTERIOR)
+    plans = (plan_cell(cell("a"), POSTERIOR, records),)
+    known = {record.id: record for record in records}
+    with show_progress(num_workers=2) as report:
+        report(Progress(plans, (), records[-1], known))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "| standard k50 " in line
+    assert "| at most " in line
 
 
 def test_a_trial_is_judged_by_the_criterion_of_its_cell():

@@ -13,16 +13,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from depthbench.record import Outcome
+from depthbench.report.collect import study_result
 from depthbench.report.figures import (
     FIGURES,
     curves_figure,
     depths_figure,
     errors_figure,
     render,
+    success_figure,
 )
 from depthbench.report.figures.errors import DIVERGED_LEVEL, NO_EVIDENCE_LEVEL
 from depthbench.report.figures.style import OUTCOME_MARKS, PAPER
-from depthbench.report.results import StudyResult, study_result
+from depthbench.report.results import StudyResult
 from depthbench.spec import StudySpec
 
 STUDY = StudySpec(
@@ -234,3 +236,47 @@ def test_no_font_is_too_small() -> None:
         figure.draw_without_rendering()
         texts = figure.findobj(mpl.text.Text)
         assert min(text.get_fontsize() for text in texts if text.get_text()) >= 9
+
+
+def test_shares_and_curve_are_those_of_the_trials() -> None:
+    for axes, one in zip(panels(drawn("success")), RESULT.cells, strict=True):
+        (shares,) = [c for c in axes.collections if c.get_label() == "shares"]
+        at = {depth: [] for depth, _ in one.observations}
+        for depth, trained in one.observations:
+            at[depth].append(trained)
+        expected = [(d, sum(at[d]) / len(at[d])) for d in sorted(at)]
+        assert [tuple(point) for point in shares.get_offsets()] == expected
+        sizes = shares.get_sizes()
+        assert list(sizes / sizes.min()) == [
+            len(at[d]) / min(map(len, at.values())) for d in sorted(at)
+        ]
+        (curve,) = labelled(axes, "curve")
+        x, y = curve.get_data()
+        assert one.fit is not None
+        assert list(y) == list(one.fit.posterior.success_probability(x))
+        (band,) = [c for c in axes.collections if c.get_label() == "band"]
+        corners = band.get_paths()[0].vertices
+        assert corners[:, 1].min() >= 0 and corners[:, 1].max() <= 1
+
+
+@pytest.mark.parametrize("name", ["depths", "success"])
+def test_the_interval_of_k50_is_drawn_to_its_ends(name: str) -> None:
+    axes_of = panels(drawn(name))
+    bars = [bar for axes in axes_of for bar in labelled(axes, "k50 interval")]
+    assert [tuple(bar.get_xdata()) for bar in bars] == [
+        (c.fit.k50.low, c.fit.k50.high) for c in RESULT.cells if c.fit
+    ]
+
+
+@pytest.mark.parametrize("limit", [1000, 1])
+def test_an_interval_without_a_bound_leaves_the_panel(limit: float) -> None:
+    result = result_of(World(limit=limit))
+    for axes, one in zip(panels(success_figure(result)), result.cells, strict=True):
+        (bar,) = labelled(axes, "k50 interval")
+        assert len(labelled(axes, "k50 end")) == 1
+        assert labelled(axes, "k50") == []
+        assert one.fit is not None
+        ends = (one.fit.k50.low, one.fit.k50.high)
+        shown = bar.get_xdata()
+        left, right = axes.get_xlim()
+        assert list(shown) == [ends[0] or left, ends[1] or right]

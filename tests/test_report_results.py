@@ -5,7 +5,8 @@ from dataclasses import replace
 from fixtures.report.synthetic import World, cell, record_of, search
 
 from depthbench.record import Outcome
-from depthbench.report.results import CellResult, Status, study_result
+from depthbench.report.collect import study_result
+from depthbench.report.results import CellResult, Status
 from depthbench.report.tables import tables_of
 from depthbench.report.words import causes_text
 from depthbench.spec import StudySpec

@@ -17,7 +17,8 @@ from fixtures.report.synthetic import (
 
 from depthbench.plan import plan_cell
 from depthbench.record import Outcome, from_line, to_line
-from depthbench.report.results import CellResult, study_result
+from depthbench.report.collect import study_result
+from depthbench.report.results import CellResult
 from depthbench.report.tables import (
     VOLATILE_COLUMNS,
     Tables,

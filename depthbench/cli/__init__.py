@@ -16,6 +16,7 @@ _COMMANDS = {
     "report": "Rebuild tables, figures and page from stored records.",
     "compare": "How much deeper one result is than another.",
     "bench": "Speed, side by side with the notebook's way.",
+    "calibrate": "Check the searches on truths whose answer is known.",
     "data": "Fetch or verify data sets.",
     "env": "Versions and devices that a trial would run with.",
     "completion": "Print the completion script of a shell.",

@@ -38,9 +38,11 @@ def show_plan(
     done = frozenset(record.id for record in stored if record.outcome.is_evidence)
     rates = _rates(cells, stored, context)
 
-    def seconds(trials: Iterable[TrialSpec]) -> float:
+    def seconds(trials: Iterable[TrialSpec], num_cells: int = 1) -> float:
         one_worker = sum(t.depth * t.epochs * rates[t.architecture] for t in trials)
-        return one_worker / num_workers
+        is_limited = study.search == "posterior"
+        at_once = num_cells * study.ahead if is_limited else num_workers
+        return one_worker / min(num_workers, at_once)
 
     rows = []
     likely: dict[str, TrialSpec] = {}
@@ -53,7 +55,7 @@ def show_plan(
                 likely |= {spec.id: spec for spec in cost.trials}
     total = {
         "num_trials": len(likely),
-        "estimated_seconds": seconds(likely.values()),
+        "estimated_seconds": seconds(likely.values(), len(cells)),
         "num_workers": num_workers,
         "num_stored": len(done),
     }

@@ -8,13 +8,17 @@ other code for any of the three.
 from depthbench.plan.curve import curve_of
 from depthbench.plan.fold import check_search, plan_cell
 from depthbench.plan.measured import layer_epochs
-from depthbench.plan.state import CellPlan, ProbeResult
+from depthbench.plan.posterior import posterior_end
+from depthbench.plan.state import CellPlan, LimitedBy, ProbeResult, split
 
 __all__ = [
     "CellPlan",
+    "LimitedBy",
     "ProbeResult",
     "check_search",
     "curve_of",
     "layer_epochs",
     "plan_cell",
+    "posterior_end",
+    "split",
 ]

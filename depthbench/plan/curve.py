@@ -1,16 +1,24 @@
-"""What the trials of a search say about how success falls with depth."""
+"""What the trials of a cell say about how success falls with depth."""
+
+from collections.abc import Sequence
 
 from depthbench.plan.state import CellPlan
 from depthbench.search import CurvePosterior
 
 
-def curve_of(plan: CellPlan) -> CurvePosterior | None:
-    """The posterior given the trials that the search asked for; None without any.
+def curve_of(
+    plan: CellPlan, observations: Sequence[tuple[int, bool]] | None = None
+) -> CurvePosterior | None:
+    """The posterior given some trials; None without any.
 
-    The same for every kind of search, also for one that never looked at it.
+    Args:
+        plan: Whose depths limit what can be said, under any kind of search.
+        observations: (depth, trained) of the trials; None takes those that the search
+            asked for.
     """
-    if not plan.observations:
+    seen = plan.observations if observations is None else observations
+    if not seen:
         return None
     return CurvePosterior.given(
-        plan.observations, shallowest=plan.cell.grid.start, deepest=plan.deepest
+        seen, shallowest=plan.cell.grid.start, deepest=plan.deepest
     )

@@ -7,11 +7,12 @@ of which trial ends first.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from depthbench.plan.measured import Measured, MeasuredTrials
+from depthbench.plan.measured import Measured, MeasuredTrials, measured_trials
 from depthbench.plan.state import CellPlan, End, from_trials
+from depthbench.record import TrialRecord
 from depthbench.search import PosteriorSearch
 from depthbench.spec import Budget, Cell, StudySpec, parse_budget
 
@@ -38,15 +39,12 @@ def plan_posterior(cell: Cell, study: StudySpec, measured: MeasuredTrials) -> Ce
     The n-th trial at a depth has the n-th seed, so depths share their seeds. A trial
     that could not be measured is passed over: it counts neither as trained nor as
     failed, and the next one at its depth has the next seed. After `MAX_LOST` of them
-    at one depth the search stops without a verdict there. Trials already chosen when
-    the search stops are still run.
+    at one depth the search stops without a verdict there.
     """
     search = posterior_search(cell, study)
     chosen, end = _sequence(search, study, measured)
     known = [(t[0], measured[t]) for t in chosen if t in measured]
     missing = [depth for depth, seed in chosen if (depth, seed) not in measured]
-    if end and end.limited_by and search.is_settled(_observed(known)):
-        end = End()  # the trials under way at the end were enough
     num_chosen_later = 0
     if end is None:
         num_chosen_later = max(
@@ -63,18 +61,38 @@ def plan_posterior(cell: Cell, study: StudySpec, measured: MeasuredTrials) -> Ce
     )
 
 
+def posterior_end(
+    cell: Cell, study: StudySpec, records: Iterable[TrialRecord]
+) -> End | None:
+    """Why the search needs no further trial, given all that is stored; None if it does.
+
+    Whoever chose the trials: an earlier version of the search, or one that a lost
+    trial led astray.
+    """
+    measured = measured_trials(cell, records)
+    search = posterior_search(cell, study)
+    trials = sorted(measured)
+    choice = _choose(search, study, measured, trials, len(trials))
+    return choice if isinstance(choice, End) else None
+
+
 def _sequence(
     search: PosteriorSearch, study: StudySpec, measured: MeasuredTrials
 ) -> tuple[list[Trial], End | None]:
-    """The trials chosen so far; and why no more are, unless outcomes are missing."""
+    """The trials chosen so far; and why no more are, unless outcomes are missing.
+
+    The end is found with nothing under way: what still was may have asked for more.
+    """
     chosen: list[Trial] = []
     while True:
         num_known = max(0, len(chosen) - study.ahead + 1)
         if any(trial not in measured for trial in chosen[:num_known]):
             return chosen, None
-        known = [(trial[0], measured[trial]) for trial in chosen[:num_known]]
-        pending = tuple(depth for depth, _ in chosen[num_known:])
-        choice = _choose(search, study, known, pending)
+        choice = _choose(search, study, measured, chosen, num_known)
+        if isinstance(choice, End) and num_known < len(chosen):
+            if any(trial not in measured for trial in chosen):
+                return chosen, None
+            choice = _choose(search, study, measured, chosen, len(chosen))
         if isinstance(choice, End):
             return chosen, choice
         num_there = sum(depth == choice for depth, _ in chosen)
@@ -84,9 +102,13 @@ def _sequence(
 def _choose(
     search: PosteriorSearch,
     study: StudySpec,
-    known: Sequence[tuple[int, Measured]],
-    pending: tuple[int, ...],
+    measured: MeasuredTrials,
+    chosen: Sequence[Trial],
+    num_known: int,
 ) -> int | End:
+    """The next depth, from the outcomes of the first `num_known` trials."""
+    known = [(trial[0], measured[trial]) for trial in chosen[:num_known]]
+    pending = tuple(depth for depth, _ in chosen[num_known:])
     lost = Counter(depth for depth, trial in known if not trial.is_evidence)
     stuck = [depth for depth, number in lost.items() if number >= MAX_LOST]
     if stuck:

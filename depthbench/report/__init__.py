@@ -6,8 +6,9 @@ Light to import: pandas, matplotlib and jinja2 load when a report is written.
 from pathlib import Path
 from typing import NamedTuple
 
+from depthbench.report.collect import study_result
 from depthbench.report.markdown import depths_markdown, refresh_between_markers
-from depthbench.report.results import StudyResult, study_result
+from depthbench.report.results import StudyResult
 from depthbench.spec import read_cells, read_study
 from depthbench.store import read_records, write_atomic
 

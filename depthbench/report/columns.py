@@ -122,9 +122,14 @@ DEPTH_COLUMNS = (
     Column(
         "k50_low",
         "number",
-        "lower end of the 90 % interval of k50; empty where no trial bounds it",
+        "lower end of the 90 % interval of k50, from all of num_runs; empty where they "
+        "do not bound it",
     ),
-    Column("k50", "number", "depth where half of all trainings succeed"),
+    Column(
+        "k50",
+        "number",
+        "depth where half of all trainings succeed",
+    ),
     Column("k50_high", "number", "upper end of the interval"),
     Column("k90_low", "number", "the same of k90; 0: no depth succeeds so often"),
     Column("k90", "number", "depth where nine trainings in ten succeed"),
@@ -141,7 +146,6 @@ DEPTH_COLUMNS = (
         "number",
         "small where trials contradict a success that only falls with depth",
     ),
-    Column("num_trials", "whole", "trials that k50 and its like rest on"),
     Column("layer_epochs", "whole", "depth times epochs begun, over the cell's trials"),
     Column(
         "all_runs_train_to",

@@ -6,11 +6,11 @@ from depthbench.spec import StudySpec
 
 K50_SENTENCE = (
     "The depth where half of all trainings succeed, and k90, where nine in ten do, are "
-    "the medians of a Bayesian posterior, computed from the same trials under any kind "
-    "of search: success falls with depth along a logistic curve of unknown place and "
-    "width, a share of trainings may fail at any depth, and the priors are wide. The "
-    "interval holds 90 % of the posterior. Where trials do not bound it on one side, a "
-    "bound stands in its place."
+    "the medians of a Bayesian posterior, computed from all trials shown here, however "
+    "they were chosen. Success is taken to fall with depth along a logistic curve of "
+    "unknown place and width, from a share below one if some trainings fail at any "
+    "depth; the priors are wide. The interval holds 90 % of the posterior. Where no "
+    "trials bound it on one side, a bound stands in its place."
 )
 
 _CUT_SENTENCE = (

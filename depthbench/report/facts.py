@@ -56,7 +56,7 @@ def missing_notes(result: StudyResult) -> list[str]:
             "without an answer, because a training could not be measured.",
         ),
         (
-            sum(cell.plan.limited_by is not None for cell in result.cells),
+            sum(cell.limited_by is not None for cell in result.cells),
             "cell",
             "whose search ended at its limit on trials or training, with an interval "
             "wider than asked for.",

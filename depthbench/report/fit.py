@@ -16,7 +16,7 @@ _NEGLIGIBLE = 1e-9  # probability of a state that no percentile depends on
 
 @dataclass(frozen=True, slots=True)
 class CurveFit:
-    """What the trials that a search asked for say, taken together.
+    """What all trials of a cell say, taken together.
 
     Attributes:
         posterior: Over curves.
@@ -26,7 +26,6 @@ class CurveFit:
         lapse: Share of trainings that fail at any depth.
         monotonicity_p_value: How often trials of a success that only falls with depth
             would look as if it rose somewhere; None with fewer than two depths.
-        num_trials: That it rests on.
     """
 
     posterior: CurvePosterior
@@ -35,7 +34,6 @@ class CurveFit:
     slope: Estimate
     lapse: Estimate
     monotonicity_p_value: float | None
-    num_trials: int
 
     @property
     def is_suspicious(self) -> bool:
@@ -44,9 +42,9 @@ class CurveFit:
         return p is not None and p < SUSPICIOUS_P_VALUE
 
 
-def fit_of(plan: CellPlan) -> CurveFit | None:
-    """The fit of a cell, under any kind of search; None before the first trial."""
-    posterior = curve_of(plan)
+def fit_of(plan: CellPlan, observations: Sequence[tuple[int, bool]]) -> CurveFit | None:
+    """The fit to trials (depth, trained) of any kind of search; None without any."""
+    posterior = curve_of(plan, observations)
     if posterior is None:
         return None
     return CurveFit(
@@ -55,8 +53,7 @@ def fit_of(plan: CellPlan) -> CurveFit | None:
         k90=posterior.k90(),
         slope=posterior.slope_at_k50(),
         lapse=posterior.lapse(),
-        monotonicity_p_value=monotonicity_p_value(plan.observations),
-        num_trials=len(plan.observations),
+        monotonicity_p_value=monotonicity_p_value(observations),
     )
 
 

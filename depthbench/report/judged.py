@@ -1,5 +1,6 @@
 """A trial as a report shows it."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from depthbench.record import Outcome, TrialRecord
@@ -30,3 +31,12 @@ class JudgedTrial(NamedTuple):
         """
         measured = self.outcome.is_evidence and self.outcome is not Outcome.DIVERGED
         return measured and bool(self.record.epochs)
+
+
+def observations_of(trials: Iterable[JudgedTrial]) -> tuple[tuple[int, bool], ...]:
+    """(depth, whether it trained) of those that are evidence."""
+    return tuple(
+        (trial.depth, trial.outcome is Outcome.TRAINED)
+        for trial in trials
+        if trial.outcome.is_evidence
+    )

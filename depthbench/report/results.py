@@ -3,16 +3,20 @@
 import math
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from depthbench.plan import CellPlan, layer_epochs, plan_cell
+from depthbench.plan import (
+    CellPlan,
+    LimitedBy,
+    layer_epochs,
+    split,
+)
 from depthbench.record import Outcome, TrialRecord
-from depthbench.report.fit import CurveFit, fit_of
-from depthbench.report.judged import JudgedTrial
+from depthbench.report.fit import CurveFit
+from depthbench.report.judged import JudgedTrial, observations_of
 from depthbench.spec import Cell, StudySpec
-from depthbench.verdict import error_of, outcome_under
+from depthbench.verdict import error_of
 
 
 class Status(StrEnum):
@@ -30,23 +34,31 @@ class CellResult:
 
     Attributes:
         trials: All that are stored, also such as the search did not ask for.
-        fit: Of the trials that it asked for; None without any.
+        fit: Of all trials that are evidence; None without any.
+        is_complete: Whether the search needs no more of them.
+        limited_by: What ended a posterior search before it was precise.
     """
 
     cell: Cell
     plan: CellPlan
     trials: tuple[JudgedTrial, ...]
     fit: CurveFit | None
+    is_complete: bool
+    limited_by: LimitedBy | None
 
     @property
     def trains(self) -> int | None:
-        """Deepest depth seen to train, as the search understands it."""
-        return self.plan.trains
+        """Deepest depth seen to train; without a bisection, `split` of all trials."""
+        if self.plan.search == "bisect":
+            return self.plan.trains
+        return split(self.observations)[0]
 
     @property
     def fails(self) -> int | None:
-        """Shallowest depth seen to fail, as the search understands it."""
-        return self.plan.fails
+        """Shallowest depth seen to fail, deeper than `trains`."""
+        if self.plan.search == "bisect":
+            return self.plan.fails
+        return split(self.observations)[1]
 
     @property
     def is_bracketed(self) -> bool:
@@ -58,16 +70,24 @@ class CellResult:
     @property
     def status(self) -> Status:
         """Of the search."""
-        if not self.plan.is_done:
+        if not self.is_complete:
             return Status.UNFINISHED
         if self.plan.unknown is not None:
             return Status.STOPPED
-        return Status.DONE if self.plan.is_witnessed else Status.CENSORED
+        is_witnessed = self.trains is not None and self.fails is not None
+        if self.plan.search == "bisect":
+            is_witnessed = self.plan.is_witnessed
+        return Status.DONE if is_witnessed else Status.CENSORED
 
     @property
     def evidence(self) -> tuple[JudgedTrial, ...]:
         """The trials that say something about the architecture."""
         return tuple(trial for trial in self.trials if trial.outcome.is_evidence)
+
+    @property
+    def observations(self) -> tuple[tuple[int, bool], ...]:
+        """(depth, whether it trained) of the evidence."""
+        return observations_of(self.trials)
 
     @property
     def all_runs_train_to(self) -> int | None:
@@ -193,41 +213,3 @@ class StudyResult:
     records: tuple[TrialRecord, ...]
     num_foreign: int
     num_damaged: int = 0
-
-
-def study_result(
-    study: StudySpec,
-    cells: Sequence[Cell],
-    records: Iterable[TrialRecord],
-    *,
-    num_damaged: int = 0,
-) -> StudyResult:
-    """Sort records into cells and judge them.
-
-    Of several records of one trial the last counts, as it does for the search. A
-    trial that two protocols share is in the result of both.
-    """
-    latest = tuple({record.id: record for record in records}.values())
-    results = tuple(_cell_result(cell, study, latest) for cell in cells)
-    owned = {trial.record.id for result in results for trial in result.trials}
-    return StudyResult(
-        study=study,
-        cells=results,
-        records=latest,
-        num_foreign=len(latest) - len(owned),
-        num_damaged=num_damaged,
-    )
-
-
-def _cell_result(
-    cell: Cell, study: StudySpec, records: Sequence[TrialRecord]
-) -> CellResult:
-    own = sorted(
-        (record for record in records if cell.owns(record.spec)),
-        key=lambda record: (record.spec.depth, record.spec.seed),
-    )
-    trials = tuple(
-        JudgedTrial(record, outcome_under(record, cell.criterion)) for record in own
-    )
-    plan = plan_cell(cell, study, own)
-    return CellResult(cell, plan, trials, fit_of(plan))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from depthbench.record import Environment, EpochRecord, TrialRecord
+from depthbench.report.collect import study_result
 from depthbench.report.columns import (
     DEPTH_COLUMNS,
     DTYPES,
@@ -16,7 +17,7 @@ from depthbench.report.columns import (
 )
 from depthbench.report.fit import CurveFit
 from depthbench.report.judged import JudgedTrial
-from depthbench.report.results import CellResult, Status, StudyResult, study_result
+from depthbench.report.results import CellResult, Status, StudyResult
 from depthbench.report.words import causes_text, deepest_text, note_text
 from depthbench.spec import Cell, StudySpec
 from depthbench.verdict import error_of
@@ -224,7 +225,7 @@ def _depth_row(result: CellResult) -> dict[str, Any]:
 def _fit_columns(fit: CurveFit | None) -> dict[str, float | int | None]:
     """Rounded, so that another processor's last digits do not change the text."""
     if fit is None:
-        return {"num_trials": 0}
+        return {}
     depths = {
         f"{name}{suffix}": None if depth is None else round(depth, 2)
         for name, estimate in (("k50", fit.k50), ("k90", fit.k90))
@@ -243,4 +244,4 @@ def _fit_columns(fit: CurveFit | None) -> dict[str, float | int | None]:
         name: None if number is None else round(number, 4)
         for name, number in numbers.items()
     }
-    return depths | rounded | {"num_trials": fit.num_trials}
+    return depths | rounded

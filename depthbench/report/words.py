@@ -180,7 +180,7 @@ def causes_text(result: CellResult) -> str:
 
 def note_text(result: CellResult) -> str:
     """What is missing and why: the trials still wanted, or the failed measurements."""
-    if result.plan.wanted:
+    if not result.is_complete:
         depth = result.plan.wanted[0].depth
         seeds = [spec.seed for spec in result.plan.wanted if spec.depth == depth]
         return f"next: depth {depth}, seed {', '.join(map(str, seeds))}"
@@ -193,7 +193,7 @@ def note_text(result: CellResult) -> str:
         None: [],
         "max_trials": ["the limit on trials came before the precision asked for"],
         "budget": ["the budget was used up before the precision asked for"],
-    }[result.plan.limited_by]
+    }[result.limited_by]
     return "; ".join([*limit, *lost])
 
 

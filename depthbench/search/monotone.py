@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-NUM_BOOTSTRAPS = 2000
+NUM_BOOTSTRAPS = 1000
 _SEED = 20_010_826
 
 

@@ -60,7 +60,7 @@ def success_figure(result: StudyResult) -> Figure:
 
 
 def _draw_cell(axes: Axes, result: StudyResult, cell: CellResult) -> None:
-    observations = cell.plan.observations
+    observations = cell.observations
     k50 = cell.fit.k50.median if cell.fit else None
     depths = [depth for depth, _ in observations]
     deepest = max([*depths, 2 * cell.cell.grid.start, k50 or 0])

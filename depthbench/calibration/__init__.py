@@ -1,0 +1,1 @@
+"""Searches simulated on truths whose k50 is known: bias, error, coverage and cost."""

@@ -1,0 +1,133 @@
+"""`depthbench calibrate`: searches simulated on truths whose answer is known."""
+
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from depthbench.cli.errors import TerminatedError
+from depthbench.cli.messages import say
+from depthbench.cli.options import debug_option, json_option
+from depthbench.cli.parameters import FolderPath
+
+if TYPE_CHECKING:
+    from depthbench.calibration.curves import RecordedCurve
+    from depthbench.calibration.document import Calibration
+    from depthbench.calibration.plan import CalibrationPlan
+
+_WIDTH = 130  # what a line of the table needs; a narrower one would be cut
+
+
+@click.command("calibrate")
+@click.option("--quick", is_flag=True, help="Fewer truths; some seconds.")
+@click.option(
+    "--searches",
+    type=click.IntRange(min=1),
+    help="Searches on each truth, by each method. [20]",
+)
+@click.option(
+    "--recorded",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Results folder whose trials are truths, too. Repeatable.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="[0]")
+@click.option(
+    "--out",
+    type=FolderPath(),
+    help="Folder of calibration.csv, .json, .png and .svg. "
+    "[results/calibration; results/calibration-quick with --quick]",
+)
+@json_option
+@debug_option
+def command(
+    quick: bool,
+    searches: int | None,
+    recorded: tuple[Path, ...],
+    seed: int,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Check the searches against truths whose k50 is known; nothing is trained.
+
+    Synthetic curves of many depths, widths and lapse rates, some with a bump that no
+    falling curve can follow, are searched by `posterior` and by `bisect`. Printed are
+    the bias and error of k50, how often a 90 % interval holds the true one, and the
+    cost. The same options give the same numbers.
+    """
+    from depthbench.calibration.plan import FULL, QUICK
+
+    plan = replace(QUICK if quick else FULL, seed=seed)
+    plan = replace(plan, num_searches=searches or plan.num_searches)
+    out = out or Path("results/calibration-quick" if quick else "results/calibration")
+    try:
+        calibration = _simulated(plan, _recorded(recorded), out)
+    except (KeyboardInterrupt, TerminatedError) as stop:
+        say("stopped; nothing was written")
+        is_terminated = isinstance(stop, TerminatedError)
+        return 128 + (signal.SIGTERM if is_terminated else signal.SIGINT)
+    _show(calibration, as_json=as_json)
+    names = "calibration.csv, calibration.json, calibration.png, calibration.svg"
+    say(f"files: {out}/{names}")
+    return 0
+
+
+def _recorded(folders: tuple[Path, ...]) -> "list[RecordedCurve]":
+    from depthbench.calibration.recorded import recorded_curves
+
+    for folder in folders:
+        if not (folder / "study.toml").exists():
+            raise click.UsageError(
+                f"--recorded {folder}: it has no study.toml, so it is no study"
+            )
+    try:
+        return [curve for folder in folders for curve in recorded_curves(folder)]
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _simulated(
+    plan: "CalibrationPlan", recorded: "list[RecordedCurve]", out: Path
+) -> "Calibration":
+    """The calibration, simulated now, and its files, written."""
+    from depthbench.calibration.document import Calibration
+    from depthbench.calibration.files import write_files
+    from depthbench.calibration.plan import run_calibration
+    from depthbench.store.files import make_folder
+
+    make_folder(out)
+    calibration = Calibration(
+        plan=plan,
+        recorded=tuple(curve.name for curve in recorded),
+        rows=tuple(run_calibration(plan, recorded, report=say)),
+    )
+    write_files(out, calibration)
+    return calibration
+
+
+def _show(calibration: "Calibration", *, as_json: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from depthbench.calibration.document import to_json
+    from depthbench.calibration.markdown import HEADINGS, METHOD_NAMES, total_cells
+
+    if as_json:
+        click.echo(to_json(calibration), nl=False)
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("truths", "search"):
+        table.add_column(heading, no_wrap=True)
+    for heading in HEADINGS:
+        table.add_column(heading, justify="right")
+    before = None
+    for total in calibration.totals:
+        group = "" if total.group == before else total.group
+        table.add_row(group, METHOD_NAMES[total.method], *total_cells(total))
+        before = total.group
+    console = Console(file=sys.stdout, highlight=False, width=_WIDTH)
+    console.print(table)

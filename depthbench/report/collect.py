@@ -1,0 +1,59 @@
+"""From records to the results of a study's cells."""
+
+from collections.abc import Iterable, Sequence
+
+from depthbench.plan import plan_cell, posterior_end
+from depthbench.record import TrialRecord
+from depthbench.report.fit import fit_of
+from depthbench.report.judged import JudgedTrial, observations_of
+from depthbench.report.results import CellResult, StudyResult
+from depthbench.spec import Cell, StudySpec
+from depthbench.verdict import outcome_under
+
+
+def study_result(
+    study: StudySpec,
+    cells: Sequence[Cell],
+    records: Iterable[TrialRecord],
+    *,
+    num_damaged: int = 0,
+) -> StudyResult:
+    """Sort records into cells and judge them.
+
+    Of several records of one trial the last counts, as it does for the search. A
+    trial that two protocols share is in the result of both.
+    """
+    latest = tuple({record.id: record for record in records}.values())
+    results = tuple(_cell_result(cell, study, latest) for cell in cells)
+    owned = {trial.record.id for result in results for trial in result.trials}
+    return StudyResult(
+        study=study,
+        cells=results,
+        records=latest,
+        num_foreign=len(latest) - len(owned),
+        num_damaged=num_damaged,
+    )
+
+
+def _cell_result(
+    cell: Cell, study: StudySpec, records: Sequence[TrialRecord]
+) -> CellResult:
+    own = sorted(
+        (record for record in records if cell.owns(record.spec)),
+        key=lambda record: (record.spec.depth, record.spec.seed),
+    )
+    trials = tuple(
+        JudgedTrial(record, outcome_under(record, cell.criterion)) for record in own
+    )
+    plan = plan_cell(cell, study, own)
+    end = None
+    if study.search == "posterior" and not plan.is_done:
+        end = posterior_end(cell, study, own)
+    return CellResult(
+        cell,
+        plan,
+        trials,
+        fit=fit_of(plan, observations_of(trials)),
+        is_complete=plan.is_done or end is not None,
+        limited_by=end.limited_by if end else plan.limited_by,
+    )

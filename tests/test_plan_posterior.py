@@ -1,0 +1,366 @@
+"""The fold of a posterior search: one sequence of trials, whatever happens on the way.
+
+The search itself is tested elsewhere; here its choices are an oracle's.
+"""
+
+import random
+from collections import Counter
+from concurrent.futures import Future
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from depthbench.estimate import cost_if
+from depthbench.executors import WorkerDiedError
+from depthbench.plan import curve_of, plan_cell
+from depthbench.plan.posterior import posterior_search
+from depthbench.record import EpochRecord, Outcome, TrialRecord
+from depthbench.spec import Cell, Criterion, StudySpec, TrialSpec
+from depthbench.study import Engine, run_study
+
+STUDY = StudySpec(arch=("net",), search="posterior", cap=30, max_trials=12)
+CELL = Cell(
+    protocol="standard",
+    template=TrialSpec(architecture="net", depth=3, data="toy", seed=0, lr=0.05),
+    criterion=Criterion(),
+)
+
+
+def record_of(spec, outcome):
+    error = (0.05 if outcome is Outcome.TRAINED else 0.9,)
+    epoch = EpochRecord(
+        train_loss=(2.3,),
+        train_error=error,
+        test_loss=(2.3,),
+        test_error=error,
+        seconds=1.0,
+    )
+    return TrialRecord(
+        spec=spec,
+        outcome=outcome,
+        epochs=(epoch,) * 3 if outcome.is_evidence else (),
+        num_classes=10,
+        seconds=2.0 * spec.depth,
+    )
+
+
+def world(number):
+    """A network whose training fails by chance: a function of depth and seed."""
+    lot = random.Random(number)
+    limit, spread, lapse = lot.uniform(2, 45), lot.choice((0, 0.1, 0.3)), 0.05
+
+    def train(spec):
+        chance = random.Random(f"{number} {spec.depth} {spec.seed}")
+        edge = limit * (1 + spread * chance.gauss(0, 1))
+        trained = spec.depth <= edge and chance.random() > lapse
+        return record_of(spec, Outcome.TRAINED if trained else Outcome.STUCK)
+
+    return train
+
+
+def serial(train, study=STUDY):
+    """One trial at a time, in the order of the search; the final plan and records."""
+    records = []
+    while (plan := plan_cell(CELL, study, records)).wanted:
+        assert len(records) < 200
+        records.append(train(plan.wanted[0]))
+    return plan, records
+
+
+class Chaos:
+    """An engine of several workers in which nothing goes as planned.
+
+    Trials end in a random order, some arrive twice or drag an old one along, and some
+    workers die, each trial at most once in the life of the engine.
+    """
+
+    def __init__(self, train, seed, *, deaths=0.0, num_workers=3):
+        self.train, self.deaths = train, deaths
+        self.random = random.Random(seed)
+        self.engine = Engine(self.submit, num_workers)
+        self.open, self.dead, self.old, self.submitted = [], set(), [], []
+
+    def submit(self, specs):
+        future = Future()
+        self.open.append((future, specs))
+        self.submitted.extend(specs)
+        return future
+
+    def complete_one(self):
+        future, specs = self.open.pop(self.random.randrange(len(self.open)))
+        (spec,) = specs
+        if spec.id not in self.dead and self.random.random() < self.deaths:
+            self.dead.add(spec.id)
+            future.set_exception(WorkerDiedError("killed by SIGKILL, twice"))
+            return
+        record = self.train(spec)
+        again = [record] if self.random.random() < 0.3 else []
+        late = [self.random.choice(self.old)] if self.old and again else []
+        self.old.append(record)
+        future.set_result([*late, record, *again])
+
+    def run(self, stored=(), study=STUDY):
+        kept = list(stored)
+
+        def should_stop():
+            if self.open:
+                self.complete_one()
+            return False
+
+        (plan,) = run_study(
+            study,
+            (CELL,),
+            stored,
+            engine=self.engine,
+            keep=kept.append,
+            report=lambda progress: None,
+            should_stop=should_stop,
+        )
+        return plan, kept
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    monkeypatch.setattr("depthbench.study._POLL_SECONDS", 0)
+
+
+def assert_same(plan, expected):
+    assert plan == expected
+    ours, theirs = curve_of(plan), curve_of(expected)
+    assert np.array_equal(ours.weights, theirs.weights)
+    assert (ours.k50(), ours.k90()) == (theirs.k50(), theirs.k90())
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_200_disturbed_studies_end_as_the_undisturbed_ones(block):
+    """Deaths, duplicates and any order: the same trials, the same posterior."""
+    num_deaths = 0
+    for number in range(20 * block, 20 * block + 20):
+        train = world(number)
+        study = replace(STUDY, ahead=1 + number % 4)
+        expected, records = serial(train, study)
+        chaos = Chaos(train, number, num_workers=1 + number % 5)
+        plan, _ = chaos.run(study=study)
+        assert_same(plan, expected)
+        assert sorted(spec.id for spec in chaos.submitted) == sorted(
+            record.id for record in records
+        )
+        # A trial whose worker died is no evidence; the same command tries it again.
+        chaos = Chaos(train, number, deaths=0.15, num_workers=1 + number % 5)
+        plan, kept = chaos.run(study=study)
+        while plan.lost:
+            num_deaths += 1
+            plan, kept = chaos.run(kept, study)
+        assert_same(plan, expected)
+        shuffled = random.Random(number).sample(records, len(records))
+        assert_same(plan_cell(CELL, study, shuffled + shuffled[:3]), expected)
+    assert num_deaths > 5
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_after_any_part_of_the_records_the_rest_is_what_it_would_have_been(number):
+    train = world(number)
+    expected, records = serial(train)
+    for length in range(len(records) + 1):
+        chaos = Chaos(train, length)
+        plan, kept = chaos.run(records[:length])
+        assert_same(plan, expected)
+        assert len({record.id for record in kept}) == len(records)
+        assert len(chaos.submitted) == len(records) - length
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 4])
+def test_no_choice_waits_for_the_trials_still_allowed_to_run(ahead):
+    """Exactly `ahead` trials are wanted at once, until no more are left."""
+    train, study = world(3), replace(STUDY, ahead=ahead, max_trials=8)
+    records = []
+    expected, _ = serial(train, study)
+    while (plan := plan_cell(CELL, study, records)).wanted:
+        left = len(expected.asked) - len(records)
+        assert len(plan.wanted) == min(ahead, left)
+        assert plan.asked == expected.asked[: len(plan.asked)]
+        records.append(train(plan.wanted[0]))
+
+
+def test_one_at_a_time_it_is_the_search_itself_and_seeds_are_shared_by_depths():
+    train, study = world(7), replace(STUDY, ahead=1, first_seed=5)
+    plan, _ = serial(train, study)
+    search = posterior_search(CELL, study)
+    observed, seen = [], Counter()
+    while (depth := search.next_depth(observed, ())) is not None:
+        spec = CELL.trial(depth, 5 + seen[depth])
+        assert plan.asked[len(observed)] == spec
+        seen[depth] += 1
+        observed.append((depth, train(spec).outcome is Outcome.TRAINED))
+    assert plan.observations == tuple(observed)
+    assert len(plan.asked) == len(observed)
+    assert max(seen.values()) > 1
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_a_search_ends_precise_or_censored_or_says_what_limited_it(number):
+    study = replace(STUDY, max_trials=30, ahead=5)
+    plan, _ = serial(world(number), study)
+    search = posterior_search(CELL, study)
+    assert (plan.limited_by is None) is search.is_settled(plan.observations)
+    assert plan.limited_by in (None, "max_trials")
+    if plan.limited_by:
+        assert len(plan.asked) == 30
+    short, _ = serial(world(number), replace(study, max_trials=3))
+    assert short.limited_by == "max_trials"
+    assert short.asked == plan.asked[:3]
+
+
+class Hasty:
+    """A search that two trials satisfy if the second trained; it hopes so."""
+
+    def next_depth(self, observed, pending):
+        if len(observed) + len(pending) < 2:
+            return 3
+        return 6 if (3, False) in observed[1:] else None
+
+    def is_settled(self, observed):
+        return len(observed) > 1
+
+
+@pytest.mark.parametrize("second", [Outcome.TRAINED, Outcome.STUCK])
+def test_a_search_does_not_end_before_what_is_under_way_has(monkeypatch, second):
+    monkeypatch.setattr(
+        "depthbench.plan.posterior.posterior_search", lambda *_: Hasty()
+    )
+    first, other = CELL.trial(3, 0), CELL.trial(3, 1)
+    records = [record_of(first, Outcome.TRAINED)]
+    plan = plan_cell(CELL, STUDY, records)
+    assert plan.wanted == (other,)
+    plan = plan_cell(CELL, STUDY, [*records, record_of(other, second)])
+    is_enough = second is Outcome.TRAINED
+    assert plan.is_done is is_enough
+    assert plan.wanted[:1] == (() if is_enough else (CELL.trial(6, 0),))
+
+
+def test_more_precision_takes_more_trials_and_gives_it():
+    plans = [
+        serial(world(8), replace(STUDY, precision=precision, max_trials=99))[0]
+        for precision in (0.5, 0.2, 0.15)
+    ]
+    lengths = [len(plan.asked) for plan in plans]
+    assert lengths == sorted(set(lengths))
+    for plan, precision in zip(plans, (0.5, 0.2, 0.15), strict=True):
+        k50 = curve_of(plan).k50()
+        half = max(k50.high - k50.median, k50.median - k50.low)
+        assert half <= max(precision * k50.median, CELL.grid.step / 2)
+
+
+@pytest.mark.parametrize(
+    ("budget", "of"),
+    [
+        ("100le", lambda record: 3 * record.spec.depth),
+        ("150s", lambda record: record.seconds),
+        ("5m", lambda record: record.seconds),
+    ],
+)
+@pytest.mark.parametrize("ahead", [1, 3])
+def test_a_budget_ends_the_search_once_it_is_used_up(budget, of, ahead):
+    amount = {"100le": 100, "150s": 150, "5m": 300}[budget]
+    free = replace(STUDY, precision=0.01, max_trials=40, ahead=ahead)
+    unlimited, records = serial(world(11), free)
+    plan, _ = serial(world(11), replace(free, budget=budget))
+    number = len(plan.asked)
+    assert plan.limited_by == "budget"
+    assert plan.asked == unlimited.asked[:number]
+    costs = [of(record) for record in records]
+    # Here every layer-epoch takes as long, so what is under way is foreseen exactly.
+    assert sum(costs[: number - 1]) < amount <= sum(costs[:number])
+
+
+def test_a_diverged_trial_costs_the_epoch_it_broke_in():
+    (spec,) = plan_cell(CELL, replace(STUDY, ahead=1), []).wanted
+    record = replace(
+        record_of(spec, Outcome.DIVERGED),
+        epochs=record_of(spec, Outcome.STUCK).epochs[:1],
+        first_nonfinite_step=300,
+    )
+    for amount, is_over in ((2 * spec.depth, True), (2 * spec.depth + 1, False)):
+        study = replace(STUDY, budget=f"{amount}le", ahead=1)
+        plan = plan_cell(CELL, study, [record])
+        assert plan.is_done is is_over
+        assert plan.limited_by == ("budget" if is_over else None)
+
+
+@pytest.mark.parametrize("failure", [o for o in Outcome if not o.is_evidence])
+def test_a_lost_trial_is_passed_over_and_two_at_one_depth_end_the_search(failure):
+    train, study = world(3), replace(STUDY, ahead=1)
+    expected, _ = serial(train, study)
+    lost = expected.asked[2]
+
+    def losing(spec):
+        return record_of(spec, failure) if spec == lost else train(spec)
+
+    plan, records = serial(losing, study)
+    assert plan.lost == (lost,)
+    assert plan.unknown is None
+    # The same depth is tried again, with the next seed; nothing counts as failed.
+    assert plan.asked[:4] == (
+        *expected.asked[:3],
+        CELL.trial(lost.depth, lost.seed + 1),
+    )
+    assert len(plan.observations) == len(plan.asked) - 1
+    assert plan.observations[:2] == expected.observations[:2]
+    # Measured after all, it takes its place, and the rest is what it would have been.
+    again, _ = Chaos(train, 0).run(records, study)
+    assert_same(again, expected)
+
+    def losing_all(spec):
+        return record_of(spec, failure) if spec.depth == lost.depth else train(spec)
+
+    stopped, _ = serial(losing_all, study)
+    assert stopped.unknown == lost.depth
+    assert [spec.depth for spec in stopped.lost] == [lost.depth] * 2
+    assert stopped.observations == expected.observations[:2]
+
+
+def test_a_lost_trial_tells_the_next_choice_nothing():
+    train, study = world(3), replace(STUDY, ahead=1)
+    expected, _ = serial(train, study)
+    search = posterior_search(CELL, study)
+    for number, lost in enumerate(expected.asked):
+        records = [train(spec) for spec in expected.asked[:number]]
+        gone = record_of(lost, Outcome.TIMED_OUT)
+        (wanted,) = plan_cell(CELL, study, [*records, gone]).wanted
+        assert wanted.depth == search.next_depth(expected.observations[:number], ())
+        assert wanted.seed == lost.seed + 1
+
+
+@pytest.mark.parametrize("limit", [0, 9, 21, 48])
+def test_the_estimate_is_what_an_exact_network_costs(limit):
+    def exact(spec):
+        trained = spec.depth <= limit
+        return record_of(spec, Outcome.TRAINED if trained else Outcome.STUCK)
+
+    plan, records = serial(exact)
+    cost = cost_if(CELL, STUDY, limit, frozenset())
+    assert sorted(spec.id for spec in cost.trials) == sorted(r.id for r in records)
+    assert cost.num_probes == len({spec.depth for spec in plan.asked})
+    stored = frozenset(record.id for record in records[:2])
+    assert len(cost_if(CELL, STUDY, limit, stored).trials) == len(records) - 2
+
+
+def test_the_estimate_minds_a_budget_of_time():
+    study = replace(STUDY, budget="60s", precision=0.01)
+    slow = cost_if(CELL, study, 21, frozenset(), seconds_per_layer_epoch=1.0)
+    quick = cost_if(CELL, study, 21, frozenset(), seconds_per_layer_epoch=0.1)
+    assert len(slow.trials) < len(quick.trials)
+
+
+def test_what_is_left_shrinks_and_never_exceeds_the_limits():
+    study = replace(STUDY, budget="400le")
+    records = []
+    while (plan := plan_cell(CELL, study, records)).wanted:
+        assert len(plan.wanted) <= plan.num_left <= 12 - len(records)
+        known = sum(3 * record.spec.depth for record in records)
+        wanted = 3 * sum(spec.depth for spec in plan.wanted)
+        assert wanted <= plan.layer_epochs_left
+        assert not records or plan.layer_epochs_left <= max(wanted, 400 - known)
+        records.append(world(5)(plan.wanted[0]))
+    assert (plan.num_left, plan.layer_epochs_left) == (0, 0)
