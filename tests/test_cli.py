@@ -386,8 +386,7 @@ def test_what_trials_have_to_say_is_said_once_and_apart_from_results(
         trials=(),
         cell=SimpleNamespace(
             architecture="elu",
-            data="mnist",
-            protocol="standard",
+            key=("elu", "mnist", "standard"),
             rate=SimpleNamespace(name=""),
         ),
     )

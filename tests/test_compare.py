@@ -138,17 +138,18 @@ def test_other_data_and_another_criterion_are_said_loudly(call, tmp_path) -> Non
     assert 'NOT THE SAME "TRAINS": threshold: 0.2 | 0.1' in call("a", "c")[1]
 
 
-def test_all_evidence_of_a_cell_counts_as_in_its_report(tmp_path) -> None:
-    """Also trials that its search never asked for; their order changes nothing."""
-    a, b = (make(tmp_path / name, limit) for name, limit in (("a", 30), ("b", 60)))
-    lines = (a / "trials.jsonl").read_text().splitlines(keepends=True)
-    lines += (b / "trials.jsonl").read_text().splitlines(keepends=True)
-    mixed = make(tmp_path / "mixed", 30)
-    (mixed / "trials.jsonl").write_text("".join(reversed(lines)))
-    found = compared(a, mixed)
+def test_trials_that_no_search_asked_for_count_too(tmp_path) -> None:
+    """As the report's k50 rests on them."""
+    a = make(tmp_path / "a", 40)
+    wide = make(tmp_path / "b", 40)
+    study = replace(STUDY, search="grid", depths=(3, 90), seeds=2)
+    more = make(tmp_path / "more", 40, study=study)
+    with (wide / "trials.jsonl").open("a") as file:
+        file.write((more / "trials.jsonl").read_text())
+    found = compared(a, wide)
     assert found.num_trials_b == len(found.b.cell.evidence) > found.num_trials_a
-    assert found.k50_a == found.a.cell.fit.k50
     assert found.k50_b == found.b.cell.fit.k50 != found.k50_a
+    assert found.num_shared == found.pairs.total == found.num_trials_a
 
 
 BOTH = replace(STUDY, arch=("net", "net1"), protocol=("standard", "notebook"), seeds=1)

@@ -221,7 +221,7 @@ class Hasty:
         return 6 if (3, False) in observed[1:] else None
 
     def is_settled(self, observed):
-        return True
+        return len(observed) > 1
 
 
 @pytest.mark.parametrize("second", [Outcome.TRAINED, Outcome.STUCK])

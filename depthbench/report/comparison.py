@@ -37,7 +37,7 @@ class Difference:
 class Comparison:
     """What the trials of two cells say about their depths.
 
-    The trials are those that each side's own search asked for, as in its report.
+    The trials are all that are evidence, as in each side's report.
 
     Attributes:
         k50_a: The depth at which half of A's trainings succeed.
@@ -131,7 +131,7 @@ def differences(a: Side, b: Side) -> Iterator[Difference]:
 
 
 def _trials(cell: CellResult) -> dict[tuple[int, int], JudgedTrial]:
-    """The evidence of a cell by depth and seed; at the last rate of several."""
+    """The evidence by depth and seed, which the fit rests on."""
     return {(trial.depth, trial.seed): trial for trial in cell.evidence}
 
 
