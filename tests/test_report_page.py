@@ -214,8 +214,8 @@ def test_markdown_has_a_row_for_each_cell(golden: ReportPaths) -> None:
     assert len(lines) == 2 + 4
     assert len({line.count(" | ") for line in lines}) == 1
     assert lines[0].startswith("| architecture | protocol | deepest k | fails at |")
-    begin = "| elu_bn | standard | 6 | 9 | 7.0 (4.5 to 9.7) | 63 / 66 | 7 | 6 | 9 |"
-    assert lines[2].startswith(begin)
+    row = r"\| elu_bn \| standard \| 6 \| 9 \| [^|]+ to [^|]+ \| 63 / 66 \| 7 \| 6 \| 9 \|"
+    assert re.match(row, lines[2])
 
 
 def test_markdown_escapes_what_would_break_the_table() -> None:
