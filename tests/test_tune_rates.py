@@ -9,6 +9,7 @@ import pytest
 from fixtures.rates import RANGE, Oracle, a_cell, a_record, below_a_power, run
 
 from depthbench.plan import plan_cell
+from depthbench.plan.tuned_depth import rate_trials
 from depthbench.record import Outcome, TrialRecord
 from depthbench.report.collect import study_result
 from depthbench.search.rate import RateSearch, TriedRate
@@ -170,6 +171,21 @@ def test_a_failed_measurement_spends_its_rate_and_two_stop_the_search() -> None:
     assert 2 <= len(plan.lost) <= 3
     result = study_result(STUDY, [CELL], records).cells[0]
     assert result.num_not_measured == len(plan.lost)
+
+
+def test_what_the_search_is_told_of_each_outcome() -> None:
+    """A divergence is the worst error there is; a failed measurement is none."""
+    told = {
+        Outcome.TRAINED: 0.05,
+        Outcome.SLOW: 0.5,
+        Outcome.STUCK: 0.9,
+        Outcome.DIVERGED: 1.0,
+        Outcome.OUT_OF_MEMORY: None,
+        Outcome.CRASHED: None,
+    }
+    for outcome, error in told.items():
+        record = a_record(CELL.trial(12, 0, 0.3), outcome)
+        assert rate_trials(CELL, [record])[12, 0, 0.3].error == error
 
 
 def test_a_finer_range_never_leaves_it_or_repeats_a_rate() -> None:

@@ -184,3 +184,8 @@ DEPTH_COLUMNS = (
     Column("note", "text", "what is still to be trained, or could not be measured"),
     Column("seconds", "number", "wall time of the cell's trials"),
 )
+
+
+def depth_columns(*, has_rates: bool) -> tuple[Column, ...]:
+    """Of depths.csv; the rate only in a study of several."""
+    return tuple(c for c in DEPTH_COLUMNS if has_rates or c.name != "rate")

@@ -22,12 +22,44 @@ _CUT_SENTENCE = (
 def decision_sentences(study: StudySpec) -> tuple[str, ...]:
     """How depths were chosen and what their trials decided."""
     match study.search:
+        case "bisect" if study.tune_lr:
+            return (_tuned(study), *_bisection(study)[1:])
         case "bisect":
             return _bisection(study)
         case "posterior":
             return _posterior(study)
         case "grid":
             return _grid(study)
+
+
+def rates_text(study: StudySpec) -> str:
+    """The learning rates of a study of several: "0.005 or 0.05, each by itself"."""
+    texts = [" or ".join(f"{rate:g}" for rate in sorted(study.lr_grid))]
+    if study.tune_lr:
+        low, high = study.lr_range
+        texts = [f"searched for at each depth from {low:g} to {high:g}"]
+    if study.lr_scaling is not None:
+        where = "the shallowest depth" if study.lr_depth is None else study.lr_depth
+        own = [] if texts[0] else ["the architecture's own"]
+        texts = [
+            *filter(None, texts),
+            *own,
+            f"proportional to k to the power {study.lr_scaling:g}, the architecture's "
+            f"own at {where}",
+        ]
+    several = len(texts) > 1 or len(study.lr_grid) > 1
+    return f"{' or '.join(texts)}, each by itself" if several else texts[0]
+
+
+def _tuned(study: StudySpec) -> str:
+    return (
+        f"At each depth up to {count(study.tune_lr, 'learning rate')} were tried at "
+        f"seed {study.first_seed}: the architecture's own first, then the best of the "
+        "deepest depth seen to train, then what Optuna's Parzen estimators suggested "
+        "from the errors so far. A depth trains when most of "
+        f"{count(study.seeds, 'other seed')} do at such a rate; it fails when they do "
+        "not at the rate of lowest error. The seed that chose a rate has no vote."
+    )
 
 
 def _bisection(study: StudySpec) -> tuple[str, ...]:

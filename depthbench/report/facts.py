@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from depthbench.report.decisions import K50_SENTENCE, decision_sentences
+from depthbench.report.decisions import K50_SENTENCE, decision_sentences, rates_text
 from depthbench.report.fit import SUSPICIOUS_P_VALUE
 from depthbench.report.results import Status, StudyResult
 from depthbench.report.stopping import stopping_sentences
@@ -135,9 +135,7 @@ def _learning_rates(result: StudyResult) -> str:
     rates = sorted({cell.cell.template.lr for cell in result.cells})
     text = " or ".join(f"{rate:g}" for rate in rates)
     if any(cell.cell.rate.name for cell in result.cells):
-        names = dict.fromkeys(cell.cell.rate.name for cell in result.cells)
-        text = ", ".join(name.removeprefix("lr ") for name in names)
-        return f"{text}, each by itself"
+        return rates_text(result.study)
     return text if len(rates) < 2 else f"{text}, by architecture"
 
 

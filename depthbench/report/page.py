@@ -9,8 +9,13 @@ from markupsafe import Markup
 
 from depthbench.record import TrialRecord
 from depthbench.report import words
-from depthbench.report.columns import DEPTH_COLUMNS, EPOCH_COLUMNS, TRIAL_COLUMNS
-from depthbench.report.criteria import CRITERIA_COLUMNS, num_left_out
+from depthbench.report.columns import (
+    EPOCH_COLUMNS,
+    TRIAL_COLUMNS,
+    Column,
+    depth_columns,
+)
+from depthbench.report.criteria import num_left_out
 from depthbench.report.display import depths_display
 from depthbench.report.facts import (
     environments,
@@ -35,13 +40,6 @@ FIGURE_TITLES = {
 }
 
 RATE_TITLES = {"rates": "Learning rate against depth, one point a trial"}
-
-CSV_COLUMNS = {
-    "depths.csv": DEPTH_COLUMNS,
-    "trials.csv": TRIAL_COLUMNS,
-    "epochs.csv": EPOCH_COLUMNS,
-    "criteria.csv": CRITERIA_COLUMNS,
-}
 
 
 def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
@@ -81,9 +79,19 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         trials=[_trial(cell, trial) for cell in result.cells for trial in cell.trials],
         glossary=outcome_glossary(result),
         environments=environments(result),
-        dictionaries=CSV_COLUMNS | rate_columns(result),
+        dictionaries=_dictionaries(result),
         num_left_out=num_left_out(result),
     )
+
+
+def _dictionaries(result: StudyResult) -> dict[str, tuple[Column, ...]]:
+    """The columns of each CSV file."""
+    return {
+        "depths.csv": depth_columns(has_rates=bool(rate_columns(result))),
+        "trials.csv": TRIAL_COLUMNS,
+        "epochs.csv": EPOCH_COLUMNS,
+        "criteria.csv": CRITERIA_COLUMNS,
+    } | rate_columns(result)
 
 
 def _resource(name: str) -> str:

@@ -9,14 +9,15 @@ import pandas as pd
 from depthbench.record import Environment, EpochRecord, TrialRecord
 from depthbench.report.collect import study_result
 from depthbench.report.columns import (
-    DEPTH_COLUMNS,
     DTYPES,
     EPOCH_COLUMNS,
     TRIAL_COLUMNS,
     Column,
+    depth_columns,
 )
 from depthbench.report.fit import CurveFit
 from depthbench.report.judged import JudgedTrial
+from depthbench.report.rates import rate_groups
 from depthbench.report.results import CellResult, Status, StudyResult
 from depthbench.report.words import causes_text, deepest_text, note_text
 from depthbench.spec import Cell, StudySpec
@@ -63,7 +64,7 @@ def tables_of(result: StudyResult) -> Tables:
     return Tables(
         _frame(trials, TRIAL_COLUMNS),
         _frame(epochs, EPOCH_COLUMNS),
-        _frame(depths, DEPTH_COLUMNS),
+        _frame(depths, depth_columns(has_rates=bool(rate_groups(result)))),
     )
 
 

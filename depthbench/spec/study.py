@@ -35,12 +35,10 @@ class StudySpec:
         lr_grid: Learning rates in place of one: a cell, with a search, for each. A
             depth trains if the best of them trains.
         lr_scaling: Exponent of depth: one more cell, whose rate is lr at `lr_depth`
-            and falls or rises from there as a power of depth.
-        lr_depth: None takes the shallowest depth of the architecture's grid.
+            (None: the shallowest depth) and goes as a power of depth from there.
         tune_lr: Most learning rates to try at each depth, of `lr_range`, the next
             chosen by what came of those before; 0 searches for none.
-        lr_range: (lowest, highest) rate of that search, which is uniform in the
-            logarithm to begin with.
+        lr_range: (lowest, highest) rate of that search, uniform in the logarithm.
         momentum: Of SGD.
         weight_decay: Of SGD.
         threshold: Error, as a fraction, that "trains" must stay below.

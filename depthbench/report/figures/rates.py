@@ -1,5 +1,7 @@
 """Figure 5: which learning rates train at which depths."""
 
+from typing import Any
+
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -36,11 +38,11 @@ def rates_figure(result: StudyResult) -> Figure:
     groups = rate_groups(result)
     labels = {outcome_label(t.outcome) for group in groups for t in group.trials}
     with figure_style():
-        page = sheet((len(groups), 1), (6.6, 3.0), (0.85, 0.4, 0.85, 0.5), (0.0, 0.72))
+        page = sheet((len(groups), 1), (6.6, 3.0), (0.85, 0.4, 0.75, 0.5), (0.0, 0.72))
         for (axes,), group in zip(page.axes, groups, strict=True):
             _draw_group(axes, group, len(groups))
         page.axes[-1][0].set_xlabel("depth k")
-        legend_above(page.figure, _legend(labels), columns=4)
+        legend_above(page.figure, _legend(groups, labels), columns=4)
     return page.figure
 
 
@@ -127,13 +129,24 @@ def _draw_k50(axes: Axes, cell: CellResult) -> None:
         axes.plot(k50.median, lr, "|", color=INK, ms=7, transform=below, label="k50")
 
 
-def _legend(labels: set[str]) -> list[Line2D]:
-    lines = [
-        Line2D([], [], color=INK, lw=1.2, marker="|", label="k50, 90 % interval"),
-        Line2D([], [], color=BLUE, lw=1.4, label="largest rate that trains, fitted"),
-        Line2D([], [], color=MUTED, lw=1, ls=":", label="scaled rate"),
+def _legend(groups: list[RateGroup], labels: set[str]) -> list[Line2D]:
+    rates = [cell.cell.rate for group in groups for cell in group.cells]
+    lines = {
+        "k50, 90 % interval": any(rate.is_fixed for rate in rates),
+        "largest rate that trains, fitted": any(group.stable for group in groups),
+        "scaled rate": any(rate.exponent is not None for rate in rates),
+    }
+    looks: tuple[dict[str, Any], ...] = (
+        {"color": INK, "lw": 1.2, "marker": "|"},
+        {"color": BLUE, "lw": 1.4},
+        {"color": MUTED, "lw": 1, "ls": ":"},
+    )
+    drawn = [
+        Line2D([], [], label=name, **look)
+        for (name, is_there), look in zip(lines.items(), looks, strict=True)
+        if is_there
     ]
-    return lines + [
+    return drawn + [
         Line2D([], [], ls="none", marker=mark.marker, color=mark.color, label=name)
         for name, mark in OUTCOME_MARKS.items()
         if name in labels
