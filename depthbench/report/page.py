@@ -15,7 +15,7 @@ from depthbench.report.columns import (
     Column,
     depth_columns,
 )
-from depthbench.report.criteria import num_left_out
+from depthbench.report.criteria import CRITERIA_COLUMNS, num_left_out
 from depthbench.report.display import depths_display
 from depthbench.report.facts import (
     environments,
