@@ -1,9 +1,11 @@
 """From a study, as a user writes it, to its cells, every choice made."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from depthbench.blueprint import Architecture
 from depthbench.datasets import Dataset
+from depthbench.early_stopping import rules_for
 from depthbench.kernels import compiled
 from depthbench.registry import Registry
 from depthbench.spec import Cell, Rate, StudySpec, TrialSpec
@@ -22,8 +24,8 @@ def resolve_cells(
     In the study's order; the rates from the lowest on, a scaled one last.
 
     Raises:
-        ValueError: If a name is unknown, or the initialiser or the fused kernels do
-            not apply.
+        ValueError: If a name is unknown, or the initialiser, the fused kernels or the
+            stop rules do not apply.
     """
     return tuple(
         cell
@@ -66,6 +68,10 @@ def _cell(
     chosen = architecture.with_initializer(study.init)
     is_own = chosen.stack == architecture.stack
     is_notebooks = is_own and data == "mnist" and study.has_notebook_settings
+    train_mode, criterion = (
+        _train_mode(protocol, architecture),
+        study.criterion_of(protocol),
+    )
     return Cell(
         protocol=protocol,
         template=TrialSpec(
@@ -79,12 +85,18 @@ def _cell(
             batch_size=study.batch,
             momentum=study.momentum,
             weight_decay=study.weight_decay,
-            train_mode=_train_mode(protocol, architecture),
+            train_mode=train_mode,
             device=device,
             kernels=_kernels(study, architecture, device),
             plugin_sha256=architecture.plugin_sha256,
+            stop_rules=rules_for(
+                study,
+                criterion,
+                train_mode=train_mode,
+                has_one_head=not _is_multihead(architecture),
+            ),
         ),
-        criterion=study.criterion_of(protocol),
+        criterion=criterion,
         grid=architecture.grid,
         description=chosen.summary,
         reference=architecture.reference if is_notebooks else None,
@@ -97,9 +109,13 @@ def _train_mode(protocol: str, architecture: Architecture) -> TrainMode:
     Its multi-head loop does call `train()`; and without a layer that knows the two
     modes, a trial is the same under both protocols.
     """
-    is_multihead = architecture.stack is not None and architecture.stack.multihead
-    slips = protocol == "notebook" and architecture.has_train_mode and not is_multihead
+    has_modes = architecture.has_train_mode and not _is_multihead(architecture)
+    slips = protocol == "notebook" and has_modes
     return "first_epoch" if slips else "every_epoch"
+
+
+def _is_multihead(architecture: Architecture) -> bool:
+    return architecture.stack is not None and architecture.stack.multihead
 
 
 def _kernels(study: StudySpec, architecture: Architecture, device: str) -> Kernels:
@@ -127,3 +143,21 @@ def unfused(architecture: Architecture) -> str | None:
         known = ", ".join(compiled.ACTIVATIONS)
         return f"{architecture.name} has {activation}, the fused kernels know {known}"
     return None
+
+
+def require_kernels(cells: Sequence[Cell]) -> None:
+    """See that the cells that are still to be trained can be.
+
+    Raises:
+        LibraryMissingError: If one wants compiled kernels that are missing.
+        DeviceError: If one wants kernels for CUDA that cannot be compiled.
+    """
+    devices = {c.template.device for c in cells if c.template.kernels == "fused"}
+    if "cpu" in devices and (reason := compiled.missing()):
+        raise compiled.LibraryMissingError(
+            f"{reason}; or train with --kernels reference into another folder (--out)"
+        )
+    if "cuda" in devices:
+        from depthbench.kernels.twins import conv_blocks_of
+
+        conv_blocks_of("fused", "cuda")

@@ -17,7 +17,11 @@ TRACE_STEPS = 25
 
 
 class Outcome(StrEnum):
-    """How a trial ended. The last three say nothing about the architecture."""
+    """How a trial ended. The last four say nothing about the architecture.
+
+    `unsettled` is a trial that a rule ended early, judged by a criterion for which the
+    rule concludes nothing.
+    """
 
     TRAINED = "trained"
     STUCK = "stuck"
@@ -27,11 +31,13 @@ class Outcome(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     TIMED_OUT = "timed_out"
     CRASHED = "crashed"
+    UNSETTLED = "unsettled"
 
     @property
     def is_evidence(self) -> bool:
         """Whether the training itself was measured, well or badly ended."""
-        return self not in (Outcome.OUT_OF_MEMORY, Outcome.TIMED_OUT, Outcome.CRASHED)
+        failed = (Outcome.OUT_OF_MEMORY, Outcome.TIMED_OUT, Outcome.CRASHED)
+        return self not in (*failed, Outcome.UNSETTLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +107,8 @@ class TrialRecord:
         outcome: How it ended, judged by the reference criterion (20 %, train or
             test error, last head). A report with another criterion judges anew from
             the stored errors.
-        epochs: Completed epochs only; the epoch of a divergence is not among them.
+        epochs: Completed epochs only; the epoch in which it diverged or was stopped
+            is not among them.
         first_nonfinite_step: Index, from 0 over all epochs, of the first step whose
             loss was NaN or infinite; equal to `num_steps` when the last update left
             non-finite weights. None if there was none.
@@ -114,12 +121,16 @@ class TrialRecord:
             their epochs.
         peak_memory_bytes: Of the process on a CPU, of the allocator on a GPU; of all
             replicas together.
-        stopped_early: The rule that ended it before its last epoch, if one did.
+        stopped_early: Name of the rule that ended it after `num_steps` steps, before
+            its last one, if a rule did.
         message: For a failed measurement, what went wrong; for a training on a GPU,
             why its steps could not be captured, if they were not.
         finished_at: UTC, ISO 8601.
         trace: Loss and gradient along the training, the step of a divergence included;
             empty in records of versions that kept none.
+        at_stop: The epoch in which a rule stopped it: training means over the images
+            it had seen of the epoch, test means right then. The outcome does not rest
+            on it, but on the rule.
     """
 
     spec: TrialSpec
@@ -138,11 +149,17 @@ class TrialRecord:
     finished_at: str = ""
     environment: Environment | None = None
     trace: tuple[TracePoint, ...] = ()
+    at_stop: EpochRecord | None = None
 
     @property
     def id(self) -> str:
         """The identity of its spec."""
         return self.spec.id
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether a rule ended it that might be wrong; a divergence is certain."""
+        return self.stopped_early is not None and self.first_nonfinite_step is None
 
 
 class RecordError(ValueError):
@@ -159,7 +176,7 @@ def to_line(record: TrialRecord) -> str:
     NaN and infinities, which JSON lacks, become the strings "NaN", "Infinity" and
     "-Infinity".
     """
-    body = {"schema": SCHEMA_VERSION, "id": record.id} | _to_json(asdict(record))
+    body = {"schema": SCHEMA_VERSION, "id": record.id} | _to_json(_said(record))
     return json.dumps(body | {"crc32": _checksum(body)}, separators=(",", ":")) + "\n"
 
 
@@ -191,11 +208,24 @@ def from_line(line: str) -> TrialRecord:
         ) from error
 
 
+def _said(record: TrialRecord) -> dict[str, Any]:
+    """Every field, but of those that later versions added only what is not empty."""
+    values = asdict(record)
+    spec = values["spec"]
+    if not spec["stop_rules"]:
+        del spec["stop_rules"]
+    empty = {"trace": (), "at_stop": None}
+    return {key: v for key, v in values.items() if key not in empty or v != empty[key]}
+
+
 def _record(body: dict[str, Any]) -> TrialRecord:
     body.pop("id")
     environment = body.pop("environment")
+    at_stop = body.pop("at_stop", None)
+    spec = body.pop("spec")
+    rules = tuple(spec.pop("stop_rules", ()))
     return TrialRecord(
-        spec=TrialSpec(**body.pop("spec")),
+        spec=TrialSpec(**spec, stop_rules=rules),
         outcome=Outcome(body.pop("outcome")),
         epochs=tuple(_epoch(epoch) for epoch in body.pop("epochs")),
         seconds=float(body.pop("seconds")),
@@ -204,6 +234,7 @@ def _record(body: dict[str, Any]) -> TrialRecord:
             TracePoint(num_steps, float(loss), float(norm))
             for num_steps, loss, norm in body.pop("trace", ())
         ),
+        at_stop=None if at_stop is None else _epoch(at_stop),
         **body,
     )
 

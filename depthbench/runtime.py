@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -61,6 +62,16 @@ def plugin_paths() -> tuple[Path, ...]:
     """Plugin files named in `DEPTHBENCH_PLUGINS`, separated as in `PATH`."""
     named = os.environ.get(PLUGIN_VARIABLE, "")
     return tuple(Path(part) for part in named.split(os.pathsep) if part)
+
+
+def child_environment(scratch: Path) -> dict[str, str]:
+    """This process's variables, for one that finds the same modules as this one.
+
+    Args:
+        scratch: Where it puts its temporary files.
+    """
+    path = os.pathsep.join(filter(None, sys.path))
+    return {**os.environ, "PYTHONPATH": path, "TMPDIR": str(scratch)}
 
 
 def is_completing() -> bool:
@@ -218,7 +229,8 @@ def capture_environment(device: str) -> Environment:
     return Environment(
         depthbench=importlib.metadata.version("depthbench"),
         python=platform.python_version(),
-        torch=torch.__version__,
+        # Not the subclass of torch's own, for whose sake a reader would import torch.
+        torch=str(torch.__version__),
         numpy=importlib.metadata.version("numpy"),
         platform=platform.platform(),
         device_name=(

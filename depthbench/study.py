@@ -23,13 +23,23 @@ class Engine:
         submit: Starts trials; the future gives their records, in their order, or
             `WorkerDiedError` or `TaskTimedOutError`. Several are given only if they
             can be trained at once, as replicas.
-        num_workers: Calls of `submit` that can run at once.
+        num_workers: Calls of `submit` that can run at once; a function where workers
+            come and go.
         max_replicas: Trials in one call.
     """
 
     submit: Callable[[tuple[TrialSpec, ...]], Future[list[TrialRecord]]]
-    num_workers: int
+    num_workers: int | Callable[[], int]
     max_replicas: int = 8
+
+    def num_free(self, num_in_flight: int) -> int:
+        """Calls of `submit` that could run now beside those in flight.
+
+        Without any worker there is one, so that a call waits for the first to come.
+        """
+        given = self.num_workers
+        num_workers = given if isinstance(given, int) else max(1, given())
+        return max(0, num_workers - num_in_flight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +82,7 @@ def run_study(
     while not should_stop():
         running = {spec.id for spec in _trials(in_flight)}
         tasks = _tasks(_wanted(plans, running), engine.max_replicas)
-        new = list(islice(tasks, engine.num_workers - len(in_flight)))
+        new = list(islice(tasks, engine.num_free(len(in_flight))))
         in_flight |= {engine.submit(specs): specs for specs in new}
         if not in_flight:
             break

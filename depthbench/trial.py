@@ -29,9 +29,10 @@ from depthbench.registry import Registry
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData, Training, seconds_per_epoch, train
 from depthbench.training.graphed import CaptureError, CudaRecorder, Graphed
-from depthbench.training.loop import run_eagerly, train_replicas
+from depthbench.training.loop import train_replicas
 from depthbench.training.replicas import Replicas
-from depthbench.verdict import REFERENCE_CRITERION, outcome_of
+from depthbench.training.testing import run_eagerly
+from depthbench.verdict import REFERENCE_CRITERION, outcome_under
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,22 +191,20 @@ def _measure(specs: Sequence[TrialSpec], context: TrialContext) -> list[TrialRec
 def _with_training(
     shared: TrialRecord, spec: TrialSpec, training: Training
 ) -> TrialRecord:
-    diverged = training.first_nonfinite_step is not None
-    return replace(
+    stop, diverged = training.stop, training.first_nonfinite_step is not None
+    record = replace(
         shared,
         spec=spec,
-        outcome=outcome_of(
-            training.epochs,
-            first_nonfinite_step=training.first_nonfinite_step,
-            num_classes=shared.num_classes,
-            criterion=REFERENCE_CRITERION,
-        ),
+        # Any that counts as evidence; the next line judges.
+        outcome=Outcome.STUCK,
         epochs=training.epochs,
         first_nonfinite_step=training.first_nonfinite_step,
         num_steps=training.num_steps,
-        stopped_early="non-finite loss" if diverged else None,
+        stopped_early="non-finite loss" if diverged else stop.rule if stop else None,
         trace=training.trace,
+        at_stop=stop.epoch if stop else None,
     )
+    return replace(record, outcome=outcome_under(record, REFERENCE_CRITERION))
 
 
 def _environment(spec: TrialSpec) -> Environment:

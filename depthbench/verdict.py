@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from depthbench.record import EpochRecord, Outcome, TrialRecord
 from depthbench.spec import Criterion
+from depthbench.stop_rules import Chance, Learned, rule_named
 
 REFERENCE_CRITERION = Criterion()
 
@@ -80,7 +81,13 @@ def outcome_of(
 
 
 def outcome_under(record: TrialRecord, criterion: Criterion) -> Outcome:
-    """The outcome of a stored trial, judged anew; failed measurements stay so."""
+    """The outcome of a stored trial, judged anew; failed measurements stay so.
+
+    One that a rule ended early has the outcome that the rule concludes.
+    """
+    if record.was_stopped:
+        assert record.stopped_early is not None
+        return concluded(record.stopped_early, record.num_classes, criterion)
     if not record.outcome.is_evidence:
         return record.outcome
     return outcome_of(
@@ -89,6 +96,28 @@ def outcome_under(record: TrialRecord, criterion: Criterion) -> Outcome:
         num_classes=record.num_classes,
         criterion=criterion,
     )
+
+
+def concluded(rule_name: str, num_classes: int, criterion: Criterion) -> Outcome:
+    """What the end of a training by a rule says under a criterion.
+
+    `chance` concludes that the training would have learned nothing, so it is stuck by
+    every threshold that only a network that learned can pass. `learned` concludes that
+    its train and test errors would have ended below the threshold in its name, so it
+    is trained by every threshold from there on. Everything else is unsettled, as is
+    what a rule of another version concluded.
+    """
+    try:
+        rule = rule_named(rule_name)
+    except ValueError:
+        return Outcome.UNSETTLED
+    learned = LEARNED_FRACTION_OF_CHANCE * (1 - 1 / num_classes)
+    match rule:
+        case Chance() if criterion.threshold <= learned:
+            return Outcome.STUCK
+        case Learned() if criterion.threshold >= rule.threshold:
+            return Outcome.TRAINED
+    return Outcome.UNSETTLED
 
 
 @dataclass(frozen=True, slots=True)

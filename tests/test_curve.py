@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from depthbench.search import CurvePosterior, Estimate, Prior
-from depthbench.search.curve import TRIAL_WEIGHT, CurveGrid
+from depthbench.search.curve_grid import TRIAL_WEIGHT, CurveGrid
 
 SMALL = Prior(
     widths=(0.05, 0.2, 0.5),
@@ -85,7 +85,7 @@ def test_estimates_are_the_quantiles_of_a_continuous_posterior():
 
 
 @pytest.mark.parametrize("width", [0.02, 0.1, 0.4, 0.63])
-@pytest.mark.parametrize("lapse", [0.0, 0.03, 0.08, 0.25, 0.4])
+@pytest.mark.parametrize("lapse", [0.0, 0.03, 0.08, 0.25, 0.35])
 def test_k50_k90_and_slope_are_those_of_the_curve(width, lapse):
     prior = Prior((width,), (1.0,), (lapse,), (1.0,))
     grid = CurveGrid.of(prior, 3, 300)
@@ -210,3 +210,9 @@ def test_a_single_failure_at_a_shallow_depth_moves_k50_little():
     no_lapse = replace(Prior(), lapses=(0.0,), lapse_weights=(1.0,))
     pulled = posterior([*trials, (6, False)], no_lapse).k50()
     assert abs(pulled.median - clean.median) > abs(lapsed.median - clean.median)
+
+
+@pytest.mark.parametrize(("width", "lapse"), [(0.2, 0.5), (0.9, 0.45)])
+def test_a_prior_has_no_curve_without_a_k50(width, lapse):
+    with pytest.raises(ValueError, match="has no k50"):
+        Prior((0.1, width), (1.0, 1.0), (0.0, lapse), (1.0, 1.0))

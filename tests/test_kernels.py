@@ -122,23 +122,31 @@ def results(
 
 
 def compare(name: str, case: Case) -> None:
-    """Equal to the float64 reference, or at least no worse than PyTorch's float32.
+    """A kernel agrees with the reference in float64."""
+    images, blocks, grad_out = drawn(case)
+    straight = [replace(block, activation="identity") for block in blocks]
+    exact, steep = (
+        results(reference.conv_blocks, images, run, case.pool, grad_out, torch.float64)
+        for run in (blocks, straight)
+    )
+    compare_with(exact, steep, name, case)
+
+
+def compare_with(
+    exact: dict[str, Tensor], steep: dict[str, Tensor], name: str, case: Case
+) -> None:
+    """Equal to float64 results, or at least no worse than PyTorch's float32.
 
     The bound is relative to the largest value of a tensor; of all gradients of a block
     for those of its bias and norm, sums over a channel that may cancel, as that of a
     bias before a batch's own mean does altogether. The slope of a saturated activation
     is a small difference of numbers near 1, so a tenth of the bound is relative to what
-    the gradient would be at a slope of 1.
+    the gradient would be at a slope of 1, as `steep` has it.
     """
     images, blocks, grad_out = drawn(case)
     run = (images, blocks, case.pool, grad_out)
-    exact = results(reference.conv_blocks, *run, torch.float64)
     single = results(reference.conv_blocks, *run, torch.float32)
     fused = results(twin(name), *run)
-    straight = [replace(block, activation="identity") for block in blocks]
-    steep = results(
-        reference.conv_blocks, images, straight, case.pool, grad_out, torch.float64
-    )
     assert fused.keys() == exact.keys()
     for key, right in exact.items():
         error, usual = largest(fused[key] - right), largest(single[key] - right)

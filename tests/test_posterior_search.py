@@ -214,11 +214,15 @@ def test_workers_in_parallel_spread_over_depths_and_still_find_the_limit():
 
 def test_only_the_likeliest_outcomes_of_many_pending_trials_are_kept():
     generator = np.random.default_rng(0)
-    branches = generator.dirichlet(np.ones(12)).reshape(1, 4, 3)
-    for _ in range(7):
-        branches = module._branched(branches, generator.random((4, 3)))
-    assert len(branches) == module.MAX_BRANCHES
-    assert branches.sum() == pytest.approx(1)
+    exact = kept = generator.dirichlet(np.ones(12)).reshape(1, 4, 3)
+    for success in generator.random((5, 4, 3)):
+        kept = module._branched(kept, success)
+        exact = np.concatenate([exact * success, exact * (1 - success)])
+    assert (len(kept), len(exact)) == (module.MAX_BRANCHES, 32)
+    assert kept.sum() == pytest.approx(1)
+    chances = np.sort(exact.sum(axis=(1, 2)))[-module.MAX_BRANCHES :]
+    found = np.sort(kept.sum(axis=(1, 2)))
+    assert found == pytest.approx(chances / chances.sum())
 
 
 @pytest.mark.parametrize(("start", "step", "cap"), [(1, 1, 1), (5, 7, 5), (2, 6, 8)])

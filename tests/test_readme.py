@@ -13,6 +13,7 @@ from toy import TOY_SETS
 
 from depthbench import cli, trial
 from depthbench.bench.markdown import speed_markdown
+from depthbench.calibration.markdown import calibration_markdown
 from depthbench.plugins import load_architectures
 from depthbench.record import Outcome
 from depthbench.report import depths_markdown, read_result
@@ -126,6 +127,9 @@ def test_the_tables_in_the_readme_are_fresh():
         folder = ROOT / "results" / name
         if (folder / "bench.json").exists():
             table = speed_markdown(json.loads((folder / "bench.json").read_text()))
+        elif (folder / "calibration.json").exists():
+            stored = (folder / "calibration.json").read_text()
+            table = calibration_markdown(json.loads(stored))
         else:
             table = depths_markdown(read_result(folder))
         assert shown.strip() == table.strip()

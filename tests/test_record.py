@@ -62,6 +62,7 @@ RECORD = TrialRecord(
     finished_at="2026-01-02T03:04:05Z",
     environment=ENVIRONMENT,
     trace=(TracePoint(25, 2.3031, 0.0125), TracePoint(30, math.nan, math.inf)),
+    at_stop=replace(EPOCH, seconds=0.25),
 )
 
 texts = st.text(st.characters(codec=None), max_size=20)
@@ -95,6 +96,7 @@ specs = st.builds(
     initializer=st.none() | texts,
     momentum=st.floats(0, 1),
     plugin_sha256=st.none() | texts,
+    stop_rules=st.lists(texts, max_size=2).map(tuple),
 )
 records = st.builds(
     TrialRecord,
@@ -113,6 +115,7 @@ records = st.builds(
     trace=st.lists(st.builds(TracePoint, counts, numbers, numbers), max_size=3).map(
         tuple
     ),
+    at_stop=st.none() | epochs,
 )
 
 
@@ -158,6 +161,7 @@ def test_only_measured_trainings_are_evidence() -> None:
         Outcome.OUT_OF_MEMORY,
         Outcome.TIMED_OUT,
         Outcome.CRASHED,
+        Outcome.UNSETTLED,
     }
 
 

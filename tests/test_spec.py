@@ -35,6 +35,7 @@ OTHER = {
     "device": "cuda",
     "kernels": "fused",
     "plugin_sha256": "ab",
+    "stop_rules": ("chance(step=250, tolerance=0.02, gradient_norm=0.5)",),
 }
 
 
@@ -44,8 +45,9 @@ OTHER = {
         ({}, "726c36bb9b1eb1ff"),
         ({"initializer": "fan_in"}, "3c6cba94ebdfba5e"),
         ({"train_mode": "first_epoch", "device": "cuda"}, "4047df87b072ccdb"),
-        (OTHER | {"kernels": "reference"}, "0dd2cbe9c95bf408"),
-        (OTHER, "431e80b8aff3fa42"),
+        (OTHER | {"kernels": "reference", "stop_rules": ()}, "0dd2cbe9c95bf408"),
+        (OTHER | {"stop_rules": ()}, "431e80b8aff3fa42"),
+        (OTHER, "39fdb5a2c5b07f77"),
     ],
 )
 def test_golden_ids(changes: dict[str, Any], golden: str) -> None:

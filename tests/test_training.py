@@ -16,7 +16,7 @@ from depthbench.training import ResidentData, train
 from depthbench.training import batches as batches_module
 from depthbench.training import loop as loop_module
 from depthbench.training import trace as trace_module
-from depthbench.training.loop import batch_statistics, evaluate
+from depthbench.training.testing import batch_statistics, evaluate
 
 REGISTRY = load_architectures()
 SPEC = TrialSpec(

@@ -1,4 +1,4 @@
-"""`calibration.json`: the settings, the means, and every row."""
+"""`calibration.json`: the settings and the means; `calibration.csv` has every row."""
 
 import json
 import platform
@@ -43,7 +43,6 @@ def to_document(calibration: Calibration) -> dict[str, Any]:
         "plan": asdict(calibration.plan),
         "recorded": list(calibration.recorded),
         "totals": [asdict(total) for total in calibration.totals],
-        "rows": [asdict(row) for row in calibration.rows],
     }
 
 

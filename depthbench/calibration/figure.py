@@ -35,6 +35,7 @@ _LABELS: dict[Method, str] = {
 }
 _APART = 0.24  # of the room for one group, between methods
 _SPREAD = 0.09  # of it, over which the cells of one method lie
+_HALF = 0.1  # of it, half the bar of a mean
 _BAND = (0.85, 0.95)  # of the mean coverage of a calibrated 90 % interval
 _FLOOR = 0.80  # of the coverage in any cell
 
@@ -53,8 +54,7 @@ def calibration_figure(calibration: Calibration) -> Figure:
             (top_left, by_width, "width of the transition, share of k50"),
             (top_right, [row.shape for row in rows], "shape of the true curve"),
         ):
-            _draw_coverage(axes)
-            _draw_groups(axes, rows, keys, [100 * row.coverage for row in rows])
+            _draw_coverage(axes, rows, keys)
             axes.set_xlabel(what)
         top_left.set_title("Coverage of 90 % intervals, %", loc="left", weight="bold")
         top_right.set_title("The same, by shape", loc="left", weight="bold")
@@ -78,11 +78,13 @@ def _key(method: Method) -> Line2D:
     )
 
 
-def _draw_coverage(axes: Axes) -> None:
-    """What a calibrated interval may do, behind what was found."""
+def _draw_coverage(axes: Axes, rows: Sequence[Row], keys: Sequence[str]) -> None:
+    """Coverage in percent, before what a calibrated interval may do."""
+    coverages = [100 * row.coverage for row in rows]
     axes.axhspan(100 * _BAND[0], 100 * _BAND[1], color=SHADE, zorder=0)
     axes.axhline(100 * _FLOOR, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
-    axes.set_ylim(None, 101)
+    _draw_groups(axes, rows, keys, coverages)
+    axes.set_ylim(min(100 * _FLOOR, *coverages) - 2, 101.5)
 
 
 def _draw_groups(
@@ -122,7 +124,7 @@ def _draw_cells(axes: Axes, middle: float, found: Sequence[float], mark: Mark) -
         markeredgewidth=0,
     )
     mean = sum(found) / len(found)
-    axes.hlines(mean, middle - _APART / 2, middle + _APART / 2, color=INK, linewidth=2)
+    axes.hlines(mean, middle - _HALF, middle + _HALF, color=INK, linewidth=2)
 
 
 def _draw_cost(axes: Axes, rows: Sequence[Row]) -> None:

@@ -1,6 +1,6 @@
-"""The means of a calibration as a table: of text, and of Markdown."""
+"""The means of a calibration as texts, and as a Markdown table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from depthbench.calibration.document import totals_of
@@ -24,15 +24,26 @@ HEADINGS = (
     "flagged",
 )
 
+_MARKDOWN_HEAD = (
+    "truths (cells)",
+    "RMSE: posterior",
+    "at bisect's cost",
+    "bisect",
+    "coverage: posterior (worst cell)",
+    "bisect (worst cell)",
+    "cost: posterior",
+    "bisect",
+)
+
 
 def total_cells(total: Total) -> tuple[str, ...]:
     """One text for each of `HEADINGS`."""
     return (
         f"{100 * total.bias:+.1f} %",
-        f"{100 * total.rmse:.1f} %",
+        _percent(total.rmse),
         f"{100 * total.missed:.0f} %",
-        f"{100 * total.coverage:.1f} %",
-        f"{100 * total.worst_coverage:.0f} %",
+        _percent(total.coverage),
+        _percent(total.worst_coverage),
         f"{total.num_trials:.1f}",
         f"{total.cost:.1f}",
         "" if total.flagged is None else f"{100 * total.flagged:.0f} %",
@@ -40,11 +51,29 @@ def total_cells(total: Total) -> tuple[str, ...]:
 
 
 def calibration_markdown(document: Mapping[str, Any]) -> str:
-    """One row a group of truths and method, from what `to_document` gives."""
-    found: Sequence[Total] = totals_of(document)
-    head = ("truths", "search", *HEADINGS)
-    lines = [f"| {' | '.join(head)} |", f"| --- | --- |{' ---: |' * len(HEADINGS)}"]
-    for total in found:
-        cells = (total.group, METHOD_NAMES[total.method], *total_cells(total))
+    """One row a group of truths, from what `to_document` gives."""
+    groups: dict[str, dict[Method, Total]] = {}
+    for total in totals_of(document):
+        groups.setdefault(total.group, {})[total.method] = total
+    lines = [
+        f"| {' | '.join(_MARKDOWN_HEAD)} |",
+        f"| --- |{' ---: |' * (len(_MARKDOWN_HEAD) - 1)}",
+    ]
+    for group, found in groups.items():
+        ours, theirs = found["posterior"], found["bisect"]
+        cells = (
+            f"{group} ({ours.num_cells})",
+            _percent(ours.rmse),
+            _percent(found["posterior_same_cost"].rmse),
+            _percent(theirs.rmse),
+            f"{_percent(ours.coverage)} ({_percent(ours.worst_coverage)})",
+            f"{_percent(theirs.coverage)} ({_percent(theirs.worst_coverage)})",
+            f"{ours.cost:.1f}",
+            f"{theirs.cost:.1f}",
+        )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"

@@ -14,6 +14,8 @@ _COMMANDS = {
     "list": "Architectures and data sets at hand.",
     "show": "One architecture: block, layers, parameters, source.",
     "report": "Rebuild tables, figures and page from stored records.",
+    "compare": "How much deeper one result is than another.",
+    "stops": "Rules for early stopping: their errors, and how to fit them.",
     "bench": "Speed, side by side with the notebook's way.",
     "calibrate": "Check the searches on truths whose answer is known.",
     "data": "Fetch or verify data sets.",
@@ -27,6 +29,7 @@ Examples:
   depthbench run --arch 'tanh*' --protocol standard --protocol notebook
   depthbench run studies/notebook.toml --workers 4
   depthbench report results/notebook
+  depthbench compare results/notebook results/reference_kernels
 """
 
 
@@ -36,8 +39,8 @@ def cli() -> None:
     """How deep can this network architecture be and still train?
 
     Results go to standard output, progress to standard error. Exit codes: 0 done;
-    1 some trials gave no evidence; 2 usage; 3 environment or data; 4 results folder
-    locked or damaged; 130 and 143 interrupted, state saved.
+    1 some trials gave no evidence, or a comparison is worse; 2 usage; 3 environment
+    or data; 4 results folder locked or damaged; 130 and 143 interrupted, state saved.
     """
 
 

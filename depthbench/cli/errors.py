@@ -8,7 +8,7 @@ from types import FrameType
 
 import click
 
-from depthbench.cli.messages import say_how_to_continue
+from depthbench.cli.messages import how_to_continue, say_how_to_continue
 
 NO_EVIDENCE = 1
 USAGE = 2
@@ -54,6 +54,7 @@ def explain(error: BaseException, *, debug: bool) -> int:
 
 def _described(error: BaseException) -> tuple[str, int]:
     from depthbench.datasets.image_data import DataError
+    from depthbench.executors import ClusterError, ClusterLostError
     from depthbench.kernels.compiled import LibraryMissingError
     from depthbench.record import NewerSchemaError
     from depthbench.runtime import DeviceError
@@ -67,7 +68,16 @@ def _described(error: BaseException) -> tuple[str, int]:
         return error.format_message(), USAGE
     if isinstance(error, StoreLockedError | StoreDamagedError | NewerSchemaError):
         return str(error), STORE
-    environment = (DataError, DeviceError, LibraryMissingError, StoreError, OSError)
+    if isinstance(error, ClusterLostError):
+        return f"{error}\n{how_to_continue()}", NO_EVIDENCE
+    environment = (
+        ClusterError,
+        DataError,
+        DeviceError,
+        LibraryMissingError,
+        StoreError,
+        OSError,
+    )
     if isinstance(error, environment):
         return str(error), ENVIRONMENT
     return (

@@ -38,7 +38,8 @@ def with_stored_kernels(
             return cell
         kernels = stored.template.kernels
         begun = replace(cell, template=replace(cell.template, kernels=kernels))
-        if begun.template != stored.template:
+        rules = cell.template.stop_rules
+        if begun.template != replace(stored.template, stop_rules=rules):
             return cell
         if study.kernels not in ("auto", kernels):
             raise click.UsageError(

@@ -33,21 +33,3 @@ def tell_of_mixture(cells: Sequence[Cell]) -> None:
             for kernels, of in names.items()
         )
         say(f"note: not all cells of this folder have the same kernels ({shown})")
-
-
-def require_kernels(cells: Sequence[Cell]) -> None:
-    """See that the cells that are still to be trained can be.
-
-    Raises:
-        LibraryMissingError: If one wants compiled kernels that are missing.
-        DeviceError: If one wants kernels for CUDA that cannot be compiled.
-    """
-    devices = {c.template.device for c in cells if c.template.kernels == "fused"}
-    if "cpu" in devices and (reason := compiled.missing()):
-        raise compiled.LibraryMissingError(
-            f"{reason}; or train with --kernels reference into another folder (--out)"
-        )
-    if "cuda" in devices:
-        from depthbench.kernels.twins import conv_blocks_of
-
-        conv_blocks_of("fused", "cuda")

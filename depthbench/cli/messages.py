@@ -15,5 +15,10 @@ def say(message: str) -> None:
 
 def say_how_to_continue() -> None:
     """After an interruption: nothing is lost, and the command that goes on."""
-    say("stopped; every finished trial is saved. Continue with:")
-    say(f"  {shlex.join(['depthbench', *sys.argv[1:]])}")
+    say(f"stopped; {how_to_continue()}")
+
+
+def how_to_continue() -> str:
+    """That nothing is lost, and the command that goes on."""
+    command = shlex.join(["depthbench", *sys.argv[1:]])
+    return f"every finished trial is saved. Continue with:\n  {command}"

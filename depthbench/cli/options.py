@@ -11,6 +11,8 @@ from click.shell_completion import CompletionItem
 from depthbench import runtime
 from depthbench.cli.parameters import Depths, FolderPath
 from depthbench.cli.rate_options import RATE_FLAGS
+from depthbench.early_stopping import packaged_fit
+from depthbench.early_stopping.words import help_words
 from depthbench.spec import StudySpec, read_study
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -158,6 +160,19 @@ _STUDY_FLAGS = (
         "--ahead",
         type=int,
         help="Trials of a posterior search under way at once. [2]",
+    ),
+    click.option(
+        "--early-stop",
+        metavar="WHICH",
+        help="End trials whose outcome is settled: off, chance (never left chance) or "
+        "all (also those that have clearly learned). Measured: "
+        f"{help_words(packaged_fit())}. [off]",
+    ),
+    click.option(
+        "--early-stop-at",
+        metavar="WHERE",
+        help="far: only far from the decision, so that the answer rests on full "
+        "trainings; everywhere. [far]",
     ),
     click.option("--device", metavar="NAME", help="auto, cpu or cuda. [auto]"),
     click.option(

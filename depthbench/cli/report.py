@@ -30,13 +30,21 @@ def command(
 ) -> None:
     """Rebuild tables, figures and page of a results FOLDER, even while it grows.
 
-    Of a benchmark's folder, the table of speed-ups is printed.
+    Of a benchmark's or a calibration's folder, the table is printed.
     """
-    if (folder / "bench.json").exists():
-        if optuna is not None:
-            raise click.UsageError(f"{folder} holds a benchmark: no trials for Optuna")
-        _report_bench(folder, readme, as_json=as_json)
-        return
+    for name in ("bench", "calibration"):
+        document = folder / f"{name}.json"
+        if document.exists() and optuna is not None:
+            raise click.UsageError(f"{folder} holds a {name}: no trials for Optuna")
+        if document.exists():
+            _report_document(document, readme, as_json=as_json)
+            return
+    _report_study(folder, readme, optuna, as_json=as_json)
+
+
+def _report_study(
+    folder: Path, readme: Path | None, optuna: Path | None, *, as_json: bool
+) -> None:
     from depthbench.cli.results import print_results
     from depthbench.report import (
         depths_markdown,
@@ -70,23 +78,26 @@ def command(
     click.echo(f"report: {paths.page}", err=True)
 
 
-def _report_bench(folder: Path, readme: Path | None, *, as_json: bool) -> None:
+def _report_document(path: Path, readme: Path | None, *, as_json: bool) -> None:
     import json
 
     from depthbench.bench.markdown import speed_markdown
+    from depthbench.calibration.markdown import calibration_markdown
     from depthbench.report import refresh_between_markers
     from depthbench.store import write_atomic
 
-    path = folder / "bench.json"
+    is_bench = path.name == "bench.json"
+    table_of = speed_markdown if is_bench else calibration_markdown
+    kind = "benchmark" if is_bench else "calibration"
     try:
         stored = path.read_text(encoding="utf-8")
-        table = speed_markdown(json.loads(stored))
+        table = table_of(json.loads(stored))
     except (ValueError, LookupError, TypeError) as error:
-        raise click.UsageError(f"{path} is no benchmark of this version") from error
+        raise click.UsageError(f"{path} is no {kind} of this version") from error
     if readme is not None:
         text = readme.read_text(encoding="utf-8")
         try:
-            write_atomic(readme, refresh_between_markers(text, folder.name, table))
+            write_atomic(readme, refresh_between_markers(text, path.parent.name, table))
         except ValueError as error:
             raise click.UsageError(str(error)) from error
     click.echo(stored if as_json else table, nl=False)

@@ -1,7 +1,7 @@
 """`depthbench run`: measure the largest trainable depth."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,14 @@ import click
 
 from depthbench import runtime
 from depthbench.cli import errors
+from depthbench.cli.engine import (
+    EngineChoice,
+    OpenEngine,
+    engine_choice,
+    engine_options,
+    open_engine,
+)
+from depthbench.cli.machines import tell_of_other_machines, watched
 from depthbench.cli.messages import say, say_how_to_continue
 from depthbench.cli.options import (
     data_dir_option,
@@ -24,7 +32,9 @@ from depthbench.record import TrialRecord
 from depthbench.spec import Cell, StudySpec, write_study
 
 if TYPE_CHECKING:
+    from depthbench.blueprint import Architecture
     from depthbench.plan import CellPlan
+    from depthbench.registry import Registry
     from depthbench.store import Store
     from depthbench.trial import TrialContext
 
@@ -44,8 +54,9 @@ if TYPE_CHECKING:
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="Trials at once, a process each. [cores; 1 with cuda]",
+    help="Trials at once, a process each. [cores; 1 with cuda; all of a cluster]",
 )
+@engine_options
 @click.option(
     "--timeout",
     type=Seconds(),
@@ -71,22 +82,17 @@ def command(study_file: Path | None, **flags: Any) -> int:
     from depthbench.cli.folder import with_stored_cells, with_stored_kernels
     from depthbench.cli.kernels import tell_of_kernels, tell_of_mixture
     from depthbench.datasets import DATASETS
-    from depthbench.plan import check_search
     from depthbench.plugins import load_architectures
 
+    choice = engine_choice(flags)
     study = study_from(study_file, flags)
     plugins = (*runtime.plugin_paths(), *flags["plugin"])
     architectures = load_architectures(plugins)
-    try:
-        # Before the device, for which torch is imported: a typing error costs no wait.
-        cells = resolve_cells(study, architectures, DATASETS, device="cpu")
-        for cell in cells:
-            check_search(cell, study)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    # Before the device, for which torch is imported: a typing error costs no wait.
+    _check_study(study, architectures)
     for reason in architectures.broken.values():
         say(f"not loaded: {reason}")
-    device = runtime.resolve_device(study.device)
+    device = choice.device(study.device)
     cells = resolve_cells(study, architectures, DATASETS, device=device)
     study = replace(study, device=device, name=study.name or _default_name(cells))
     folder = flags["out"] or Path("results") / study.name
@@ -106,18 +112,32 @@ def command(study_file: Path | None, **flags: Any) -> int:
             data_dir=(flags["data_dir"] or runtime.data_dir()).absolute(),
             plugins=tuple(path.absolute() for path in plugins),
         ),
-        num_workers=flags["workers"]
-        or (1 if device == "cuda" else runtime.num_cores()),
-        timeout_seconds=flags["timeout"],
+        choice=choice,
         as_json=flags["as_json"],
     )
     if flags["dry_run"]:
         from depthbench.cli.dry_run import show_plan
 
-        return show_plan(
-            study, cells, folder, run.context, run.num_workers, run.as_json
-        )
+        num_workers = choice.num_workers(device)
+        return show_plan(study, cells, folder, run.context, num_workers, run.as_json)
     return _carry_out(run)
+
+
+def _check_study(study: StudySpec, architectures: "Registry[Architecture]") -> None:
+    """See that every cell of the study exists, whatever the device.
+
+    Raises:
+        click.UsageError: If one does not.
+    """
+    from depthbench.cells import resolve_cells
+    from depthbench.datasets import DATASETS
+    from depthbench.plan import check_search
+
+    try:
+        for cell in resolve_cells(study, architectures, DATASETS, device="cpu"):
+            check_search(cell, study)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +154,7 @@ class _Run:
     shown_cells: tuple[Cell, ...]
     folder: Path
     context: "TrialContext"
-    num_workers: int
-    timeout_seconds: float | None
+    choice: EngineChoice
     as_json: bool
 
 
@@ -167,82 +186,54 @@ def _search(run: _Run, store: "Store") -> tuple[tuple["CellPlan", ...], int]:
 
     Returns the final plans, and the number of the signal that stopped it, or 0.
     """
-    from depthbench.cli.kernels import require_kernels
     from depthbench.cli.progress import show_progress
-    from depthbench.executors import LocalProcesses
-    from depthbench.study import Engine, plan_all, run_study
-    from depthbench.trial import run_trials
+    from depthbench.study import plan_all, run_study
 
     evidence = [r for r in store.records.values() if r.outcome.is_evidence]
     plans = plan_all(run.cells, run.study, evidence)
     if all(plan.is_done for plan in plans):
         say("every trial of this study is stored already")
         return plans, 0
-    require_kernels([plan.cell for plan in plans if not plan.is_done])
-    _load_data(plans, store, run.context)
-    _tell_of_other_machines(evidence, run.study.device)
-    executor = LocalProcesses(
-        run.num_workers,
-        prepare=partial(runtime.configure_process, num_threads=1),
-        timeout_seconds=run.timeout_seconds,
-    )
-    try:
+    cells = [plan.cell for plan in plans if not plan.is_done]
+    keep: Callable[[TrialRecord], None] = store.append
+    with open_engine(run.choice, cells, run.study.device, run.context) as opened:
+        _check_data(opened, store)
+        if run.choice.scheduler is None:
+            tell_of_other_machines(evidence, run.study.device)
+        else:
+            keep = watched(keep, opened.data_sha256, evidence)
         with (
             noted_signals() as stopped,
-            show_progress(run.num_workers) as report,
+            show_progress(opened.num_workers) as report,
         ):
             plans = run_study(
                 run.study,
                 run.cells,
                 evidence,
-                engine=Engine(
-                    lambda specs: executor.submit(run_trials, specs, run.context),
-                    run.num_workers,
-                ),
-                keep=store.append,
+                engine=opened.engine,
+                keep=keep,
                 report=report,
                 should_stop=lambda: bool(stopped()),
             )
             return plans, stopped()
-    finally:
-        executor.shutdown(cancel_futures=True)
 
 
-def _load_data(
-    plans: tuple["CellPlan", ...], store: "Store", context: "TrialContext"
-) -> None:
-    """Load each data set that is still needed once, before any worker starts.
-
-    So that a missing or damaged one is told at once, and a generated one is made once.
+def _check_data(opened: OpenEngine, store: "Store") -> None:
+    """See that the data are those of the stored trials.
 
     Raises:
-        DataError: If one cannot be had, or is not the one of the stored trials.
+        DataError: If they are not.
     """
-    from depthbench.datasets import DATASETS
     from depthbench.datasets.image_data import DataDamagedError
 
-    for name in dict.fromkeys(plan.cell.data for plan in plans if not plan.is_done):
-        sha256 = DATASETS[name].load(context.data_dir).sha256
+    for name, sha256 in opened.data_sha256.items():
         for record in store.records.values():
             if record.spec.data == name and record.data_sha256 not in ("", sha256):
                 raise DataDamagedError(
-                    f"{name} in {context.data_dir} is not the data the stored trials "
+                    f"{name} in {opened.place} is not the data the stored trials "
                     f"were trained on (SHA-256 {sha256[:12]}, theirs "
                     f"{record.data_sha256[:12]}); give --out another folder"
                 )
-
-
-def _tell_of_other_machines(evidence: list[TrialRecord], device: str) -> None:
-    """Say if stored trials ran elsewhere; near the limit their verdicts may differ."""
-    here = runtime.capture_environment(device)
-    ours = f"torch {here.torch} on {here.device_name}"
-    stored = {
-        f"torch {record.environment.torch} on {record.environment.device_name}"
-        for record in evidence
-        if record.environment is not None
-    }
-    for theirs in sorted(stored - {ours}):
-        say(f"note: stored trials ran with {theirs}; new ones run with {ours}")
 
 
 def _default_name(cells: tuple[Cell, ...]) -> str:

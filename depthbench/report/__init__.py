@@ -30,6 +30,7 @@ class ReportPaths(NamedTuple):
     depths: Path
     trials: Path
     epochs: Path
+    criteria: Path
     figures: tuple[Path, ...]
 
 
@@ -62,6 +63,7 @@ def write_report(folder: Path) -> ReportPaths:
         OSError: If a file cannot be written.
         Exception: What `read_result` raises.
     """
+    from depthbench.report.criteria import criteria_csv
     from depthbench.report.figures import FIGURES, RATE_FIGURES, render
     from depthbench.report.page import report_page
     from depthbench.report.rate_tables import rate_tables
@@ -75,6 +77,7 @@ def write_report(folder: Path) -> ReportPaths:
     drawn.mkdir(exist_ok=True)
     for name, table in tables.items():
         write_atomic(folder / f"{name}.csv", to_csv(table))
+    write_atomic(folder / "criteria.csv", criteria_csv(result))
     svgs: dict[str, bytes] = {}
     for name, draw in drawings.items():
         figure = draw(result)
@@ -87,6 +90,7 @@ def write_report(folder: Path) -> ReportPaths:
         depths=folder / "depths.csv",
         trials=folder / "trials.csv",
         epochs=folder / "epochs.csv",
+        criteria=folder / "criteria.csv",
         figures=tuple(
             drawn / f"{n}.{kind}" for n in drawings for kind in ("svg", "png")
         ),

@@ -25,7 +25,7 @@ def study_result(
     """
     latest = tuple({record.id: record for record in records}.values())
     results = tuple(_cell_result(cell, study, latest) for cell in cells)
-    owned = {trial.record.id for result in results for trial in result.trials}
+    owned = {r.id for r in latest if any(cell.owns(r.spec) for cell in cells)}
     return StudyResult(
         study=study,
         cells=results,
@@ -40,17 +40,26 @@ def _cell_result(
 ) -> CellResult:
     own = sorted(
         (record for record in records if cell.owns(record.spec)),
-        key=lambda record: (record.spec.depth, record.spec.seed, record.spec.lr),
+        key=lambda one: (
+            one.spec.depth,
+            one.spec.seed,
+            one.spec.lr,
+            not one.was_stopped,
+        ),
     )
+    # One that was stopped and then trained in full is shown in full.
+    shown = {(r.spec.depth, r.spec.seed, r.spec.lr): r for r in own}
     trials = tuple(
-        JudgedTrial(record, outcome_under(record, cell.criterion)) for record in own
+        JudgedTrial(record, outcome_under(record, cell.criterion))
+        for record in shown.values()
     )
     plan = plan_cell(cell, study, own)
     observations = observations_of(trials)
     if cell.rate.range is not None:
         observations = plan.observations  # those that chose a rate would flatter it
     end = None
-    if study.search == "posterior" and not plan.is_done:
+    may_lack_full_ones = bool(cell.template.stop_rules)
+    if study.search == "posterior" and not plan.is_done and not may_lack_full_ones:
         end = posterior_end(cell, study, own)
     return CellResult(
         cell,

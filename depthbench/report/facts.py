@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from depthbench.report.decisions import K50_SENTENCE, decision_sentences, rates_text
 from depthbench.report.fit import SUSPICIOUS_P_VALUE
 from depthbench.report.results import Status, StudyResult
+from depthbench.report.stopping import stopping_sentences
 from depthbench.report.words import (
     OUTCOME_MEANINGS,
     count,
@@ -30,6 +31,7 @@ def measured_facts(result: StudyResult) -> list[Fact]:
         Fact("A trial", (criterion_sentence(result.study),)),
         Fact("A depth", decision_sentences(result.study)),
         Fact("k50", (K50_SENTENCE,)),
+        Fact("Early stopping", stopping_sentences(result)),
         Fact("Protocol", _protocols(result)),
         Fact("Training", (_training(result),)),
         Fact("Data", _data(result)),

@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from depthbench.record import TrialRecord
 from depthbench.report import words
 from depthbench.report.columns import (
     EPOCH_COLUMNS,
@@ -14,6 +15,7 @@ from depthbench.report.columns import (
     Column,
     depth_columns,
 )
+from depthbench.report.criteria import CRITERIA_COLUMNS, num_left_out
 from depthbench.report.display import depths_display
 from depthbench.report.facts import (
     environments,
@@ -34,6 +36,7 @@ FIGURE_TITLES = {
     "errors": "Test error against depth, one panel a cell, one point a trial",
     "curves": "Training loss and test error after each epoch, on both sides of the "
     "limit",
+    "criteria": "k50 after each number of epochs, at several thresholds",
 }
 
 RATE_TITLES = {"rates": "Learning rate against depth, one point a trial"}
@@ -77,6 +80,7 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         glossary=outcome_glossary(result),
         environments=environments(result),
         dictionaries=_dictionaries(result),
+        num_left_out=num_left_out(result),
     )
 
 
@@ -86,6 +90,7 @@ def _dictionaries(result: StudyResult) -> dict[str, tuple[Column, ...]]:
         "depths.csv": depth_columns(has_rates=bool(rate_columns(result))),
         "trials.csv": TRIAL_COLUMNS,
         "epochs.csv": EPOCH_COLUMNS,
+        "criteria.csv": CRITERIA_COLUMNS,
     } | rate_columns(result)
 
 
@@ -121,13 +126,19 @@ def _answers(result: StudyResult) -> list[dict[str, Any]]:
     return answers
 
 
+def _stop_remark(record: TrialRecord) -> str:
+    if not record.was_stopped:
+        return record.stopped_early or ""
+    return f"stopped at step {record.num_steps} by {record.stopped_early}"
+
+
 def _trial(cell: CellResult, trial: JudgedTrial) -> dict[str, Any]:
     record = trial.record
     last = record.epochs[-1] if trial.has_final_error else None
     broke = record.first_nonfinite_step
     remarks = [
         "" if broke is None else f"not finite from step {broke}",
-        record.stopped_early or "",
+        _stop_remark(record),
         record.message or "",
     ]
     return {

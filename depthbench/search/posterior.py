@@ -1,16 +1,21 @@
-"""The next depth by expected information about k50, per cost."""
+"""The next depth by expected information about k50, per cost.
+
+The width and the lapse are averaged over: what a trial tells of them alone earns
+nothing, since a trial far down or far up tells much of them and little of k50 (Prins,
+"The psi-marginal adaptive method", Journal of Vision 2013). Cost is the layers trained
+plus an overhead, so a search climbs from shallow depths by itself.
+"""
 
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from depthbench.search.curve import CurveGrid, CurvePosterior, Prior
+from depthbench.search.curve import CurvePosterior
+from depthbench.search.curve_grid import CurveGrid, Floats, Prior
 from depthbench.spec import DepthGrid
 
-Floats = NDArray[np.float64]
 Trials = Sequence[tuple[int, bool]]
 
 NUM_WITNESSES = 3  # successes below k50, and failures above it

@@ -13,6 +13,8 @@ SearchName = Literal["bisect", "posterior", "grid"]
 ProtocolName = Literal["standard", "notebook"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 KernelsChoice = Literal["auto", "reference", "fused"]
+EarlyStop = Literal["off", "chance", "all"]
+EarlyStopAt = Literal["far", "everywhere"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,11 @@ class StudySpec:
             chosen from the outcomes of all but the `ahead` - 1 before it, however
             many workers there are, so that neither their number nor their pace
             changes what is trained.
+        early_stop: Rules that may end a trial when its outcome is settled: `chance`
+            one that never left chance, `all` also one that has clearly learned. See
+            `depthbench stops` for how often they are wrong.
+        early_stop_at: `far` applies them far from the decision only, so that the
+            answer rests on trainings in full; `everywhere` to every trial.
         device: `cpu`, `cuda`, or `auto`: CUDA where there is one.
         kernels: What computes the built-in blocks: `reference` is plain PyTorch,
             `fused` this package's own kernels, `auto` the faster that works here.
@@ -92,6 +99,8 @@ class StudySpec:
     max_trials: int = 40
     budget: str | None = None
     ahead: int = 2
+    early_stop: EarlyStop = "off"
+    early_stop_at: EarlyStopAt = "far"
     device: DeviceChoice = "auto"
     kernels: KernelsChoice = "auto"
 
@@ -133,6 +142,8 @@ class StudySpec:
         for what, choices in (
             ("device", get_args(DeviceChoice)),
             ("kernels", get_args(KernelsChoice)),
+            ("early_stop", get_args(EarlyStop)),
+            ("early_stop_at", get_args(EarlyStopAt)),
             ("search", get_args(SearchName)),
         ):
             given = getattr(self, what)
@@ -229,6 +240,7 @@ SEARCH_FIELDS = (
     "max_trials",
     "budget",
     "ahead",
+    "early_stop_at",
 )
 
 STUDY_KEYS = tuple(field.name for field in fields(StudySpec))

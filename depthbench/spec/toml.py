@@ -75,7 +75,7 @@ def _cell_table(cell: Cell) -> dict[str, Any]:
         "reference": list(cell.reference) if cell.reference else None,
         "rate": _rate_table(cell.rate) or None,
     } | {key: trial[key] for key in trial if key not in ("depth", "seed")}
-    return {key: value for key, value in table.items() if value is not None}
+    return {key: value for key, value in table.items() if value not in (None, ())}
 
 
 def _rate_table(rate: Rate) -> dict[str, Any]:
@@ -91,6 +91,7 @@ def _rate(table: Mapping[str, Any]) -> Rate:
 
 def _cell(table: Mapping[str, Any], study: StudySpec) -> Cell:
     trial = {key: table[key] for key in table if key not in _CELL_KEYS}
+    trial["stop_rules"] = tuple(trial.get("stop_rules", ()))
     grid = DepthGrid(*table["grid"])
     reference = table.get("reference")
     return Cell(

@@ -36,6 +36,8 @@ class TrialSpec:
             device. They round differently, so near the limit results may differ.
         plugin_sha256: Hash of the source file of a user's architecture, so that
             an edited file never meets the records of its former self.
+        stop_rules: Names of the rules that may end it early, in the order they are
+            asked; see `depthbench.stop_rules`.
     """
 
     architecture: str
@@ -52,6 +54,7 @@ class TrialSpec:
     device: str = "cpu"
     kernels: Kernels = "reference"
     plugin_sha256: str | None = None
+    stop_rules: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

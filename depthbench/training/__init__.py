@@ -1,6 +1,7 @@
 """Training one network once."""
 
-from depthbench.training.loop import Training, train
+from depthbench.training.ended import Training
+from depthbench.training.loop import train
 from depthbench.training.resident import ResidentData
 from depthbench.training.timing import seconds_per_epoch
 

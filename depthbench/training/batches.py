@@ -67,10 +67,11 @@ class Pass:
             self._results.loss_sums.zero_()
             self._results.num_wrong.zero_()
 
-    def means(self) -> list["Means"]:
-        """What the pass came to; one entry a replica."""
+    def means(self, num_steps: int | None = None) -> list["Means"]:
+        """What the pass came to, or its first steps, if they were all; by replica."""
         assert self._results is not None
-        count, num_heads = len(self._split), self._results.num_wrong.shape[-1]
+        count = sum(self.sizes[:num_steps])
+        num_heads = self._results.num_wrong.shape[-1]
         losses = self._results.loss_sums.view(-1, num_heads).tolist()
         errors = self._results.num_wrong.view(-1, num_heads).tolist()
         return [

@@ -1,47 +1,32 @@
 """Training one network: epochs of SGD, an evaluation after each, nothing hidden."""
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from depthbench.layers.conv_stack import ConvStackNet
 from depthbench.record import EpochRecord, TracePoint
 from depthbench.runtime import monotonic_seconds
 from depthbench.spec import TrialSpec
-from depthbench.training.batches import Means, Pass
+from depthbench.stop_rules import rule_named
+from depthbench.training.batches import Pass
+from depthbench.training.ended import Stop, Training
 from depthbench.training.flat import FlatParameters, Sgd
 from depthbench.training.replicas import Replicas
 from depthbench.training.resident import ResidentData
-from depthbench.training.trace import traced
+from depthbench.training.testing import (
+    Runner,
+    batch_statistics,
+    run_eagerly,
+    tested,
+)
+from depthbench.training.trace import ends_point, traced
 
 # Steps between two readings of the loss. Reading it makes a GPU wait, and costs a
 # CPU nothing. The losses of all steps are kept, so that the first bad one is exact.
 _STEPS_PER_READING = {"cpu": 1, "cuda": 25}
-
-# Runs a step, given a key that is equal for steps that differ in nothing but what
-# their tensors hold, and the step.
-Runner = Callable[[Hashable, Callable[[], None]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """What happened in a training; see `TrialRecord` for the meaning of each."""
-
-    epochs: tuple[EpochRecord, ...]
-    first_nonfinite_step: int | None
-    num_steps: int
-    trace: tuple[TracePoint, ...]
-
-
-def run_eagerly(key: Hashable, step: Callable[[], None]) -> None:
-    """The runner that does nothing else."""
-    del key
-    step()
 
 
 def train(
@@ -53,11 +38,14 @@ def train(
 ) -> Training:
     """Train `net` in place as `spec` says; stop at the first non-finite loss.
 
+    The stop rules of the spec, if it has any, are asked after each point of the trace
+    but the last one of the training.
+
     Args:
         net: On the device of `data`. Its output is the logits [N, num_classes], or a
             tuple of them, one a head; the loss is the mean of their cross entropies.
         data: Trained and tested on.
-        spec: Epochs, batch size, optimizer and train mode.
+        spec: Epochs, batch size, optimizer, train mode and stop rules.
         order: CPU generator of the order of the images; one permutation an epoch.
         run: Runs each step.
     """
@@ -75,7 +63,8 @@ def train_replicas(
     """Train the replicas that `net` is made of, each as its spec says.
 
     None touches another: each has its own order, learning rate and first bad step, and
-    the others do not notice when one diverges. Seconds are each one's share.
+    the others do not notice when one diverges or is stopped. Seconds are each one's
+    share.
 
     Args:
         net: As for `train`, but every parameter, the images it takes and the logits
@@ -90,33 +79,6 @@ def train_replicas(
         column = [[spec.lr] for spec in specs]
         rates = torch.tensor(column, dtype=torch.float32, device=data.mean.device)
     return _Trainer(net, data, specs[0], rates, orders, (len(specs),), run).train()
-
-
-def evaluate(net: nn.Module, data: ResidentData, batch_size: int) -> Means:
-    """Mean loss and error of each head on the test set, in evaluation mode.
-
-    Leaves `net` in that mode, as the notebook's loop does; what happens then is the
-    business of the caller.
-    """
-    net.eval()
-    (means,) = _tested(Pass(net, data, data.test, batch_size), "eval", run_eagerly)
-    return means
-
-
-@contextmanager
-def batch_statistics(net: nn.Module) -> Iterator[bool]:
-    """BatchNorm in train mode, its running statistics untouched; False without any."""
-    norms = [module for module in net.modules() if isinstance(module, _BatchNorm)]
-    tracking = [norm for norm in norms if norm.track_running_stats]
-    for norm in tracking:
-        norm.train()
-        norm.track_running_stats = False
-    try:
-        yield bool(tracking)
-    finally:
-        for norm in tracking:
-            norm.track_running_stats = True
-            norm.eval()
 
 
 class _Trainer:
@@ -141,38 +103,57 @@ class _Trainer:
         self._training = Pass(net, data, data.train, spec.batch_size, replicas)
         self._testing = Pass(net, data, data.test, spec.batch_size, replicas)
         self._steps_per_reading = _STEPS_PER_READING[data.mean.device.type]
+        self._num_classes = data.num_classes
+        self._rules = [rule_named(name) for name in spec.stop_rules]
+        self._num_steps = spec.epochs * len(self._training.sizes)
+        self._began = 0.0
         self._bad: list[int | None] = [None] * len(orders)
+        self._stops: list[Stop | None] = [None] * len(orders)
         self._traces: list[list[TracePoint]] = [[] for _ in orders]
 
     def train(self) -> tuple[Training, ...]:
         epochs: list[list[EpochRecord]] = [[] for _ in self._orders]
         for epoch in range(self._spec.epochs):
-            began = monotonic_seconds()
+            self._began = monotonic_seconds()
             if epoch == 0 or self._spec.train_mode == "every_epoch":
                 self._net.train()
             self._train_epoch(epoch * len(self._training.sizes))
-            if None not in self._bad:
+            if not any(self._go_on()):
                 break
             records = self._epoch_records()
-            seconds = (monotonic_seconds() - began) / len(self._orders)
-            for done, bad, record in zip(epochs, self._bad, records, strict=True):
-                if bad is None:
-                    done.append(record(seconds=seconds))
-        num_steps = self._spec.epochs * len(self._training.sizes)
+            for done, goes_on, record in zip(
+                epochs, self._go_on(), records, strict=True
+            ):
+                if goes_on:
+                    done.append(record)
+        finite = self._are_finite()
         return tuple(
-            Training(
-                epochs=tuple(done),
-                first_nonfinite_step=bad if bad is not None or finite else num_steps,
-                num_steps=num_steps if bad is None else bad,
-                trace=tuple(trace),
-            )
-            for done, bad, finite, trace in zip(
-                epochs, self._bad, self._are_finite(), self._traces, strict=True
-            )
+            self._result(replica, tuple(done), is_finite=finite[replica])
+            for replica, done in enumerate(epochs)
         )
 
+    def _result(
+        self, replica: int, epochs: tuple[EpochRecord, ...], *, is_finite: bool
+    ) -> Training:
+        bad, stop = self._bad[replica], self._stops[replica]
+        num_steps = self._num_steps if bad is None else bad
+        if bad is None and stop is None and not is_finite:
+            bad = num_steps
+        return Training(
+            epochs=epochs,
+            first_nonfinite_step=bad,
+            num_steps=num_steps if stop is None else stop.num_steps,
+            trace=tuple(self._traces[replica]),
+            stop=stop,
+        )
+
+    def _go_on(self) -> list[bool]:
+        """Whether a replica has neither diverged nor been stopped."""
+        ends = zip(self._bad, self._stops, strict=True)
+        return [bad is None and stop is None for bad, stop in ends]
+
     def _train_epoch(self, first_step: int) -> None:
-        """One epoch, left at the reading that finds the last replica diverged."""
+        """One epoch, left at the reading that finds that the last replica has ended."""
         permutations = [
             torch.randperm(self._training.order.shape[-1], generator=order)
             for order in self._orders
@@ -185,44 +166,77 @@ class _Trainer:
         for num_done, num_images in enumerate(sizes, start=1):
             step = partial(self._training.train_step, num_images, self._flat, self._sgd)
             self._run(("train", self._net.training, num_images), step)
-            if num_done % self._steps_per_reading == 0 or num_done == len(sizes):
+            may_stop = bool(self._rules) and ends_point(num_done, len(sizes))
+            if may_stop or self._is_reading(num_done):
                 losses = self._training.losses[num_read:num_done]
                 self._note_bad(losses, first_step + num_read)
                 num_read = num_done
-                if None not in self._bad:
+                if may_stop:
+                    self._note_stops(first_step, num_done)
+                if not any(self._go_on()):
                     break
-        self._note_traces(first_step, num_read)
+        for replica, points in enumerate(self._points(first_step, num_read)):
+            self._traces[replica] += points
+
+    def _is_reading(self, num_done: int) -> bool:
+        is_last = num_done == len(self._training.sizes)
+        return is_last or num_done % self._steps_per_reading == 0
 
     def _note_bad(self, losses: Tensor, first_step: int) -> None:
         finite = losses.isfinite().view(len(losses), -1).T.tolist()
-        for replica, steps in enumerate(finite):
-            if self._bad[replica] is None and not all(steps):
-                self._bad[replica] = first_step + steps.index(False)
+        for replica, goes_on in enumerate(self._go_on()):
+            if goes_on and not all(finite[replica]):
+                self._bad[replica] = first_step + finite[replica].index(False)
 
-    def _note_traces(self, first_step: int, num_steps: int) -> None:
-        """Of the epoch's first steps; of a diverged replica, up to its last."""
+    def _note_stops(self, first_step: int, num_done: int) -> None:
+        """Ask the rules, and test once if one of them ends a replica."""
+        if first_step + num_done == self._num_steps:
+            return
+        fired: dict[int, str] = {}
+        points = self._points(first_step, num_done)
+        for replica, goes_on in enumerate(self._go_on()):
+            trace = self._traces[replica] + points[replica]
+            for rule in self._rules if goes_on else ():
+                if rule.fires(trace, self._num_classes):
+                    fired.setdefault(replica, rule.name)
+        if not fired:
+            return
+        mode = self._net.training
+        records = self._epoch_records(num_done)
+        self._net.train(mode)
+        for replica, rule_name in fired.items():
+            num_steps = first_step + num_done
+            self._stops[replica] = Stop(rule_name, num_steps, records[replica])
+
+    def _points(self, first_step: int, num_steps: int) -> list[list[TracePoint]]:
+        """Of the epoch's first steps; of a replica that ended, up to its last."""
         rows = (self._training.losses, self._training.gradient_norms)
         steps = [row[:num_steps].view(num_steps, -1).cpu() for row in rows]
-        for replica, bad in enumerate(self._bad):
-            end = num_steps if bad is None else min(num_steps, bad + 1 - first_step)
-            losses, norms = (row[: max(end, 0), replica] for row in steps)
-            self._traces[replica] += traced(losses, norms, first_step)
+        points = []
+        for replica, (bad, stop) in enumerate(zip(self._bad, self._stops, strict=True)):
+            last = self._num_steps if stop is None else stop.num_steps
+            last = last if bad is None else bad + 1
+            end = max(min(num_steps, last - first_step), 0)
+            losses, norms = (row[:end, replica] for row in steps)
+            points.append(list(traced(losses, norms, first_step)))
+        return points
 
-    def _epoch_records(self) -> list[Callable[..., EpochRecord]]:
-        """The epoch of each replica, all but its seconds."""
-        trained = self._training.means()
+    def _epoch_records(self, num_steps: int | None = None) -> list[EpochRecord]:
+        """The epoch of each replica, or its first steps if these were all."""
+        trained = self._training.means(num_steps)
         self._net.eval()
-        tested = _tested(self._testing, "eval", self._run)
+        plain = tested(self._testing, "eval", self._run)
         with batch_statistics(self._net) as has_norms:
-            again = _tested(self._testing, "batch", self._run) if has_norms else None
+            again = tested(self._testing, "batch", self._run) if has_norms else None
+        seconds = (monotonic_seconds() - self._began) / len(self._orders)
         return [
-            partial(
-                EpochRecord,
+            EpochRecord(
                 train_loss=trained[replica].loss,
                 train_error=trained[replica].error,
-                test_loss=tested[replica].loss,
-                test_error=tested[replica].error,
+                test_loss=plain[replica].loss,
+                test_error=plain[replica].error,
                 test_error_batch_stats=again[replica].error if again else None,
+                seconds=seconds,
             )
             for replica in range(len(self._orders))
         ]
@@ -234,11 +248,3 @@ class _Trainer:
             for weight in self._net.parameters()
         ]
         return torch.stack(checks).all(0).tolist()
-
-
-def _tested(testing: Pass, mode: str, run: Runner) -> list[Means]:
-    """The means of one pass over the test set; `mode` names the network's."""
-    testing.rewind()
-    for num_images in testing.sizes:
-        run(("test", mode, num_images), partial(testing.test_step, num_images))
-    return testing.means()

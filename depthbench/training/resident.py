@@ -26,6 +26,7 @@ class ResidentData:
     Attributes:
         mean: Per channel, [1, C, 1, 1], of pixels as fractions of 255.
         std: The same, of the standard deviation.
+        num_classes: Labels are below it.
         memory_format: Order of the dimensions of normalised images in memory.
     """
 
@@ -33,6 +34,7 @@ class ResidentData:
     test: Split
     mean: Tensor
     std: Tensor
+    num_classes: int
     memory_format: torch.memory_format = torch.contiguous_format
 
     @classmethod
@@ -47,6 +49,7 @@ class ResidentData:
             test=Split(data.test_images.to(device), data.test_labels.to(device)),
             mean=per_channel(data.mean),
             std=per_channel(data.std),
+            num_classes=data.num_classes,
         )
 
     def normalized(self, images: Tensor) -> Tensor:

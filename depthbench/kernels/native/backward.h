@@ -191,24 +191,19 @@ class Backward {
       V* row = scratch_.row + c * shape_.width;
       V* skipped = scratch_.skipped + start + c * shape_.pixels;
       V* gradient = scratch_.gradient + start + c * shape_.pixels;
-      if (adds)
-        for (int64_t w = 0; w < shape_.width; ++w) row[w] += skipped[w];
-      if (b.adds_input)
-        for (int64_t w = 0; w < shape_.width; ++w) skipped[w] = row[w];
-      if (lane.live < kLanes)
-        for (int64_t w = 0; w < shape_.width; ++w)
-          row[w] = (V)((I)row[w] & lane.mask);
-      V sum{};
+      const V mean = has_norm(b) ? splat(saved_.blocks[l].mean[c]) : V{};
+      V sum{}, product{};
       for (int64_t w = 0; w < shape_.width; ++w) {
-        gradient[w] = row[w] * slope<kActivation>(activated[c * plane + w]);
-        sum += gradient[w];
+        V value = row[w];
+        if (adds) value += skipped[w];
+        if (b.adds_input) skipped[w] = value;
+        if (lane.live < kLanes) value = (V)((I)value & lane.mask);
+        value *= slope<kActivation>(activated[c * plane + w]);
+        gradient[w] = value;
+        sum += value;
+        if (has_norm(b)) product += value * (inner[c * shape_.pixels + w] - mean);
       }
       scratch_.channel_sums[2 * c] += sum;
-      if (!has_norm(b)) continue;
-      const V mean = splat(saved_.blocks[l].mean[c]);
-      V product{};
-      for (int64_t w = 0; w < shape_.width; ++w)
-        product += gradient[w] * (inner[c * shape_.pixels + w] - mean);
       scratch_.channel_sums[2 * c + 1] += product;
     }
   }

@@ -143,10 +143,10 @@ class Forward {
     for (int c = 0; c < b.out_channels; ++c) {
       const int64_t plane = c * shape_.pixels;
       V* row = to + c * to_plane;
-      if (added)
-        for (int64_t w = 0; w < shape_.width; ++w) row[w] += added[plane + w];
-      if (kept)
-        for (int64_t w = 0; w < shape_.width; ++w) kept[plane + w] = row[w];
+      for (int64_t w = 0; w < shape_.width; ++w) {
+        if (added) row[w] += added[plane + w];
+        if (kept) kept[plane + w] = row[w];
+      }
     }
   }
 

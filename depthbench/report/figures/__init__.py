@@ -1,5 +1,6 @@
 """The figures of a report, drawn without any window or global state."""
 
+from depthbench.report.figures.criteria import criteria_figure
 from depthbench.report.figures.curves import curves_figure
 from depthbench.report.figures.depths import depths_figure
 from depthbench.report.figures.errors import errors_figure
@@ -15,10 +16,12 @@ FIGURES = {
     "success": success_figure,
     "errors": errors_figure,
     "curves": curves_figure,
+    "criteria": criteria_figure,
 }
 
 __all__ = [
     "FIGURES",
+    "criteria_figure",
     "curves_figure",
     "depths_figure",
     "errors_figure",

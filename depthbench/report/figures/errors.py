@@ -60,8 +60,8 @@ def errors_figure(result: StudyResult) -> Figure:
 def points_of(cell: CellResult) -> pd.DataFrame:
     """Depth, height in the figure, label and seed of each trial.
 
-    Height is the test error of the heads that the criterion reads, or the band of a
-    trial that has none.
+    Height is the test error of the heads that the criterion reads, at the end or where
+    a rule stopped it, or the band of a trial that has none.
     """
     rows = [
         (trial.depth, _height(cell, trial), outcome_label(trial.outcome), trial.seed)
@@ -73,9 +73,11 @@ def points_of(cell: CellResult) -> pd.DataFrame:
 def _height(cell: CellResult, trial: JudgedTrial) -> float:
     if not trial.outcome.is_evidence:
         return NO_EVIDENCE_LEVEL
+    criterion = replace(cell.cell.criterion, source="test")
+    if trial.record.at_stop is not None:
+        return error_of(trial.record.at_stop, criterion)
     if not trial.has_final_error:
         return DIVERGED_LEVEL
-    criterion = replace(cell.cell.criterion, source="test")
     return error_of(trial.record.epochs[-1], criterion)
 
 

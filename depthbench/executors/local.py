@@ -1,33 +1,15 @@
-"""Where trials run: in local worker processes."""
+"""Worker processes of this one."""
 
-import multiprocessing
-import multiprocessing.connection
-import os
-import pickle
 import queue
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from depthbench import runtime
-
-_SPAWN = multiprocessing.get_context("spawn")  # a fork after CUDA's start is broken
-
-# How a call in a worker ended.
-_RETURNED, _RAISED, _INSTEAD = "returned", "raised", "instead"
-
-
-class WorkerDiedError(Exception):
-    """A worker process died under a task, and so did the one that tried it again."""
-
-
-class TaskTimedOutError(Exception):
-    """A task ran longer than it was allowed to, and its worker was killed."""
+from depthbench.executors.child import INSTEAD, RETURNED, Process, Start, spawn
+from depthbench.executors.errors import TaskTimedOutError, WorkerDiedError
 
 
 class LocalProcesses(Executor):
@@ -46,6 +28,7 @@ class LocalProcesses(Executor):
         prepare: Called once in each process before its first task; picklable.
         timeout_seconds: For one task; None for no limit. Starting a process does not
             count.
+        start: Starts a process, given `prepare`.
     """
 
     def __init__(
@@ -54,12 +37,14 @@ class LocalProcesses(Executor):
         *,
         prepare: Callable[[], None],
         timeout_seconds: float | None = None,
+        start: Start = spawn,
     ) -> None:
         self._prepare = prepare
+        self._start = start
         self._timeout_seconds = timeout_seconds
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._is_stopping = threading.Event()
-        self._processes: dict[int, SpawnProcess] = {}
+        self._processes: dict[int, Process] = {}
         self._handlers = [
             threading.Thread(target=self._handle, args=(slot,), daemon=True)
             for slot in range(num_workers)
@@ -112,7 +97,7 @@ class LocalProcesses(Executor):
         """
         while True:
             if worker is None:
-                worker = _Worker(self._prepare)
+                worker = _Worker(*self._start(self._prepare))
                 self._processes[slot] = worker.process
             # Only now: `shutdown` kills the processes it sees after setting the flag.
             if self._is_stopping.is_set():
@@ -139,14 +124,10 @@ class _Task:
 class _Worker:
     """One worker process and the pipe to it."""
 
-    def __init__(self, prepare: Callable[[], None]) -> None:
+    def __init__(self, process: Process, pipe: Connection) -> None:
         self._is_ready = False
-        self._pipe, theirs = _SPAWN.Pipe()
-        self.process = _SPAWN.Process(
-            target=_serve, args=(theirs, prepare), daemon=True
-        )
-        self.process.start()
-        theirs.close()
+        self._pipe = pipe
+        self.process = process
 
     def settles(self, task: "_Task", timeout_seconds: float | None) -> bool:
         """Run the task; whether its future is settled now.
@@ -173,12 +154,12 @@ class _Worker:
             if task.num_deaths == 2:
                 task.future.set_exception(died)
             return task.num_deaths == 2
-        if ending == _INSTEAD:
+        if ending == INSTEAD:
             self.kill()
             fn, args = value
             task.call = (fn, args, {})
             return False
-        if ending == _RETURNED:
+        if ending == RETURNED:
             task.future.set_result(value)
         else:
             task.future.set_exception(value)
@@ -189,48 +170,6 @@ class _Worker:
         self.process.kill()
         self.process.join()
         self._pipe.close()
-
-
-def _serve(pipe: Connection, prepare: Callable[[], None]) -> None:
-    """A worker's life: take calls from the pipe until it closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    # Standard output belongs to the results; what a user's module prints does not.
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    prepare()
-    pipe.send(True)
-    while True:
-        try:
-            fn, args, kwargs = pipe.recv()
-        except EOFError:
-            return
-        try:
-            answer = (_RETURNED, fn(*args, **kwargs))
-        except runtime.ProcessUnusableError as error:
-            if error.instead is not None:
-                _send(pipe, (_INSTEAD, error.instead))
-            else:
-                print(error, file=sys.stderr)  # noqa: T201
-            os._exit(1)
-        except Exception as error:
-            answer = (_RAISED, error)
-        _send(pipe, answer)
-
-
-def _send(pipe: Connection, answer: tuple[str, Any]) -> None:
-    """Send an answer; in place of one that does not survive pickling, an error."""
-    try:
-        pickle.loads(pickle.dumps(answer))
-    except Exception as error:
-        answer = (_RAISED, TypeError(f"{answer[1]!r} cannot be sent: {error!r}"))
-    pipe.send(answer)
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    multiprocessing.connection.wait([parent.sentinel])
-    os._exit(1)
 
 
 def _died(exit_code: int | None) -> str:

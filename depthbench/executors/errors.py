@@ -1,0 +1,17 @@
+"""How a task can end without an answer of its own."""
+
+
+class WorkerDiedError(Exception):
+    """A worker process died under a task, and so did the one that tried it again."""
+
+
+class TaskTimedOutError(Exception):
+    """A task ran longer than it was allowed to, and its worker was killed."""
+
+
+class ClusterError(Exception):
+    """A cluster cannot be had, or cannot run what it is asked to."""
+
+
+class ClusterLostError(Exception):
+    """A cluster that was there is gone; the tasks it had are given up."""

@@ -1,0 +1,201 @@
+"""Two cells side by side: how much deeper one trains, and what differs between them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
+
+from depthbench.record import Environment, Outcome, TrialRecord
+from depthbench.report.judged import JudgedTrial
+from depthbench.report.results import CellResult, StudyResult
+from depthbench.search import Estimate
+from depthbench.search.paired import Pair, PairCounts
+from depthbench.search.ratio import SAME_TRIALS, RatioPosterior, compare_curves
+from depthbench.spec.study import SEARCH_FIELDS
+
+Kind = Literal["data", "criterion", "training", "search", "environment"]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A cell and the study it belongs to."""
+
+    study: StudyResult
+    cell: CellResult
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A field that is not the same on both sides, and its values as text."""
+
+    kind: Kind
+    field: str
+    a: str
+    b: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What the trials of two cells say about their depths.
+
+    The trials are those that each side's own search asked for, as in its report.
+
+    Attributes:
+        k50_a: The depth at which half of A's trainings succeed.
+        k50_b: The same of B.
+        posterior: Of k50_b / k50_a.
+        pairs: Trials at the same depth with the same seed.
+        num_shared: Pairs that are one training: the same in every number.
+        differences: In what was asked, and where it ran.
+    """
+
+    a: Side
+    b: Side
+    k50_a: Estimate
+    k50_b: Estimate
+    posterior: RatioPosterior
+    pairs: PairCounts
+    num_shared: int
+    num_trials_a: int
+    num_trials_b: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def ratio(self) -> Estimate:
+        """Of k50_b / k50_a: 5 %, 50 % and 95 % points, or a bound."""
+        return self.posterior.ratio
+
+    @property
+    def is_same(self) -> bool:
+        """Whether A and B are the same trainings, judged alike."""
+        return self.num_shared == self.num_trials_a == self.num_trials_b
+
+    def is_worse(self, tolerance: float = 0.0) -> bool:
+        """Whether B is shallower by more than `tolerance`, credibly.
+
+        The whole 90 % interval of the ratio lies below 1 - tolerance: if that were
+        not so, the trials seen would have had a chance below 5 %, given the prior.
+        """
+        return self.ratio.high is not None and self.ratio.high < 1 - tolerance
+
+    @property
+    def is_better(self) -> bool:
+        """Whether B is deeper, credibly: the 90 % interval lies above 1."""
+        return self.ratio.low is not None and self.ratio.low > 1
+
+
+def compare(a: Side, b: Side) -> Comparison | None:
+    """The comparison of two cells; None if either has no trial that says anything."""
+    fit_a, fit_b = a.cell.fit, b.cell.fit
+    if fit_a is None or fit_b is None:
+        return None
+    curves = fit_a.posterior, fit_b.posterior
+    trials_a, trials_b = _trials(a.cell), _trials(b.cell)
+    pairs = [
+        _pair(trials_a[key], trials_b[key])
+        for key in sorted(trials_a.keys() & trials_b.keys())
+    ]
+    num_shared = sum(pair.is_shared for pair in pairs)
+    is_same = num_shared == len(trials_a) == len(trials_b)
+    return Comparison(
+        a=a,
+        b=b,
+        k50_a=fit_a.k50,
+        k50_b=fit_b.k50,
+        posterior=SAME_TRIALS if is_same else compare_curves(*curves, pairs),
+        pairs=PairCounts.of(pairs),
+        num_shared=num_shared,
+        num_trials_a=len(trials_a),
+        num_trials_b=len(trials_b),
+        differences=tuple(differences(a, b)),
+    )
+
+
+def differences(a: Side, b: Side) -> Iterator[Difference]:
+    """All that is not the same: the data, what "trains" means, training, search, host.
+
+    Depth and seed are no difference. Of the environments of several trials, every
+    value counts.
+    """
+    templates = [asdict(side.cell.cell.template) for side in (a, b)]
+    yield from _differing("data", templates, ["data"])
+    yield from _differing("data", [_sha256(a), _sha256(b)])
+    yield from _differing("criterion", [_criterion(side) for side in (a, b)])
+    training = [k for k in templates[0] if k not in ("data", "depth", "seed")]
+    yield from _differing("training", templates, training)
+    search = [name for name in SEARCH_FIELDS if name not in ("threshold", "criterion")]
+    yield from _differing(
+        "search", [asdict(side.study.study) for side in (a, b)], search
+    )
+    yield from _differing("search", [{"grid": _grid(side)} for side in (a, b)])
+    yield from _differing("environment", [_environment(side) for side in (a, b)])
+
+
+def _trials(cell: CellResult) -> dict[tuple[int, int], JudgedTrial]:
+    """The evidence that the search asked for, by depth and seed."""
+    asked = {(spec.depth, spec.seed) for spec in cell.plan.asked}
+    found = {(trial.depth, trial.seed): trial for trial in cell.evidence}
+    return {key: trial for key, trial in found.items() if key in asked}
+
+
+def _pair(a: JudgedTrial, b: JudgedTrial) -> Pair:
+    return Pair(
+        a.depth,
+        a.outcome is Outcome.TRAINED,
+        b.outcome is Outcome.TRAINED,
+        is_shared=a.outcome is b.outcome and _measured(a.record) == _measured(b.record),
+    )
+
+
+def _measured(record: TrialRecord) -> tuple[str, ...]:
+    """All numbers of a training but its times, as text: NaN is equal to itself there.
+
+    Two records of one spec that agree in them are one training, or the repetition of
+    one on a machine that computes alike; either way it was no second throw of dice.
+    """
+    epochs = [replace(epoch, seconds=0.0) for epoch in record.epochs]
+    return (record.id, str(record.first_nonfinite_step), repr(epochs))
+
+
+def _differing(
+    kind: Kind, sides: list[dict[str, Any]], names: Iterable[str] | None = None
+) -> Iterator[Difference]:
+    a, b = sides
+    for name in names or a:
+        if a[name] != b[name]:
+            yield Difference(kind, name, _text(a[name]), _text(b[name]))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return ", ".join(_text(item) for item in value) or "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "none" if value is None else str(value)
+
+
+def _criterion(side: Side) -> dict[str, Any]:
+    """Without the question of heads for a network that has one."""
+    criterion = asdict(side.cell.cell.criterion)
+    epochs = [epoch for t in side.cell.evidence for epoch in t.record.epochs]
+    if all(len(epoch.test_error) == 1 for epoch in epochs):
+        criterion["heads"] = "last"
+    return criterion
+
+
+def _sha256(side: Side) -> dict[str, tuple[str, ...]]:
+    found = {trial.record.data_sha256[:12] for trial in side.cell.evidence}
+    return {"data_sha256": tuple(sorted(found - {""}))}
+
+
+def _grid(side: Side) -> str:
+    grid = side.cell.cell.grid
+    return f"{grid.start}, {grid.start + grid.step}, ..."
+
+
+def _environment(side: Side) -> dict[str, tuple[str, ...]]:
+    """The values of each field over the trials."""
+    found = [t.record.environment for t in side.cell.evidence if t.record.environment]
+    return {
+        field.name: tuple(sorted({_text(getattr(each, field.name)) for each in found}))
+        for field in fields(Environment)
+    }

@@ -1,0 +1,195 @@
+"""k50 after fewer epochs and at other thresholds, from the trials there are."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from depthbench.record import EpochRecord, Outcome, TrialRecord
+from depthbench.report.columns import Column
+from depthbench.report.csv_text import csv_text
+from depthbench.report.judged import JudgedTrial
+from depthbench.report.results import CellResult, StudyResult
+from depthbench.search import CurvePosterior, Estimate
+from depthbench.spec import Criterion
+from depthbench.verdict import outcome_under
+
+THRESHOLDS = (0.50, 0.20, 0.10, 0.05)
+_MOST_BUDGETS = 6  # with more epochs than that, budgets double
+
+CRITERIA_COLUMNS = (
+    Column("architecture", "text", "registered name"),
+    Column("data", "text", "data set"),
+    Column("protocol", "text", "standard or notebook"),
+    Column("epochs", "whole", "judged by the errors after this epoch"),
+    Column("threshold", "number", "the error to stay below"),
+    Column("is_own", "flag", "whether the study itself asked this"),
+    Column("k50", "number", "depth where half train; empty: a bound at most"),
+    Column("k50_low", "number", "5 % point of the posterior; empty: no lower bound"),
+    Column("k50_high", "number", "95 % point; empty: no upper bound"),
+    Column("num_trials", "whole", "trials that could be judged so"),
+    Column("num_trained", "whole", "of them, those that trained"),
+    Column(
+        "num_left_out",
+        "whole",
+        "trials that a rule ended before this epoch, and cannot be judged so",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionPoint:
+    """k50 of a cell, judged after some epochs by some threshold.
+
+    The trials are those that the study's search chose by its own criterion. That
+    biases no estimate, as the choice rests on what was seen only; but where the depths
+    they were spent on tell little about this k50, it is wide, or a bound.
+
+    Attributes:
+        num_left_out: Trials that a rule ended before this epoch. They are no random
+            choice, so an estimate without them is one-sided.
+        is_own: Whether it is the study's own question.
+    """
+
+    num_epochs: int
+    threshold: float
+    k50: Estimate
+    num_trials: int
+    num_trained: int
+    num_left_out: int
+    is_own: bool
+
+
+def criterion_points(cell: CellResult) -> list[CriterionPoint]:
+    """Every budget with every threshold, from the hardest to meet to the easiest."""
+    own = cell.cell.criterion.threshold
+    thresholds = sorted({*THRESHOLDS, own})
+    return [
+        _point(cell, num_epochs, threshold)
+        for num_epochs in budgets_of(cell.cell.template.epochs)
+        for threshold in thresholds
+    ]
+
+
+def budgets_of(num_epochs: int) -> list[int]:
+    """Numbers of epochs to judge after, rising; the last is `num_epochs`."""
+    if num_epochs <= _MOST_BUDGETS:
+        return list(range(1, num_epochs + 1))
+    doublings = [2**n for n in range(int(math.log2(num_epochs)) + 1)]
+    return sorted({*doublings, num_epochs})
+
+
+def criteria_csv(result: StudyResult) -> str:
+    """The text of criteria.csv: a row for each cell, number of epochs and threshold."""
+    rows = [
+        {
+            "architecture": cell.cell.architecture,
+            "data": cell.cell.data,
+            "protocol": cell.cell.protocol,
+            "epochs": point.num_epochs,
+            "threshold": point.threshold,
+            "is_own": point.is_own,
+            "k50": _rounded(point.k50.median),
+            "k50_low": _rounded(point.k50.low),
+            "k50_high": _rounded(point.k50.high),
+            "num_trials": point.num_trials,
+            "num_trained": point.num_trained,
+            "num_left_out": point.num_left_out,
+        }
+        for cell in result.cells
+        for point in criterion_points(cell)
+    ]
+    return csv_text(rows, CRITERIA_COLUMNS)
+
+
+def num_left_out(result: StudyResult) -> int:
+    """Trials that cannot be judged by every question, the cells summed up."""
+    return sum(
+        max(point.num_left_out for point in criterion_points(cell))
+        for cell in result.cells
+    )
+
+
+def after_epochs(record: TrialRecord, num_epochs: int) -> TrialRecord | None:
+    """What a training of fewer epochs would have recorded.
+
+    None if that is unknown, because a rule ended the training before.
+
+    The rate is constant and the images' order is drawn epoch by epoch, so a shorter
+    training is the beginning of a longer one, update for update. One that diverged
+    later than in the last of these epochs had not diverged by then, unless the last
+    update had already left non-finite weights: then its test loss is not finite. (So
+    is that of a network which overflows with finite weights; if it diverged in the
+    very next epoch, it counts as diverged already.)
+
+    Args:
+        record: Of a training that was measured.
+        num_epochs: From 1 to those of its spec.
+    """
+    done = record.epochs[:num_epochs]
+    diverged = record.first_nonfinite_step is not None
+    if len(done) < num_epochs and not diverged:
+        return None
+    if num_epochs == record.spec.epochs:
+        return record
+    spec = replace(record.spec, epochs=num_epochs)
+    if len(done) < num_epochs:
+        return replace(record, spec=spec)
+    is_last_before_the_end = len(record.epochs) == num_epochs
+    broke = is_last_before_the_end and not _is_finite(done[-1])
+    return replace(
+        record,
+        spec=spec,
+        epochs=done,
+        first_nonfinite_step=record.first_nonfinite_step if broke else None,
+        stopped_early=record.stopped_early if broke else None,
+    )
+
+
+def _is_finite(epoch: EpochRecord) -> bool:
+    return all(math.isfinite(loss) for loss in epoch.test_loss)
+
+
+def _point(cell: CellResult, num_epochs: int, threshold: float) -> CriterionPoint:
+    criterion = replace(cell.cell.criterion, threshold=threshold)
+    asked = {(spec.depth, spec.seed) for spec in cell.plan.asked}
+    trials = [t for t in cell.evidence if (t.depth, t.seed) in asked]
+    judged = [(t.depth, _judged(cell, t, num_epochs, criterion)) for t in trials]
+    observations = [
+        (depth, outcome is Outcome.TRAINED)
+        for depth, outcome in judged
+        if outcome is not None and outcome.is_evidence
+    ]
+    return CriterionPoint(
+        num_epochs=num_epochs,
+        threshold=threshold,
+        k50=_k50(cell, observations),
+        num_trials=len(observations),
+        num_trained=sum(trained for _, trained in observations),
+        num_left_out=len(trials) - len(observations),
+        is_own=criterion == cell.cell.criterion
+        and num_epochs == cell.cell.template.epochs,
+    )
+
+
+def _judged(
+    cell: CellResult, trial: JudgedTrial, num_epochs: int, criterion: Criterion
+) -> Outcome | None:
+    """None for a trial that a rule ended, and that this question goes beyond."""
+    if num_epochs == trial.record.spec.epochs and criterion == cell.cell.criterion:
+        return trial.outcome
+    record = after_epochs(trial.record, num_epochs)
+    return None if record is None else outcome_under(record, criterion)
+
+
+def _k50(cell: CellResult, observations: Sequence[tuple[int, bool]]) -> Estimate:
+    if not observations:
+        return Estimate(None, None, None)
+    curve = CurvePosterior.given(
+        observations, shallowest=cell.cell.grid.start, deepest=cell.plan.deepest
+    )
+    return curve.k50()
+
+
+def _rounded(number: float | None) -> float | None:
+    """Six significant digits: more would be noise of the last places."""
+    return None if number is None else float(f"{number:.6g}")

@@ -1,0 +1,149 @@
+"""Figure 5: k50 after each number of epochs, at several thresholds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from depthbench.report.criteria import CriterionPoint, criterion_points
+from depthbench.report.figures.panels import panel_grid, panel_title, sheet
+from depthbench.report.figures.style import (
+    BLUE,
+    GREEN,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    SKY,
+    Mark,
+    figure_style,
+    legend_above,
+)
+from depthbench.report.results import CellResult, StudyResult
+from depthbench.report.words import short_percent
+
+_MARKS = (
+    Mark(BLUE, "o"),
+    Mark(ORANGE, "s"),
+    Mark(GREEN, "^"),
+    Mark(PURPLE, "D"),
+    Mark(SKY, "v"),
+)
+_DODGE = 0.11  # between thresholds, of the distance of two budgets
+_ARROW_POINTS = 16
+
+
+def criteria_figure(result: StudyResult) -> Figure:
+    """One panel a cell: k50 against the epochs it is judged after.
+
+    Colours and markers are thresholds; a vertical line is the 90 % interval, an arrow
+    a bound. Filled is the study's own question.
+    """
+    grid = panel_grid(result)
+    columns = max(len(row) for row in grid)
+    thresholds = _thresholds(result)
+    with figure_style():
+        page = sheet(
+            (len(grid), columns), (3.3, 1.6), (0.6, 0.25, 0.75, 0.5), (0.55, 0.62)
+        )
+        for axes_row, cells in zip(page.axes, grid, strict=True):
+            for axes in axes_row[len(cells) :]:
+                axes.set_visible(False)
+            for axes, cell in zip(axes_row, cells, strict=False):
+                _draw_cell(axes, cell, thresholds)
+                panel_title(axes, result, cell)
+            axes_row[0].set_ylabel("k50")
+        for column, axes in enumerate(page.axes[-1]):
+            above = page.axes[-2][column] if len(grid) > 1 else axes
+            shown = axes if axes.get_visible() else above
+            shown.set_xlabel("judged after this epoch")
+        legend_above(page.figure, _legend(thresholds), columns=6)
+    return page.figure
+
+
+def _thresholds(result: StudyResult) -> list[float]:
+    return sorted(
+        {point.threshold for cell in result.cells for point in criterion_points(cell)},
+        reverse=True,
+    )
+
+
+def _draw_cell(axes: Axes, cell: CellResult, thresholds: Sequence[float]) -> None:
+    points = criterion_points(cell)
+    if not any(point.num_trials for point in points):
+        axes.text(0, 0.5, "no trial yet", color=MUTED)
+        axes.set_axis_off()
+        return
+    budgets = sorted({point.num_epochs for point in points})
+    for place, threshold in enumerate(thresholds):
+        mine = [point for point in points if point.threshold == threshold]
+        shift = _DODGE * (place - (len(thresholds) - 1) / 2)
+        _draw_line(axes, mine, shift, _MARKS[place % len(_MARKS)])
+    axes.set_xlim(-0.5, len(budgets) - 0.5)
+    axes.xaxis.set_major_locator(FixedLocator(range(len(budgets))))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticklabels([str(budget) for budget in budgets])
+    axes.set_ylim(0, 1.2 * _highest(points))  # room for an arrow
+    axes.grid(axis="y")
+    sns.despine(ax=axes)
+
+
+def _highest(points: Sequence[CriterionPoint]) -> float:
+    ends = [end for p in points for end in (p.k50.low, p.k50.median, p.k50.high) if end]
+    return max(ends, default=1.0)
+
+
+def _draw_line(
+    axes: Axes, points: Sequence[CriterionPoint], shift: float, mark: Mark
+) -> None:
+    color = mark.color
+    places = [place + shift for place in range(len(points))]
+    medians = [
+        float("nan") if point.k50.median is None else point.k50.median
+        for point in points
+    ]
+    axes.plot(places, medians, "-", color=color, lw=1, alpha=0.6, label="line")
+    for x, point in zip(places, points, strict=True):
+        low, median, high = point.k50.low, point.k50.median, point.k50.high
+        ends = [end for end in (low, median, high) if end is not None]
+        if not ends:
+            continue
+        axes.plot((x, x), (min(ends), max(ends)), color=color, lw=1.4, label="interval")
+        if low is None:
+            _draw_arrow(axes, (x, min(ends)), -1, color)
+        if high is None:
+            _draw_arrow(axes, (x, max(ends)), 1, color)
+        if median is not None:
+            face = color if point.is_own else "none"
+            style: dict[str, Any] = {"color": color, "mfc": face, "ms": 5, "mew": 1.2}
+            axes.plot(x, median, mark.marker, **style, label="k50")
+
+
+def _draw_arrow(
+    axes: Axes, start: tuple[float, float], direction: int, color: str
+) -> None:
+    axes.annotate(
+        "",
+        xy=start,
+        xytext=(0, direction * _ARROW_POINTS),
+        textcoords="offset points",
+        arrowprops={"arrowstyle": "<|-", "color": color, "lw": 1.2},
+    )
+
+
+def _legend(thresholds: Sequence[float]) -> list[Line2D]:
+    return [
+        Line2D(
+            [],
+            [],
+            color=_MARKS[place % len(_MARKS)].color,
+            marker=_MARKS[place % len(_MARKS)].marker,
+            mfc="none",
+            lw=1.4,
+            label=f"{short_percent(threshold)} error",
+        )
+        for place, threshold in enumerate(thresholds)
+    ]

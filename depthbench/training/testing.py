@@ -1,0 +1,56 @@
+"""Passes over the test set, which change nothing of the network but its mode."""
+
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from depthbench.training.batches import Means, Pass
+from depthbench.training.resident import ResidentData
+
+# Runs a step, given a key that is equal for steps that differ in nothing but what
+# their tensors hold, and the step.
+Runner = Callable[[Hashable, Callable[[], None]], None]
+
+
+def run_eagerly(key: Hashable, step: Callable[[], None]) -> None:
+    """The runner that does nothing else."""
+    del key
+    step()
+
+
+def evaluate(net: nn.Module, data: ResidentData, batch_size: int) -> Means:
+    """Mean loss and error of each head on the test set, in evaluation mode.
+
+    Leaves `net` in that mode, as the notebook's loop does; what happens then is the
+    business of the caller.
+    """
+    net.eval()
+    (means,) = tested(Pass(net, data, data.test, batch_size), "eval", run_eagerly)
+    return means
+
+
+@contextmanager
+def batch_statistics(net: nn.Module) -> Iterator[bool]:
+    """BatchNorm in train mode, its running statistics untouched; False without any."""
+    norms = [module for module in net.modules() if isinstance(module, _BatchNorm)]
+    tracking = [norm for norm in norms if norm.track_running_stats]
+    for norm in tracking:
+        norm.train()
+        norm.track_running_stats = False
+    try:
+        yield bool(tracking)
+    finally:
+        for norm in tracking:
+            norm.track_running_stats = True
+            norm.eval()
+
+
+def tested(testing: Pass, mode: str, run: Runner) -> list[Means]:
+    """The means of one pass over the test set; `mode` names the network's."""
+    testing.rewind()
+    for num_images in testing.sizes:
+        run(("test", mode, num_images), partial(testing.test_step, num_images))
+    return testing.means()
