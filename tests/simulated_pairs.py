@@ -1,7 +1,21 @@
 """Whether the interval of a ratio covers the truth, on made-up pairs of studies.
 
-Run as a program, it simulates a few hundred comparisons of each kind and prints a line
-a kind; `test_ratio.py` runs a reduced number.
+Run as a program, it simulates comparisons of each kind, as many as its argument says,
+and prints a line a kind; `test_ratio.py` runs a reduced number. Each side is a real
+search over trials that succeed by a logistic fall at k50 = 40 or 50; what the two
+sides' luck has in common is `LUCKS`, the curves are `SHAPES`.
+
+With 100 comparisons a kind, 36 kinds, the 90 % interval held the true ratio in these
+shares; in brackets, if pairs are not used:
+
+                lowest of 12 kinds    mean
+    grid        0.86 (0.89)           0.91 (0.94)
+    bisect      0.93 (0.91)           0.97 (0.98)
+    posterior   0.93 (0.92)           0.97 (0.98)
+
+The exact test on pairs was significant, with p of at most 0.1, in at most 0.05 of the
+comparisons of equal sides (12 kinds), and in 0.39 to 0.88 of those with a ratio of 1.25
+on a grid of 52 pairs; in 0 to 0.24 after the other searches, which make 10 to 19.
 """
 
 import math

@@ -384,7 +384,11 @@ def test_what_trials_have_to_say_is_said_once_and_apart_from_results(
         evidence=[*said, *quiet],
         plan=SimpleNamespace(lost=()),
         trials=(),
-        cell=SimpleNamespace(architecture="elu", data="mnist", protocol="standard"),
+        cell=SimpleNamespace(
+            architecture="elu",
+            key=("elu", "mnist", "standard"),
+            rate=SimpleNamespace(name=""),
+        ),
     )
     results.print_results(Path("r"), SimpleNamespace(cells=[cell]), as_json=False)
     out, err = capsys.readouterr()

@@ -75,10 +75,12 @@ def test_a_result_is_not_different_from_itself(call, tmp_path) -> None:
 
 
 def test_a_repetition_in_other_seconds_is_the_same_training(tmp_path) -> None:
+    def later(record: TrialRecord) -> TrialRecord:
+        epochs = tuple(replace(e, seconds=9 * e.seconds) for e in record.epochs)
+        return replace(record, epochs=epochs, seconds=900.0, finished_at="2027")
+
     a = make(tmp_path / "a", 40)
-    slower = make(
-        tmp_path / "b", 40, change=lambda r: replace(r, seconds=9 * r.seconds)
-    )
+    slower = make(tmp_path / "b", 40, change=later)
     found = compared(a, slower)
     assert found.is_same and found.ratio.low == found.ratio.high == 1
     assert found.posterior.probability_b_deeper == 0.5
@@ -136,15 +138,18 @@ def test_other_data_and_another_criterion_are_said_loudly(call, tmp_path) -> Non
     assert 'NOT THE SAME "TRAINS": threshold: 0.2 | 0.1' in call("a", "c")[1]
 
 
-def test_only_trials_that_the_search_asked_for_count(tmp_path) -> None:
-    a, b = (make(tmp_path / name, limit) for name, limit in (("a", 30), ("b", 60)))
-    lines = (a / "trials.jsonl").read_text().splitlines(keepends=True)
-    lines += (b / "trials.jsonl").read_text().splitlines(keepends=True)
-    mixed = make(tmp_path / "mixed", 30)
-    (mixed / "trials.jsonl").write_text("".join(reversed(lines)))
-    found = compared(a, mixed)
-    assert len(found.b.cell.evidence) > found.num_trials_b == found.num_trials_a
-    assert found.k50_a == found.a.cell.fit.k50 == found.k50_b
+def test_trials_that_no_search_asked_for_count_too(tmp_path) -> None:
+    """As the report's k50 rests on them."""
+    a = make(tmp_path / "a", 40)
+    wide = make(tmp_path / "b", 40)
+    study = replace(STUDY, search="grid", depths=(3, 90), seeds=2)
+    more = make(tmp_path / "more", 40, study=study)
+    with (wide / "trials.jsonl").open("a") as file:
+        file.write((more / "trials.jsonl").read_text())
+    found = compared(a, wide)
+    assert found.num_trials_b == len(found.b.cell.evidence) > found.num_trials_a
+    assert found.k50_b == found.b.cell.fit.k50 != found.k50_a
+    assert found.num_shared == found.pairs.total == found.num_trials_a
 
 
 BOTH = replace(STUDY, arch=("net", "net1"), protocol=("standard", "notebook"), seeds=1)

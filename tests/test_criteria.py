@@ -12,6 +12,7 @@ from toy import TOY_SETS
 
 from depthbench import trial
 from depthbench.record import Outcome, TrialRecord
+from depthbench.report import study_result
 from depthbench.report.criteria import (
     CRITERIA_COLUMNS,
     after_epochs,
@@ -21,7 +22,7 @@ from depthbench.report.criteria import (
     num_left_out,
 )
 from depthbench.report.figures import criteria_figure
-from depthbench.report.results import StudyResult, study_result
+from depthbench.report.results import StudyResult
 from depthbench.spec import Criterion, StudySpec, TrialSpec
 from depthbench.trial import TrialContext, run_trial
 from depthbench.verdict import outcome_under
@@ -126,7 +127,7 @@ def test_the_study_s_own_question_has_the_study_s_own_answer() -> None:
     (own,) = [point for point in criterion_points(CELL) if point.is_own]
     assert (own.num_epochs, own.threshold) == (3, 0.20)
     assert own.k50 == CELL.fit.k50
-    assert own.num_trials == CELL.fit.num_trials
+    assert own.num_trials == len(CELL.evidence)
 
 
 def test_a_threshold_of_one_s_own_joins_the_usual_ones() -> None:
@@ -173,7 +174,7 @@ def test_failed_measurements_are_neither_judged_nor_left_out() -> None:
     (one,) = result_of(world=replace(WORLD, broken=broken)).cells
     assert any(not t.outcome.is_evidence for t in one.trials)
     for point in criterion_points(one):
-        assert point.num_trials == len(one.plan.observations)
+        assert point.num_trials == len(one.evidence)
         assert point.num_left_out == 0
 
 

@@ -200,7 +200,7 @@ def test_one_at_a_time_it_is_the_search_itself_and_seeds_are_shared_by_depths():
 
 @pytest.mark.parametrize("number", range(12))
 def test_a_search_ends_precise_or_censored_or_says_what_limited_it(number):
-    study = replace(STUDY, max_trials=30)
+    study = replace(STUDY, max_trials=30, ahead=5)
     plan, _ = serial(world(number), study)
     search = posterior_search(CELL, study)
     assert (plan.limited_by is None) is search.is_settled(plan.observations)
@@ -210,6 +210,33 @@ def test_a_search_ends_precise_or_censored_or_says_what_limited_it(number):
     short, _ = serial(world(number), replace(study, max_trials=3))
     assert short.limited_by == "max_trials"
     assert short.asked == plan.asked[:3]
+
+
+class Hasty:
+    """A search that two trials satisfy if the second trained; it hopes so."""
+
+    def next_depth(self, observed, pending):
+        if len(observed) + len(pending) < 2:
+            return 3
+        return 6 if (3, False) in observed[1:] else None
+
+    def is_settled(self, observed):
+        return len(observed) > 1
+
+
+@pytest.mark.parametrize("second", [Outcome.TRAINED, Outcome.STUCK])
+def test_a_search_does_not_end_before_what_is_under_way_has(monkeypatch, second):
+    monkeypatch.setattr(
+        "depthbench.plan.posterior.posterior_search", lambda *_: Hasty()
+    )
+    first, other = CELL.trial(3, 0), CELL.trial(3, 1)
+    records = [record_of(first, Outcome.TRAINED)]
+    plan = plan_cell(CELL, STUDY, records)
+    assert plan.wanted == (other,)
+    plan = plan_cell(CELL, STUDY, [*records, record_of(other, second)])
+    is_enough = second is Outcome.TRAINED
+    assert plan.is_done is is_enough
+    assert plan.wanted[:1] == (() if is_enough else (CELL.trial(6, 0),))
 
 
 def test_more_precision_takes_more_trials_and_gives_it():
@@ -291,6 +318,18 @@ def test_a_lost_trial_is_passed_over_and_two_at_one_depth_end_the_search(failure
     assert stopped.unknown == lost.depth
     assert [spec.depth for spec in stopped.lost] == [lost.depth] * 2
     assert stopped.observations == expected.observations[:2]
+
+
+def test_a_lost_trial_tells_the_next_choice_nothing():
+    train, study = world(3), replace(STUDY, ahead=1)
+    expected, _ = serial(train, study)
+    search = posterior_search(CELL, study)
+    for number, lost in enumerate(expected.asked):
+        records = [train(spec) for spec in expected.asked[:number]]
+        gone = record_of(lost, Outcome.TIMED_OUT)
+        (wanted,) = plan_cell(CELL, study, [*records, gone]).wanted
+        assert wanted.depth == search.next_depth(expected.observations[:number], ())
+        assert wanted.seed == lost.seed + 1
 
 
 @pytest.mark.parametrize("limit", [0, 9, 21, 48])

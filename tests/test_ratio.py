@@ -129,6 +129,17 @@ def test_a_bound_does_not_rest_on_what_is_held_possible_beyond_the_depths() -> N
     assert far.ratio.low == pytest.approx(near, rel=0.01)
 
 
+def test_without_a_failure_the_prior_alone_gives_no_bound() -> None:
+    """Though a narrow one holds it improbable that k50 is beyond the depths."""
+    narrow = Prior(beyond=1.01)
+    trained = curve([(3, True)], prior=narrow)
+    failed = curve([(CAP, False)], prior=narrow)
+    assert compare_curves(trained, DEEP, []).ratio.low is None
+    assert compare_curves(DEEP, trained, []).ratio.high is None
+    assert compare_curves(DEEP, failed, []).ratio.low is None
+    assert compare_curves(failed, DEEP, []).ratio.high is None
+
+
 def test_a_shared_training_is_no_evidence_of_a_difference() -> None:
     """Sharing pulls the ratio to 1, harder than pairs that merely agree."""
     trials = fall(30)

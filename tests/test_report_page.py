@@ -216,9 +216,8 @@ def test_markdown_has_a_row_for_each_cell(golden: ReportPaths) -> None:
     assert len(lines) == 2 + 4
     assert len({line.count(" | ") for line in lines}) == 1
     assert lines[0].startswith("| architecture | protocol | deepest k | fails at |")
-    start = r"\| elu_bn \| standard \| 6 \| 9 \|"
-    row = start + r" [^|]+ to [^|]+ \| 63 / 66 \| 7 \| 6 \| 9 \|"
-    assert re.match(row, lines[2])
+    assert lines[2].startswith("| elu_bn | standard | 6 | 9 | ")
+    assert re.search(r" \(.* to .*\) \| 63 / 66 \| 7 \| 6 \| 9 \|", lines[2])
 
 
 def test_markdown_escapes_what_would_break_the_table() -> None:

@@ -91,6 +91,7 @@ def test_other_seeds_decide_than_the_one_that_chose() -> None:
     assert result.all_runs_train_to is None
     assert all(trial.seed != 0 for trial in result.evidence)
     assert plan.observations and not any(trained for _, trained in plan.observations)
+    assert result.fit is not None and result.fit.posterior.num_trained == 0
 
 
 def test_a_rate_rejected_by_other_seeds_gives_way_to_a_better_one() -> None:

@@ -49,7 +49,7 @@ def calibration_figure(calibration: Calibration) -> Figure:
     with figure_style():
         page = sheet((2, 2), (4.3, 2.6), (0.75, 0.2, 0.75, 0.55), (0.75, 0.85))
         (top_left, top_right), (bottom_left, bottom_right) = page.axes
-        by_width = [f"{row.width:.0%}" for row in rows]
+        by_width = [f"{100 * (row.width or 0):.0f} %" for row in rows]
         for axes, keys, what in (
             (top_left, by_width, "width of the transition, share of k50"),
             (top_right, [row.shape for row in rows], "shape of the true curve"),

@@ -123,9 +123,9 @@ def totals(rows: Sequence[Row]) -> list[Total]:
     for row in rows:
         groups.setdefault(row.shape, []).append(row)
     for row in sorted(groups["all synthetic"], key=lambda row: row.width or 0):
-        groups.setdefault(f"width {row.width:.0%}", []).append(row)
+        groups.setdefault(f"width {100 * (row.width or 0):.0f} %", []).append(row)
     for row in groups["all synthetic"]:
-        groups.setdefault(f"lapse {row.lapse:.0%}", []).append(row)
+        groups.setdefault(f"lapse {100 * (row.lapse or 0):.0f} %", []).append(row)
     return [
         _total(group, method, found)
         for group, members in groups.items()

@@ -37,7 +37,7 @@ class Difference:
 class Comparison:
     """What the trials of two cells say about their depths.
 
-    The trials are those that each side's own search asked for, as in its report.
+    The trials are all that are evidence, as in each side's report.
 
     Attributes:
         k50_a: The depth at which half of A's trainings succeed.
@@ -131,10 +131,8 @@ def differences(a: Side, b: Side) -> Iterator[Difference]:
 
 
 def _trials(cell: CellResult) -> dict[tuple[int, int], JudgedTrial]:
-    """The evidence that the search asked for, by depth and seed."""
-    asked = {(spec.depth, spec.seed) for spec in cell.plan.asked}
-    found = {(trial.depth, trial.seed): trial for trial in cell.evidence}
-    return {key: trial for key, trial in found.items() if key in asked}
+    """The evidence by depth and seed, which the fit rests on."""
+    return {(trial.depth, trial.seed): trial for trial in cell.evidence}
 
 
 def _pair(a: JudgedTrial, b: JudgedTrial) -> Pair:

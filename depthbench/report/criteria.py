@@ -4,12 +4,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from depthbench.plan import curve_of
 from depthbench.record import EpochRecord, Outcome, TrialRecord
 from depthbench.report.columns import Column
 from depthbench.report.csv_text import csv_text
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.results import CellResult, StudyResult
-from depthbench.search import CurvePosterior, Estimate
+from depthbench.search import Estimate
 from depthbench.spec import Criterion
 from depthbench.verdict import outcome_under
 
@@ -40,8 +41,8 @@ CRITERIA_COLUMNS = (
 class CriterionPoint:
     """k50 of a cell, judged after some epochs by some threshold.
 
-    The trials are those that the study's search chose by its own criterion. That
-    biases no estimate, as the choice rests on what was seen only; but where the depths
+    Most trials are such as the study's search chose by its own criterion. That biases
+    no estimate, as the choice rests on what was seen only; but where the depths
     they were spent on tell little about this k50, it is wide, or a bound.
 
     Attributes:
@@ -151,9 +152,7 @@ def _is_finite(epoch: EpochRecord) -> bool:
 
 def _point(cell: CellResult, num_epochs: int, threshold: float) -> CriterionPoint:
     criterion = replace(cell.cell.criterion, threshold=threshold)
-    asked = {(spec.depth, spec.seed) for spec in cell.plan.asked}
-    trials = [t for t in cell.evidence if (t.depth, t.seed) in asked]
-    judged = [(t.depth, _judged(cell, t, num_epochs, criterion)) for t in trials]
+    judged = [(t.depth, _judged(cell, t, num_epochs, criterion)) for t in cell.evidence]
     observations = [
         (depth, outcome is Outcome.TRAINED)
         for depth, outcome in judged
@@ -165,7 +164,7 @@ def _point(cell: CellResult, num_epochs: int, threshold: float) -> CriterionPoin
         k50=_k50(cell, observations),
         num_trials=len(observations),
         num_trained=sum(trained for _, trained in observations),
-        num_left_out=len(trials) - len(observations),
+        num_left_out=len(judged) - len(observations),
         is_own=criterion == cell.cell.criterion
         and num_epochs == cell.cell.template.epochs,
     )
@@ -182,12 +181,8 @@ def _judged(
 
 
 def _k50(cell: CellResult, observations: Sequence[tuple[int, bool]]) -> Estimate:
-    if not observations:
-        return Estimate(None, None, None)
-    curve = CurvePosterior.given(
-        observations, shallowest=cell.cell.grid.start, deepest=cell.plan.deepest
-    )
-    return curve.k50()
+    curve = curve_of(cell.plan, observations)
+    return curve.k50() if curve else Estimate(None, None, None)
 
 
 def _rounded(number: float | None) -> float | None:

@@ -55,7 +55,9 @@ class PairCounts:
         trained is as often A's as B's: a fair coin, whatever the pairs have in common.
         The value is the chance of a split of these pairs at least as uneven, so with
         fewer than five of them it cannot fall below 0.1. It takes pairs to be
-        independent of each other and their number as given.
+        independent of each other and their number as given. In simulations of equal
+        sides (`tests/simulated_pairs.py`, 12 settings of 100) it was at most 0.1 in
+        0.05 of the comparisons in the worst setting.
 
         Source: McNemar, "Note on the sampling error of the difference between
         correlated proportions or percentages", Psychometrika 12, 1947; the exact,

@@ -56,8 +56,12 @@ def compare_curves(
     beyond its depths, gives a bound or nothing; the median is given only between two
     k50s that have one.
 
-    Measured by `python tests/simulated_pairs.py` (its docstring has the settings and
-    the numbers): how often the interval covers the true ratio.
+    Measured by `tests/simulated_pairs.py`, which says with what: in 36 settings of 100
+    simulated comparisons each, the interval held the true ratio in 0.95 of them, on
+    average, and in 0.86 in the worst setting (many pairs without any common luck; 0.90
+    there if the pairs are left out). Where 0.9 of the luck's variance was common, with
+    a width of 0.15 and no difference, pairs shortened the interval by 36 % under a
+    grid of 52 pairs, by 12 and 17 % under `bisect` and `posterior`.
 
     Args:
         a: Given the trials of A.
