@@ -144,10 +144,13 @@ def test_trials_that_train_by_a_threshold_train_by_a_higher_one() -> None:
     assert len({p.num_trained for p in points}) > 2
 
 
+RULE = "chance(step=300, tolerance=0.05, gradient_norm=0.2)"
+
+
 def stopped_trials() -> StudyResult:
     """Every stuck trial ended by a rule in its second epoch."""
     stored = [
-        replace(record, epochs=record.epochs[:1], stopped_early="chance(step=300)")
+        replace(record, epochs=record.epochs[:1], stopped_early=RULE)
         if record.outcome is Outcome.STUCK
         else record
         for record in RESULT.records

@@ -124,6 +124,10 @@ def test_a_resolved_study_keeps_its_rates(tmp_path: Path) -> None:
         ({"lr_depth": 0, "lr_scaling": -1.5}, "lr_depth = 0: a whole number"),
         ({"tune_lr": -1}, "tune_lr = -1: a whole number of at least 1"),
         ({"tune_lr": 5, "lr_grid": (0.1,)}, "not together with lr_grid"),
+        (
+            {"tune_lr": 5, "early_stop": "chance"},
+            "not together with early_stop = chance",
+        ),
         ({"tune_lr": 5, "search": "posterior"}, "search = posterior trains single"),
         (
             {"tune_lr": 5, "search": "grid", "depths": (3, 9)},

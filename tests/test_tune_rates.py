@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from fixtures.rates import RANGE, Oracle, a_cell, a_record, below_a_power, run
 
-from depthbench.plan import plan_cell
+from depthbench.plan import plan_cell, told_error
 from depthbench.plan.tuned_depth import rate_trials
 from depthbench.record import Outcome, TrialRecord
 from depthbench.report.collect import study_result
 from depthbench.search.rate import RateSearch, TriedRate
-from depthbench.spec import Rate, StudySpec, TrialSpec
+from depthbench.spec import Criterion, Rate, StudySpec, TrialSpec
 
 STUDY = StudySpec(arch=("net",), tune_lr=8, cap=48)
 CELL = a_cell(Rate(name="tuned", range=RANGE))
@@ -91,6 +91,7 @@ def test_other_seeds_decide_than_the_one_that_chose() -> None:
     assert result.all_runs_train_to is None
     assert all(trial.seed != 0 for trial in result.evidence)
     assert plan.observations and not any(trained for _, trained in plan.observations)
+    assert result.fit is not None and result.fit.posterior.num_trained == 0
 
 
 def test_a_rate_rejected_by_other_seeds_gives_way_to_a_better_one() -> None:
@@ -184,8 +185,20 @@ def test_what_the_search_is_told_of_each_outcome() -> None:
         Outcome.CRASHED: None,
     }
     for outcome, error in told.items():
-        record = a_record(CELL.trial(12, 0, 0.3), outcome)
+        record = a_record(CELL.trial(12, 0, lr=0.3), outcome)
         assert rate_trials(CELL, [record])[12, 0, 0.3].error == error
+
+
+def test_one_that_was_stopped_early_has_no_error_of_its_own() -> None:
+    """It is told as what its rule concluded, whatever its last epoch had reached."""
+    for epochs in ((), a_record(CELL.trial(12, 0), Outcome.SLOW).epochs):
+        record = replace(
+            a_record(CELL.trial(12, 0), Outcome.STUCK),
+            epochs=epochs,
+            stopped_early="chance",
+        )
+        assert told_error(record, Outcome.STUCK, Criterion()) == 0.9
+        assert told_error(record, Outcome.TRAINED, Criterion(threshold=0.3)) == 0.3
 
 
 def test_a_finer_range_never_leaves_it_or_repeats_a_rate() -> None:
@@ -199,11 +212,11 @@ def test_a_finer_range_never_leaves_it_or_repeats_a_rate() -> None:
 
 def test_a_tuned_cell_owns_its_range_and_its_own_rate_only() -> None:
     at = CELL.trial
-    assert CELL.owns(at(6, 1, 0.3)) and CELL.owns(at(6, 1))
-    assert not CELL.owns(at(6, 1, 2.0)) and not CELL.owns(at(6, 1, 9e-5))
-    assert not CELL.owns(replace(at(6, 1, 0.3), momentum=0.5))
+    assert CELL.owns(at(6, 1, lr=0.3)) and CELL.owns(at(6, 1))
+    assert not CELL.owns(at(6, 1, lr=2.0)) and not CELL.owns(at(6, 1, lr=9e-5))
+    assert not CELL.owns(replace(at(6, 1, lr=0.3), momentum=0.5))
     high = a_cell(Rate(name="tuned", range=RANGE), lr=3.0)
-    assert high.owns(high.trial(6, 1)) and not high.owns(at(6, 1, 2.0))
+    assert high.owns(high.trial(6, 1)) and not high.owns(at(6, 1, lr=2.0))
 
 
 def test_nothing_imports_optuna_before_a_rate_is_searched_for() -> None:

@@ -7,7 +7,7 @@ other code for any of the three.
 
 from depthbench.plan.curve import curve_of
 from depthbench.plan.fold import check_search, plan_cell
-from depthbench.plan.measured import layer_epochs
+from depthbench.plan.measured import layer_epochs, told_error
 from depthbench.plan.posterior import posterior_end
 from depthbench.plan.state import CellPlan, LimitedBy, ProbeResult, split
 
@@ -21,4 +21,5 @@ __all__ = [
     "plan_cell",
     "posterior_end",
     "split",
+    "told_error",
 ]

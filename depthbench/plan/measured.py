@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from depthbench.record import Outcome, TrialRecord
-from depthbench.spec import Cell
-from depthbench.verdict import outcome_under
+from depthbench.spec import Cell, Criterion
+from depthbench.verdict import error_of, outcome_under
+
+WORST_ERROR = 1.0
 
 
 class Measured(NamedTuple):
@@ -60,3 +62,25 @@ def layer_epochs(record: TrialRecord) -> int:
     ended_early = record.first_nonfinite_step is not None or record.was_stopped
     begun = len(record.epochs) + ended_early
     return record.spec.depth * min(begun, record.spec.epochs)
+
+
+def told_error(
+    record: TrialRecord, outcome: Outcome, criterion: Criterion
+) -> float | None:
+    """The error of a trial, a fraction, as an optimizer of rates is told it.
+
+    The one that the criterion reads off the last epoch. A training that diverged has
+    the worst there is, 1. One that was stopped early has no last epoch: it counts as
+    guessing, or if it was to train, as at the threshold.
+
+    Returns:
+        None for one that could not be measured.
+    """
+    if not outcome.is_evidence:
+        return None
+    if outcome is Outcome.DIVERGED:
+        return WORST_ERROR
+    if record.was_stopped or not record.epochs:
+        is_trained = outcome is Outcome.TRAINED
+        return criterion.threshold if is_trained else 1 - 1 / record.num_classes
+    return error_of(record.epochs[-1], criterion)

@@ -6,24 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from depthbench.plan.measured import Measured, measured_of
-from depthbench.record import Outcome, TrialRecord
+from depthbench.plan.measured import Measured, measured_of, told_error
+from depthbench.record import TrialRecord
 from depthbench.search.rate import RateSearch, TriedRate
 from depthbench.spec import Cell, StudySpec, TrialSpec
-from depthbench.verdict import Judgement, Verdict, error_of, judge
+from depthbench.verdict import Judgement, Verdict, judge
 
 # Trials of one depth that may fail to be measured before the search stops there.
 MAX_LOST = 2
-
-WORST_ERROR = 1.0
 
 
 class RateTrial(NamedTuple):
     """A stored trial at some learning rate.
 
     Attributes:
-        error: That the criterion reads; 1 for one that diverged, None for one that
-            could not be measured.
+        error: What an optimizer is told, see `told_error`.
     """
 
     measured: Measured
@@ -53,25 +50,20 @@ class TunedDepth:
 
 
 def rate_trials(cell: Cell, records: Iterable[TrialRecord]) -> RateTrials:
-    """The trials of `cell` by depth, seed and rate; of several records the last."""
+    """The trials of `cell` by depth, seed and rate; of several records the last.
+
+    Without those that were stopped early: what they came to, nobody knows.
+    """
     return {
         (record.spec.depth, record.spec.seed, record.spec.lr): _rate_trial(cell, record)
         for record in records
-        if cell.owns(record.spec)
+        if cell.owns(record.spec) and not record.was_stopped
     }
 
 
 def _rate_trial(cell: Cell, record: TrialRecord) -> RateTrial:
     measured = measured_of(cell, record)
-    return RateTrial(measured, _error(cell, measured.outcome, record))
-
-
-def _error(cell: Cell, outcome: Outcome, record: TrialRecord) -> float | None:
-    if not outcome.is_evidence:
-        return None
-    if outcome is Outcome.DIVERGED:
-        return WORST_ERROR
-    return error_of(record.epochs[-1], cell.criterion)
+    return RateTrial(measured, told_error(record, measured.outcome, cell.criterion))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from depthbench.record import Outcome, TrialRecord
+from depthbench.plan import told_error
+from depthbench.record import TrialRecord
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.results import StudyResult
 from depthbench.search.rate import quiet_optuna
 from depthbench.spec import Cell
 from depthbench.store import write_atomic
-from depthbench.verdict import error_of
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -25,16 +25,14 @@ if TYPE_CHECKING:
 
 MARK = "depthbench"  # an attribute that every study in a file of ours has
 
-_WORST_ERROR = 1.0
-
 
 def write_optuna_file(result: StudyResult, path: Path) -> None:
     """Write an SQLite file with one Optuna study an architecture, data set, protocol.
 
     Their names are these three, between commas. A trial has the parameters depth, lr
     and seed; its value, to be minimized, is the error that the criterion reads off the
-    last epoch, and 1 for a training that diverged; one that could not be measured has
-    the state FAIL and no value. Its outcome and identity are user attributes. The same
+    last epoch, as `told_error` has it; one that could not be measured has the state
+    FAIL and no value. Its outcome and identity are user attributes. The same
     records give the same studies, in a file that is replaced as a whole.
 
     Raises:
@@ -105,7 +103,8 @@ def _frozen(
     import optuna
     from optuna.trial import TrialState
 
-    record, value = trial.record, _value(cell, trial)
+    record = trial.record
+    value = told_error(record, trial.outcome, cell.criterion)
     frozen = optuna.trial.create_trial(
         state=TrialState.FAIL if value is None else TrialState.COMPLETE,
         value=value,
@@ -129,14 +128,6 @@ def _attributes(cell: Cell, trial: JudgedTrial) -> dict[str, Any]:
         "message": record.message,
     }
     return {key: value for key, value in known.items() if value}
-
-
-def _value(cell: Cell, trial: JudgedTrial) -> float | None:
-    if not trial.outcome.is_evidence:
-        return None
-    if trial.outcome is Outcome.DIVERGED:
-        return _WORST_ERROR
-    return error_of(trial.record.epochs[-1], cell.criterion)
 
 
 def _finished(record: TrialRecord) -> datetime:
