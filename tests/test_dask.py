@@ -133,7 +133,12 @@ class Cluster:
         for process in self.processes:
             process.terminate()
         for process in self.processes:
-            process.wait(DEADLINE)
+            try:
+                process.wait(60)
+            # A nanny may be starting its worker anew, and deaf meanwhile.
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(DEADLINE)
 
 
 @pytest.fixture(scope="module")
