@@ -9,6 +9,7 @@ from depthbench.early_stopping import rules_for
 from depthbench.kernels import compiled
 from depthbench.registry import Registry
 from depthbench.spec import Cell, Rate, StudySpec, TrialSpec
+from depthbench.spec.protocol import PROTOCOL_FIELDS
 from depthbench.spec.trial import Kernels, TrainMode
 
 
@@ -85,6 +86,7 @@ def _cell(
             batch_size=study.batch,
             momentum=study.momentum,
             weight_decay=study.weight_decay,
+            **{name: getattr(study, name) for name in PROTOCOL_FIELDS},
             train_mode=train_mode,
             device=device,
             kernels=_kernels(study, architecture, device),

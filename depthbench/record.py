@@ -9,8 +9,12 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from depthbench.spec import TrialSpec
+from depthbench.spec.protocol import PROTOCOL_FIELDS
 
 SCHEMA_VERSION = 1
+
+# Fields of a spec that the first records did not have.
+_LATER_SPEC_FIELDS = ("stop_rules", *PROTOCOL_FIELDS)
 
 # Steps that a point of a trace sums up.
 TRACE_STEPS = 25
@@ -211,9 +215,10 @@ def from_line(line: str) -> TrialRecord:
 def _said(record: TrialRecord) -> dict[str, Any]:
     """Every field, but of those that later versions added only what is not empty."""
     values = asdict(record)
-    spec = values["spec"]
-    if not spec["stop_rules"]:
-        del spec["stop_rules"]
+    said = record.spec.non_defaults()
+    for name in _LATER_SPEC_FIELDS:
+        if name not in said:
+            del values["spec"][name]
     empty = {"trace": (), "at_stop": None}
     return {key: v for key, v in values.items() if key not in empty or v != empty[key]}
 
@@ -223,9 +228,10 @@ def _record(body: dict[str, Any]) -> TrialRecord:
     environment = body.pop("environment")
     at_stop = body.pop("at_stop", None)
     spec = body.pop("spec")
-    rules = tuple(spec.pop("stop_rules", ()))
+    for name in ("stop_rules", "lr_milestones"):
+        spec[name] = tuple(spec.get(name, ()))
     return TrialRecord(
-        spec=TrialSpec(**spec, stop_rules=rules),
+        spec=TrialSpec(**spec),
         outcome=Outcome(body.pop("outcome")),
         epochs=tuple(_epoch(epoch) for epoch in body.pop("epochs")),
         seconds=float(body.pop("seconds")),

@@ -37,6 +37,17 @@ OTHER = {
     "plugin_sha256": "ab",
     "stop_rules": ("chance(step=250, tolerance=0.02, gradient_norm=0.5)",),
 }
+EXTENDED = OTHER | {
+    "optimizer": "adam",
+    "nesterov": True,
+    "l2": 1e-5,
+    "lr_milestones": (6, 8),
+    "lr_gamma": 0.5,
+    "num_validation": 1000,
+    "train_limit": 500,
+    "normalization": "half",
+    "max_train_seconds": 60.0,
+}
 
 
 @pytest.mark.parametrize(
@@ -48,6 +59,9 @@ OTHER = {
         (OTHER | {"kernels": "reference", "stop_rules": ()}, "0dd2cbe9c95bf408"),
         (OTHER | {"stop_rules": ()}, "431e80b8aff3fa42"),
         (OTHER, "39fdb5a2c5b07f77"),
+        (EXTENDED, "5b55741115a3a9db"),
+        ({"max_train_seconds": 60, "l2": 1}, "d2f32bb5a8128d75"),
+        ({"max_train_seconds": 60.0, "l2": 1.0}, "d2f32bb5a8128d75"),
     ],
 )
 def test_golden_ids(changes: dict[str, Any], golden: str) -> None:
@@ -56,9 +70,9 @@ def test_golden_ids(changes: dict[str, Any], golden: str) -> None:
 
 
 def test_every_field_is_part_of_the_identity() -> None:
-    assert [field.name for field in fields(TrialSpec)] == list(OTHER)
-    ids = {replace(PLAIN, **{name: value}).id for name, value in OTHER.items()}
-    assert len(ids | {PLAIN.id}) == 1 + len(OTHER)
+    assert [field.name for field in fields(TrialSpec)] == list(EXTENDED)
+    ids = {replace(PLAIN, **{name: value}).id for name, value in EXTENDED.items()}
+    assert len(ids | {PLAIN.id}) == 1 + len(EXTENDED)
 
 
 def test_spelling_out_a_default_changes_nothing() -> None:

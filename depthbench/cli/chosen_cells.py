@@ -9,7 +9,7 @@ import click
 
 from depthbench.report.comparison import Side
 from depthbench.report.results import CellResult, StudyResult
-from depthbench.spec.study import ProtocolName
+from depthbench.spec.choices import ProtocolName
 
 
 class Choice(NamedTuple):

@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 
 from depthbench import runtime
 from depthbench.cli.parameters import Depths, FolderPath
+from depthbench.cli.protocol_options import PROTOCOL_FLAGS
 from depthbench.cli.rate_options import RATE_FLAGS
 from depthbench.early_stopping import packaged_fit
 from depthbench.early_stopping.words import help_words
@@ -108,7 +109,8 @@ _STUDY_FLAGS = (
     click.option("--lr", type=float, help="Learning rate. [the architecture's own]"),
     *RATE_FLAGS,
     click.option("--momentum", type=float, help="Of SGD. [0.9]"),
-    click.option("--weight-decay", type=float, help="Of SGD. [0]"),
+    click.option("--weight-decay", type=float, help="Of the optimizer. [0]"),
+    *PROTOCOL_FLAGS,
     click.option(
         "--threshold",
         type=float,
@@ -117,7 +119,8 @@ _STUDY_FLAGS = (
     click.option(
         "--criterion",
         metavar="WHICH",
-        help="Error to judge by: train, test, or either (the lower). [either]",
+        help="Error to judge by: train, test, either (the lower of the two) or "
+        "validation. [either]",
     ),
     click.option(
         "--search",
@@ -180,6 +183,13 @@ _STUDY_FLAGS = (
         metavar="NAME",
         help="What computes the built-in blocks: reference (plain PyTorch), fused, or "
         "auto, the faster that works here. [auto]",
+    ),
+    click.option(
+        "--pictures",
+        multiple=True,
+        metavar="WHICH",
+        help="Show in the report, too: filters (of the first layer) or histories (of "
+        "loss and accuracy). Repeatable.",
     ),
 )
 

@@ -12,7 +12,7 @@ from depthbench.plan.tuned import plan_tuned
 from depthbench.plan.tuned_depth import rate_trials
 from depthbench.record import TrialRecord
 from depthbench.spec import Cell, StudySpec
-from depthbench.spec.study import SearchName
+from depthbench.spec.choices import SearchName
 
 Fold = Callable[[Cell, StudySpec, MeasuredTrials], CellPlan]
 

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from depthbench.plan.measured import MeasuredTrials
 from depthbench.spec import Cell, StudySpec, TrialSpec
-from depthbench.spec.study import SearchName
+from depthbench.spec.choices import SearchName
 from depthbench.verdict import Verdict
 
 LimitedBy = Literal["max_trials", "budget"]

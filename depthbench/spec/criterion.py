@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-ErrorSource = Literal["either", "train", "test"]
+ErrorSource = Literal["either", "train", "test", "validation"]
 HeadPolicy = Literal["last", "mean"]
 
 
@@ -14,7 +14,8 @@ class Criterion:
     Attributes:
         threshold: Error as a fraction, above 0 and below 1.
         source: `train` reads the error over the last epoch's training batches,
-            `test` that on the test set in evaluation mode, `either` the lower one.
+            `test` that on the test set in evaluation mode, `either` the lower of the
+            two, `validation` that on the training images held out.
         heads: For a network with several heads: the `last` one, on top of the whole
             trunk, or the `mean` of all. A shallow head would pass at any depth.
     """
@@ -31,5 +32,6 @@ class Criterion:
             )
         if self.source not in get_args(ErrorSource):
             raise ValueError(
-                f"criterion = {self.source!r}: allowed are either, train, test"
+                f"criterion = {self.source!r}: allowed are either, train, test, "
+                "validation"
             )

@@ -1,20 +1,21 @@
 """What a user asks for: architectures x data sets x protocols, and how to search."""
 
-import math
-import re
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
 
-from depthbench.spec.budget import parse_budget
-from depthbench.spec.criterion import Criterion
-from depthbench.spec.rate import check_rates
-
-SearchName = Literal["bisect", "posterior", "grid"]
-ProtocolName = Literal["standard", "notebook"]
-DeviceChoice = Literal["auto", "cpu", "cuda"]
-KernelsChoice = Literal["auto", "reference", "fused"]
-EarlyStop = Literal["off", "chance", "all"]
-EarlyStopAt = Literal["far", "everywhere"]
+from depthbench.spec.checks import check_study
+from depthbench.spec.choices import (
+    DeviceChoice,
+    EarlyStop,
+    EarlyStopAt,
+    KernelsChoice,
+    Normalization,
+    OptimizerName,
+    Picture,
+    ProtocolName,
+    SearchName,
+)
+from depthbench.spec.criterion import Criterion, ErrorSource
+from depthbench.spec.protocol import PROTOCOL_FIELDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +41,21 @@ class StudySpec:
             chosen by what came of those before; 0 searches for none.
         lr_range: (lowest, highest) rate of that search, uniform in the logarithm.
         momentum: Of SGD.
-        weight_decay: Of SGD.
+        weight_decay: Of the optimizer, on every parameter.
+        optimizer: `sgd` or `adam`; this and the next eight as in `TrialSpec`.
+        nesterov: Nesterov's correction of SGD's momentum.
+        l2: Factor of the sum of squared weights in the training loss.
+        lr_milestones: Epochs after which the learning rate is multiplied by lr_gamma.
+        lr_gamma: See `lr_milestones`.
+        num_validation: Training images held out, to be tested on after each epoch.
+        train_limit: Train on the first so many images only.
+        normalization: `data` by the training set's mean and deviation, `half` by 0.5
+            and 0.5.
+        max_train_seconds: Limit of a trial's training time, as part of the question;
+            what it has reached by then counts.
         threshold: Error, as a fraction, that "trains" must stay below.
-        criterion: Which error: `either` (the lower), `train` or `test`.
+        criterion: Which error: `either` (the lower of train and test), `train`, `test`
+            or `validation`.
         search: How depths are chosen: `bisect` doubles and bisects, each depth
             decided by a majority of seeds; `posterior` spends each trial where it
             says most, for its cost, about the depth at which half of the seeds
@@ -71,6 +84,8 @@ class StudySpec:
         device: `cpu`, `cuda`, or `auto`: CUDA where there is one.
         kernels: What computes the built-in blocks: `reference` is plain PyTorch,
             `fused` this package's own kernels, `auto` the faster that works here.
+        pictures: What the report shows besides: `filters` of the first layer after
+            training, `histories` of loss and accuracy.
     """
 
     name: str = ""
@@ -88,8 +103,17 @@ class StudySpec:
     lr_range: tuple[float, float] = (1e-4, 1.0)
     momentum: float = 0.9
     weight_decay: float = 0.0
+    optimizer: OptimizerName = "sgd"
+    nesterov: bool = False
+    l2: float = 0.0
+    lr_milestones: tuple[int, ...] = ()
+    lr_gamma: float = 0.1
+    num_validation: int = 0
+    train_limit: int | None = None
+    normalization: Normalization = "data"
+    max_train_seconds: float | None = None
     threshold: float = 0.20
-    criterion: Literal["either", "train", "test"] = "either"
+    criterion: ErrorSource = "either"
     search: SearchName = "bisect"
     seeds: int = 3
     first_seed: int = 0
@@ -103,90 +127,10 @@ class StudySpec:
     early_stop_at: EarlyStopAt = "far"
     device: DeviceChoice = "auto"
     kernels: KernelsChoice = "auto"
+    pictures: tuple[Picture, ...] = ()
 
     def __post_init__(self) -> None:
-        _require(
-            re.fullmatch(r"[\w][\w.+-]*|", self.name) is not None,
-            "name",
-            repr(self.name),
-            "letters, digits, '_', '-', '+' and '.', not starting with '.'",
-        )
-        for what in ("arch", "data", "protocol"):
-            _require(bool(getattr(self, what)), what, (), "name at least one")
-        for protocol in self.protocol:
-            allowed = get_args(ProtocolName)
-            _require(
-                protocol in allowed, "protocol", protocol, f"one of {_or(allowed)}"
-            )
-        _whole(self, "epochs", 1)
-        _whole(self, "batch", 1)
-        _whole(self, "cap", 1)
-        _whole(self, "first_seed", 0)
-        _whole(self, "seeds", 1)
-        _whole(self, "max_trials", 1)
-        _whole(self, "ahead", 1)
-        self._check_search()
-        _require(
-            self.lr is None or (math.isfinite(self.lr) and self.lr > 0),
-            "lr",
-            self.lr,
-            "a finite number above 0",
-        )
-        _require(0 <= self.momentum < 1, "momentum", self.momentum, "from 0 to below 1")
-        _require(
-            math.isfinite(self.weight_decay) and self.weight_decay >= 0,
-            "weight_decay",
-            self.weight_decay,
-            "a finite number of at least 0",
-        )
-        for what, choices in (
-            ("device", get_args(DeviceChoice)),
-            ("kernels", get_args(KernelsChoice)),
-            ("early_stop", get_args(EarlyStop)),
-            ("early_stop_at", get_args(EarlyStopAt)),
-            ("search", get_args(SearchName)),
-        ):
-            given = getattr(self, what)
-            _require(given in choices, what, given, f"one of {_or(choices)}")
-        Criterion(threshold=self.threshold, source=self.criterion)
-        check_rates(self)
-
-    def _check_search(self) -> None:
-        _require(
-            self.search != "bisect" or self.seeds % 2 == 1,
-            "seeds",
-            self.seeds,
-            "an odd number, so that a majority exists; try 1, 3 or 5",
-        )
-        _require(
-            0 < self.precision < 1,
-            "precision",
-            self.precision,
-            "a fraction above 0 and below 1; 0.15 means to within 15 %",
-        )
-        if self.budget is not None:
-            parse_budget(self.budget)
-            _require(
-                self.search == "posterior",
-                "budget",
-                self.budget,
-                "only a posterior search has one; add search = posterior",
-            )
-        if self.depths is None:
-            _require(
-                self.search != "grid",
-                "search",
-                self.search,
-                "needs the depths to train at; add depths, as in 3:60",
-            )
-            return
-        low, high = self.depths
-        _require(
-            0 < low < high,
-            "depths",
-            f"{low}:{high}",
-            "LOW:HIGH with 0 < LOW < HIGH",
-        )
+        check_study(self)
 
     def criterion_of(self, protocol: str) -> Criterion:
         """The criterion of this study under one of its protocols."""
@@ -201,7 +145,9 @@ class StudySpec:
         """Whether the reference experiment's own answers are comparable."""
         names = ("epochs", "batch", "lr", "momentum", "weight_decay", "threshold")
         default = {field.name: field.default for field in fields(self)}
-        return all(getattr(self, name) == default[name] for name in names)
+        return all(
+            getattr(self, name) == default[name] for name in names + PROTOCOL_FIELDS
+        )
 
     def differences(self, stored: "StudySpec", names: tuple[str, ...]) -> list[str]:
         """The fields among `names` that differ, as "lr: 0.1 asked, 0.05 stored"."""
@@ -223,6 +169,7 @@ TRAINING_FIELDS = (
     "momentum",
     "weight_decay",
     "device",
+    *PROTOCOL_FIELDS,
 )
 
 # What the answer of a cell depends on, besides its trainings.
@@ -244,18 +191,3 @@ SEARCH_FIELDS = (
 )
 
 STUDY_KEYS = tuple(field.name for field in fields(StudySpec))
-
-
-def _require(holds: bool, what: str, given: Any, allowed: str) -> None:
-    if not holds:
-        shown = given if given != () else "nothing"
-        raise ValueError(f"{what} = {shown}: {allowed}")
-
-
-def _whole(study: StudySpec, what: str, least: int) -> None:
-    value = getattr(study, what)
-    _require(value >= least, what, value, f"a whole number of at least {least}")
-
-
-def _or(names: tuple[str, ...]) -> str:
-    return ", ".join(names)

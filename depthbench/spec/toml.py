@@ -91,7 +91,8 @@ def _rate(table: Mapping[str, Any]) -> Rate:
 
 def _cell(table: Mapping[str, Any], study: StudySpec) -> Cell:
     trial = {key: table[key] for key in table if key not in _CELL_KEYS}
-    trial["stop_rules"] = tuple(trial.get("stop_rules", ()))
+    for key in ("stop_rules", "lr_milestones"):
+        trial[key] = tuple(trial.get(key, ()))
     grid = DepthGrid(*table["grid"])
     reference = table.get("reference")
     return Cell(
@@ -132,6 +133,11 @@ def _coerce(key: str, value: Any, wanted: Any) -> Any:
     if wanted is float and type(value) is int:
         return float(value)
     if type(value) is not wanted:
-        kind = {int: "a whole number", float: "a number", str: "a text"}[wanted]
+        kind = {
+            int: "a whole number",
+            float: "a number",
+            str: "a text",
+            bool: "true or false",
+        }[wanted]
         raise ValueError(f"{key} = {value!r}: {kind} is expected")
     return value

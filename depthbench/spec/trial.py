@@ -5,6 +5,8 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+from depthbench.spec.choices import Normalization, OptimizerName
+
 TrainMode = Literal["every_epoch", "first_epoch"]
 Kernels = Literal["reference", "fused"]
 
@@ -21,13 +23,13 @@ class TrialSpec:
         depth: k, on the architecture's depth grid.
         data: Registered name of the data set.
         seed: Source of the initial weights and of the data order.
-        lr: Learning rate of SGD, constant.
+        lr: Learning rate at the start.
         initializer: Convolution initialiser in place of the architecture's own;
             None keeps that.
         epochs: Passes over the training set.
         batch_size: Images a step; the last, smaller batch of an epoch is kept.
-        momentum: Of SGD, without dampening or Nesterov's correction.
-        weight_decay: L2 coefficient of SGD, on every parameter.
+        momentum: Of SGD, without dampening; Adam has none.
+        weight_decay: w in the gradient g + w W of every parameter W.
         train_mode: `every_epoch` calls `train()` before each training epoch;
             `first_epoch` before the first only, so that BatchNorm trains through
             its running statistics from the second epoch on (the notebook's slip).
@@ -38,6 +40,23 @@ class TrialSpec:
             an edited file never meets the records of its former self.
         stop_rules: Names of the rules that may end it early, in the order they are
             asked; see `depthbench.stop_rules`.
+        optimizer: `sgd`, or `adam` (Kingma and Ba, 2015) with its usual constants:
+            beta 0.9 and 0.999, epsilon 1e-8.
+        nesterov: Nesterov's correction of SGD's momentum, as PyTorch defines it.
+        l2: c of a penalty c sum(W^2), without a factor 1/2, that is part of the
+            training loss; over the weights of convolutions and linear layers alone.
+        lr_milestones: Numbers of epochs, increasing; after each the learning rate is
+            multiplied by `lr_gamma` (PyTorch's `MultiStepLR`).
+        lr_gamma: See `lr_milestones`.
+        num_validation: The last so many training images are not trained on, but
+            tested on after each epoch.
+        train_limit: Train on the first so many images only; None for all.
+        normalization: Of the pixels, as fractions p of 255: `data` subtracts the mean
+            over the whole training set and divides by the standard deviation, per
+            channel; `half` is (p - 0.5) / 0.5.
+        max_train_seconds: Training ends at the first step after so many seconds of
+            training, evaluations not counted; what is trained by then counts. None
+            for no limit. A result then depends on how fast the machine is.
     """
 
     architecture: str
@@ -55,6 +74,15 @@ class TrialSpec:
     kernels: Kernels = "reference"
     plugin_sha256: str | None = None
     stop_rules: tuple[str, ...] = ()
+    optimizer: OptimizerName = "sgd"
+    nesterov: bool = False
+    l2: float = 0.0
+    lr_milestones: tuple[int, ...] = ()
+    lr_gamma: float = 0.1
+    num_validation: int = 0
+    train_limit: int | None = None
+    normalization: Normalization = "data"
+    max_train_seconds: float | None = None
 
     @property
     def id(self) -> str:
@@ -65,9 +93,8 @@ class TrialSpec:
         have equal identities: a rate of 1 is one of 1.0.
         """
         named = {
-            field.name: float(value) if field.type is float else value
-            for field in fields(self)
-            if (value := getattr(self, field.name)) != field.default
+            name: float(value) if name in _REAL_FIELDS else value
+            for name, value in self.non_defaults().items()
         }
         text = json.dumps(named, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -77,6 +104,20 @@ class TrialSpec:
         """Whether its kernels can train it beside trials of other seeds and rates."""
         return self.device == "cuda" and self.kernels == "fused"
 
+    def non_defaults(self) -> dict[str, Any]:
+        """The fields that are not at their default, by name."""
+        return {
+            field.name: value
+            for field in fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Every field by name, defaults included."""
         return asdict(self)
+
+
+# A rate of 1 and one of 1.0 are the same training.
+_REAL_FIELDS = frozenset(
+    field.name for field in fields(TrialSpec) if field.type in (float, float | None)
+)

@@ -1,0 +1,13 @@
+"""The words that a study may choose among."""
+
+from typing import Literal
+
+SearchName = Literal["bisect", "posterior", "grid"]
+ProtocolName = Literal["standard", "notebook"]
+DeviceChoice = Literal["auto", "cpu", "cuda"]
+KernelsChoice = Literal["auto", "reference", "fused"]
+EarlyStop = Literal["off", "chance", "all"]
+EarlyStopAt = Literal["far", "everywhere"]
+OptimizerName = Literal["sgd", "adam"]
+Normalization = Literal["data", "half"]
+Picture = Literal["filters", "histories"]
