@@ -1,0 +1,58 @@
+"""Process, device, clock, seeds: the only package that touches the world outside.
+
+Light to import: torch is imported by the functions that need it.
+"""
+
+from depthbench.runtime.clock import (
+    cpu_seconds,
+    load_average,
+    monotonic_seconds,
+    utc_now,
+)
+from depthbench.runtime.device import (
+    DeviceError,
+    peak_memory_bytes,
+    reset_peak_memory,
+    resolve_device,
+    synchronize,
+)
+from depthbench.runtime.environment import capture_environment
+from depthbench.runtime.process import (
+    ProcessUnusableError,
+    configure_process,
+    num_cores,
+)
+from depthbench.runtime.seeds import generator, seed_for, seeded_global_generators
+from depthbench.runtime.variables import (
+    DATA_VARIABLE,
+    PLUGIN_VARIABLE,
+    child_environment,
+    data_dir,
+    is_completing,
+    plugin_paths,
+)
+
+__all__ = [
+    "DATA_VARIABLE",
+    "PLUGIN_VARIABLE",
+    "DeviceError",
+    "ProcessUnusableError",
+    "capture_environment",
+    "child_environment",
+    "configure_process",
+    "cpu_seconds",
+    "data_dir",
+    "generator",
+    "is_completing",
+    "load_average",
+    "monotonic_seconds",
+    "num_cores",
+    "peak_memory_bytes",
+    "plugin_paths",
+    "reset_peak_memory",
+    "resolve_device",
+    "seed_for",
+    "seeded_global_generators",
+    "synchronize",
+    "utc_now",
+]

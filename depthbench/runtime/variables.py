@@ -1,0 +1,39 @@
+"""The environment variables of this process."""
+
+import os
+import sys
+from pathlib import Path
+
+DATA_VARIABLE = "DEPTHBENCH_DATA"
+PLUGIN_VARIABLE = "DEPTHBENCH_PLUGINS"
+
+
+def data_dir() -> Path:
+    """Where data sets are kept unless told otherwise.
+
+    `DEPTHBENCH_DATA` if it is set, else `depthbench` in the user's cache folder.
+    """
+    named = os.environ.get(DATA_VARIABLE)
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(named) if named else Path(cache) / "depthbench"
+
+
+def plugin_paths() -> tuple[Path, ...]:
+    """Plugin files named in `DEPTHBENCH_PLUGINS`, separated as in `PATH`."""
+    named = os.environ.get(PLUGIN_VARIABLE, "")
+    return tuple(Path(part) for part in named.split(os.pathsep) if part)
+
+
+def child_environment(scratch: Path) -> dict[str, str]:
+    """This process's variables, for one that finds the same modules as this one.
+
+    Args:
+        scratch: Where it puts its temporary files.
+    """
+    path = os.pathsep.join(filter(None, sys.path))
+    return {**os.environ, "PYTHONPATH": path, "TMPDIR": str(scratch)}
+
+
+def is_completing() -> bool:
+    """Whether a shell started this process to complete a command line."""
+    return "_DEPTHBENCH_COMPLETE" in os.environ
