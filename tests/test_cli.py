@@ -78,7 +78,7 @@ MISTAKES = {
     (*ELU, "--depths", "3:900"): "the upper end is above the cap 768; raise --cap",
     (*ELU, "--search", "bayes"): "search = bayes: one of bisect, posterior, grid",
     (*ELU, "--search", "grid"): "search = grid: needs the depths to train at; add",
-    (*ELU, "--search", "grid", "--depths", "3:10"): "10 is not on the depth grid",
+    (*ELU, "--search", "grid", "--depths", "10:11"): "10 is not on the depth grid",
     (*ELU, "--precision", "15"): "precision = 15.0: a fraction above 0 and below 1",
     (*ELU, "--precision", "nan"): "precision = nan: a fraction above 0 and below 1",
     (*ELU, "--max-trials", "0"): "max_trials = 0: a whole number of at least 1",

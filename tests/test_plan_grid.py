@@ -69,6 +69,20 @@ def test_every_depth_and_seed_once_and_all_at_once():
     assert plan.layer_epochs_left == 3 * sum(depth for depth, _ in trials)
 
 
+@pytest.mark.parametrize("ends", [(4, 8), (6, 6), (5, 7), (1, 6), (3, 9)])
+def test_only_depths_that_exist_are_trained(ends):
+    """Architectures of one study have different grids."""
+    plan = plan_cell(CELL, replace(STUDY, depths=ends), [])
+    low, high = ends
+    inside = {depth for depth in range(low, high + 1) if CELL.grid.contains(depth)}
+    assert {spec.depth for spec in plan.wanted} == inside
+
+
+def test_ends_without_a_depth_between_them_are_refused():
+    with pytest.raises(ValueError, match="4 is not on the depth grid"):
+        plan_cell(CELL, replace(STUDY, depths=(4, 5)), [])
+
+
 def test_any_order_and_any_part_leave_the_rest():
     train = world(4)
     asked = plan_cell(CELL, STUDY, []).asked

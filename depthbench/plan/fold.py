@@ -27,7 +27,8 @@ def check_search(cell: Cell, study: StudySpec) -> None:
     """Whether the study's depths and cap fit the architecture's grid.
 
     Raises:
-        ValueError: If they do not.
+        ValueError: If they do not. The ends of a `grid` search need not exist, as
+            architectures have different grids; a depth between them must.
     """
     grid = cell.grid
     if study.cap < grid.start:
@@ -35,8 +36,9 @@ def check_search(cell: Cell, study: StudySpec) -> None:
             f"cap = {study.cap}: {cell.architecture} starts at depth {grid.start}"
         )
     if study.depths is not None:
-        for depth in study.depths:
-            grid.check(depth, f"depths: {cell.architecture}:")
+        if study.search != "grid" or not grid.between(*study.depths):
+            for depth in study.depths:
+                grid.check(depth, f"depths: {cell.architecture}:")
         if study.depths[1] > study.cap:
             raise ValueError(
                 f"depths = {study.depths[0]}:{study.depths[1]}: the upper end is above "

@@ -12,8 +12,7 @@ def plan_grid(cell: Cell, study: StudySpec, measured: MeasuredTrials) -> CellPla
     is there spans the whole range, and its depths are decided.
     """
     assert study.depths is not None
-    low, high = study.depths
-    depths = coarse_to_fine(list(range(low, high + 1, cell.grid.step)))
+    depths = coarse_to_fine(list(cell.grid.between(*study.depths)))
     seeds = range(study.first_seed, study.first_seed + study.seeds)
     asked = [(depth, seed) for depth in depths for seed in seeds]
     missing = [trial for trial in asked if trial not in measured]

@@ -28,6 +28,11 @@ class DepthGrid:
         """The deepest grid depth that is at most `depth`, never below `start`."""
         return max(self.start, depth - (depth - self.start) % self.step)
 
+    def between(self, low: int, high: int) -> range:
+        """The depths that exist from `low` to `high`; on the grid or not."""
+        first = low + (self.start - low) % self.step
+        return range(max(self.start, first), high + 1, self.step)
+
     def check(self, depth: int, what: str = "depth") -> int:
         """`depth` itself if it is on the grid.
 

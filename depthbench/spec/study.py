@@ -63,8 +63,9 @@ class StudySpec:
         seeds: Trainings of a depth. Under `bisect` a majority of them decides, so it
             is an odd number; `posterior` chooses their number itself.
         first_seed: The seeds are first_seed, first_seed + 1, ...
-        depths: Bracket (shallow, deep) to start from, or the ends of a `grid`; None
-            doubles up from the bottom of the grid.
+        depths: Bracket (shallow, deep) to start from, or the ends of a `grid`, between
+            which every depth that an architecture has is trained; None doubles up from
+            the bottom.
         cap: No deeper network is trained; the answer is censored when this depth
             trains.
         precision: A `posterior` search ends when half the width of the 90 % interval
