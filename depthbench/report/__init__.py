@@ -64,14 +64,15 @@ def write_report(folder: Path) -> ReportPaths:
         Exception: What `read_result` raises.
     """
     from depthbench.report.criteria import criteria_csv
-    from depthbench.report.figures import FIGURES, RATE_FIGURES, render
+    from depthbench.report.figures import FIGURES, PICTURES, RATE_FIGURES, render
     from depthbench.report.page import report_page
     from depthbench.report.rate_tables import rate_tables
     from depthbench.report.tables import tables_of, to_csv
 
     result = read_result(folder)
     of_rates = rate_tables(result)
-    drawings = FIGURES | (RATE_FIGURES if of_rates else {})
+    drawings = FIGURES | {name: PICTURES[name] for name in result.study.pictures}
+    drawings |= RATE_FIGURES if of_rates else {}
     tables = tables_of(result)._asdict() | (of_rates._asdict() if of_rates else {})
     drawn = folder / "figures"
     drawn.mkdir(exist_ok=True)

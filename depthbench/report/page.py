@@ -39,7 +39,14 @@ FIGURE_TITLES = {
     "criteria": "k50 after each number of epochs, at several thresholds",
 }
 
+PICTURE_TITLES = {
+    "histories": "Training loss and accuracy against iterations, a colour a cell",
+    "filters": "Filters of the first layer after training, a grid a cell",
+}
+
 RATE_TITLES = {"rates": "Learning rate against depth, one point a trial"}
+
+_TITLES = FIGURE_TITLES | PICTURE_TITLES | RATE_TITLES
 
 
 def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
@@ -47,8 +54,9 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
 
     Args:
         result: What to show.
-        svgs: A file's bytes for each name in `FIGURE_TITLES`, and in `RATE_TITLES` for
-            a study of several learning rates.
+        svgs: A file's bytes for each name in `FIGURE_TITLES`, in `PICTURE_TITLES` if
+            the study asks for it, and in `RATE_TITLES` for a study of several learning
+            rates.
     """
     environment = Environment(
         autoescape=True,
@@ -63,7 +71,7 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         js=Markup(_resource("page.js")),
         figures={
             name: inline_svg(svgs[name], f"figure-{name}", title)
-            for name, title in (FIGURE_TITLES | RATE_TITLES).items()
+            for name, title in _TITLES.items()
             if name in svgs
         },
         rates=rates_section(result),

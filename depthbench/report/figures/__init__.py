@@ -4,9 +4,14 @@ from depthbench.report.figures.criteria import criteria_figure
 from depthbench.report.figures.curves import curves_figure
 from depthbench.report.figures.depths import depths_figure
 from depthbench.report.figures.errors import errors_figure
+from depthbench.report.figures.filters import filters_figure
+from depthbench.report.figures.histories import histories_figure
 from depthbench.report.figures.rates import rates_figure
 from depthbench.report.figures.style import render
 from depthbench.report.figures.success import success_figure
+
+# Of a study that asks for them.
+PICTURES = {"histories": histories_figure, "filters": filters_figure}
 
 # Of a study of several learning rates.
 RATE_FIGURES = {"rates": rates_figure}
@@ -25,6 +30,8 @@ __all__ = [
     "curves_figure",
     "depths_figure",
     "errors_figure",
+    "filters_figure",
+    "histories_figure",
     "render",
     "success_figure",
 ]

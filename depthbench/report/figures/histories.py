@@ -1,0 +1,146 @@
+"""A picture on request: loss and accuracy along trainings, side by side."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from depthbench.record import TrialRecord
+from depthbench.report.figures.panels import sheet
+from depthbench.report.figures.style import (
+    BLUE,
+    GREEN,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    figure_style,
+    legend_above,
+)
+from depthbench.report.pictured import Pictured, pictured
+from depthbench.report.results import StudyResult
+from depthbench.spec import Criterion
+from depthbench.verdict import error_of
+
+_COLORS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION)
+_MARKERS = ("o", "s", "^", "D", "v", "X", "P", "*")
+_COLUMNS = 3
+
+# Of a loss axis, as a multiple of chance: one that blows up leaves the panel.
+_ROOM = 1.3
+
+
+def histories_figure(result: StudyResult) -> Figure:
+    """Training loss and accuracy against iterations; a line a trial, a colour a cell.
+
+    The loss is the mean over every few steps. Solid accuracies are of validation
+    images where the study holds some out, else of test images; dashed ones are over
+    the training images of each epoch, as they were trained on.
+    """
+    shown = pictured(result)
+    rows = -(-len(shown) // _COLUMNS)
+    with figure_style():
+        page = sheet((1, 2), (3.6, 2.5), (0.6, 0.2, 0.55 + 0.2 * rows, 0.5), (0.75, 0))
+        loss_axes, accuracy_axes = page.axes[0]
+        for place, one in enumerate(shown):
+            for trial in one.trials:
+                _draw_loss(loss_axes, trial.record, place)
+                _draw_accuracy(accuracy_axes, one, trial.record, place)
+        _finish(loss_axes, "training loss, nats", 0, _highest_loss(shown))
+        _finish(accuracy_axes, f"accuracy, {_source(result)} (dashed: training)", 0, 1)
+        accuracy_axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        legend_above(page.figure, _legend(shown), columns=_COLUMNS)
+    return page.figure
+
+
+def accuracy_points(
+    record: TrialRecord, criterion: Criterion
+) -> list[tuple[float, float]]:
+    """(iterations, accuracy) at the end of each epoch, by the criterion's source."""
+    ends = _epoch_ends(record)
+    accuracies = [1 - error_of(epoch, criterion) for epoch in record.epochs]
+    return list(zip(ends, accuracies, strict=True))
+
+
+def _epoch_ends(record: TrialRecord) -> list[float]:
+    """Steps of the training at the end of each epoch."""
+    num_epochs = len(record.epochs)
+    begun = num_epochs + (record.first_nonfinite_step is not None)
+    if record.num_train:
+        each: float = math.ceil(record.num_train / record.spec.batch_size)
+    else:
+        # Exact unless it diverged: older records do not say how long an epoch was.
+        each = record.num_steps / max(begun, 1)
+    return [min(each * number, record.num_steps) for number in range(1, num_epochs + 1)]
+
+
+def _source(result: StudyResult) -> str:
+    return "validation" if result.study.num_validation else "test"
+
+
+def _draw_loss(axes: Axes, record: TrialRecord, place: int) -> None:
+    steps = [point.num_steps for point in record.trace]
+    losses = [point.loss for point in record.trace]
+    axes.plot(steps, losses, color=_COLORS[place % len(_COLORS)], lw=1.2, label="loss")
+
+
+def _draw_accuracy(axes: Axes, one: Pictured, record: TrialRecord, place: int) -> None:
+    color, marker = _COLORS[place % len(_COLORS)], _MARKERS[place % len(_MARKERS)]
+    has_validation = all(epoch.validation_error for epoch in record.epochs)
+    tested = replace(
+        one.cell.cell.criterion, source="validation" if has_validation else "test"
+    )
+    lines = (
+        (tested, "-", marker, "tested"),
+        (replace(tested, source="train"), (0, (3, 1.6)), "", "trained"),
+    )
+    for criterion, line, with_marker, label in lines:
+        points = accuracy_points(record, criterion)
+        axes.plot(
+            [steps for steps, _ in points],
+            [accuracy for _, accuracy in points],
+            color=color,
+            ls=line,
+            marker=with_marker,
+            ms=4.5,
+            lw=1.3,
+            label=label,
+        )
+
+
+def _highest_loss(shown: Sequence[Pictured]) -> float:
+    chances = [math.log(one.cell.num_classes or 10) for one in shown]
+    return _ROOM * max(chances, default=math.log(10))
+
+
+def _finish(axes: Axes, name: str, low: float, high: float) -> None:
+    axes.set_ylim(low, high)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("iteration")
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.text(0, 1.03, name, transform=axes.transAxes, color=MUTED, fontsize=9)
+    if not axes.lines:
+        axes.text(0.02, 0.5, "no trial yet", transform=axes.transAxes, color=MUTED)
+    axes.grid(axis="y")
+    sns.despine(ax=axes)
+
+
+def _legend(shown: Sequence[Pictured]) -> list[Line2D]:
+    return [
+        Line2D(
+            [],
+            [],
+            color=_COLORS[place % len(_COLORS)],
+            marker=_MARKERS[place % len(_MARKERS)],
+            lw=1.6,
+            ms=5,
+            label=one.label,
+        )
+        for place, one in enumerate(shown)
+    ]
