@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from depthbench.record import (
     Environment,
     EpochRecord,
+    FirstFilters,
     NewerSchemaError,
     Outcome,
     RecordError,
@@ -63,6 +64,8 @@ RECORD = TrialRecord(
     environment=ENVIRONMENT,
     trace=(TracePoint(25, 2.3031, 0.0125), TracePoint(30, math.nan, math.inf)),
     at_stop=replace(EPOCH, seconds=0.25),
+    num_train=49_000,
+    first_filters=FirstFilters((1, 1, 1, 2), 0.25, "f4E="),
 )
 
 texts = st.text(st.characters(codec=None), max_size=20)

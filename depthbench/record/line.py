@@ -10,6 +10,7 @@ from typing import Any
 from depthbench.record.trial_record import (
     Environment,
     EpochRecord,
+    FirstFilters,
     Outcome,
     TracePoint,
     TrialRecord,
@@ -76,7 +77,7 @@ def _said(record: TrialRecord) -> dict[str, Any]:
     for name in _LATER_SPEC_FIELDS:
         if name not in said:
             del values["spec"][name]
-    empty = {"trace": (), "at_stop": None}
+    empty = {"trace": (), "at_stop": None, "num_train": 0, "first_filters": None}
     return {key: v for key, v in values.items() if key not in empty or v != empty[key]}
 
 
@@ -84,6 +85,7 @@ def _record(body: dict[str, Any]) -> TrialRecord:
     body.pop("id")
     environment = body.pop("environment")
     at_stop = body.pop("at_stop", None)
+    filters = body.pop("first_filters", None)
     spec = body.pop("spec")
     for name in ("stop_rules", "lr_milestones"):
         spec[name] = tuple(spec.get(name, ()))
@@ -98,6 +100,7 @@ def _record(body: dict[str, Any]) -> TrialRecord:
             for num_steps, loss, norm in body.pop("trace", ())
         ),
         at_stop=None if at_stop is None else _epoch(at_stop),
+        first_filters=None if filters is None else _filters(filters),
         **body,
     )
 
@@ -114,6 +117,13 @@ def _epoch(stored: Mapping[str, Any]) -> EpochRecord:
         if field.name != "seconds"
     }
     return EpochRecord(seconds=float(stored["seconds"]), **values)
+
+
+def _filters(stored: Mapping[str, Any]) -> FirstFilters:
+    filters, channels, height, width = stored["shape"]
+    return FirstFilters(
+        (filters, channels, height, width), float(stored["largest"]), stored["levels"]
+    )
 
 
 def _floats(values: list[float | str] | None) -> Any:

@@ -73,6 +73,22 @@ class TracePoint(NamedTuple):
     gradient_norm: float
 
 
+@dataclass(frozen=True, slots=True)
+class FirstFilters:
+    """Filters of the convolution that sees the image, after training; for pictures.
+
+    Attributes:
+        shape: Filters, channels, height, width.
+        largest: Of the absolute values of the weights.
+        levels: A weight over `largest` times 127, rounded: signed bytes in C order,
+            as Base64.
+    """
+
+    shape: tuple[int, int, int, int]
+    largest: float
+    levels: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """Where a trial ran, as far as it can change or explain the numbers.
@@ -125,6 +141,10 @@ class TrialRecord:
         at_stop: The epoch in which a rule stopped it: training means over the images
             it had seen of the epoch, test means right then. The outcome does not rest
             on it, but on the rule.
+        num_train: Images trained on in an epoch; 0 in records of versions that did not
+            say so.
+        first_filters: Of a network that begins with a small convolution and ended with
+            finite weights.
     """
 
     spec: TrialSpec
@@ -144,6 +164,8 @@ class TrialRecord:
     environment: Environment | None = None
     trace: tuple[TracePoint, ...] = ()
     at_stop: EpochRecord | None = None
+    num_train: int = 0
+    first_filters: FirstFilters | None = None
 
     @property
     def id(self) -> str:

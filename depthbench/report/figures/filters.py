@@ -1,5 +1,6 @@
 """A picture on request: the first layer's filters of trained networks."""
 
+import base64
 import math
 
 import numpy as np
@@ -36,13 +37,15 @@ def filters_figure(result: StudyResult) -> Figure:
             if kept is None:
                 axes.text(0, 0.5, "not kept by these trials", color=MUTED)
                 continue
-            axes.imshow(mosaic(weights(kept)), vmin=0, vmax=1, interpolation="nearest")
+            axes.imshow(mosaic(weights(kept)), vmin=0, vmax=1, interpolation="none")
     return page.figure
 
 
 def weights(kept: FirstFilters) -> NDArray[np.float64]:
     """The filters [number, channels, height, width], to within half a step."""
-    levels = np.frombuffer(kept.levels, dtype=np.int8).astype(np.float64)
+    levels = np.frombuffer(base64.b64decode(kept.levels), dtype=np.int8).astype(
+        np.float64
+    )
     return levels.reshape(kept.shape) * (kept.largest / 127)
 
 
