@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from depthbench.training.flat import FlatParameters, Sgd
+from depthbench.training.flat import FlatParameters
+from depthbench.training.optimizers import Sgd
 from depthbench.training.resident import ResidentData, Split
 
 

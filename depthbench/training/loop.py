@@ -13,7 +13,8 @@ from depthbench.spec import TrialSpec
 from depthbench.stop_rules import rule_named
 from depthbench.training.batches import Pass
 from depthbench.training.ended import Stop, Training
-from depthbench.training.flat import FlatParameters, Sgd
+from depthbench.training.flat import FlatParameters
+from depthbench.training.optimizers import Sgd
 from depthbench.training.replicas import Replicas
 from depthbench.training.resident import ResidentData
 from depthbench.training.testing import (
