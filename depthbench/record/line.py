@@ -76,7 +76,7 @@ def _said(record: TrialRecord) -> dict[str, Any]:
     for name in _LATER_SPEC_FIELDS:
         if name not in said:
             del values["spec"][name]
-    empty = {"trace": (), "at_stop": None}
+    empty = {"trace": (), "at_stop": None, "ended_by": None}
     return {key: v for key, v in values.items() if key not in empty or v != empty[key]}
 
 

@@ -63,14 +63,14 @@ class FlatParameters:
                 parameter.grad = None
 
     @torch.no_grad()
-    def penalty(self) -> Tensor:
-        """The penalty at the present values: [*replicas]."""
+    def penalty(self) -> Tensor | None:
+        """The penalty at the present values: [*replicas]; None if it is on nothing."""
         sums = [
             weights.square().reshape(*self._replicas, -1).sum(-1).float()
             for buffer in self._buffers
             if (weights := buffer.penalized_values) is not None
         ]
-        return torch.stack(sums).sum(0) * self._l2
+        return torch.stack(sums).sum(0) * self._l2 if sums else None
 
     @torch.no_grad()
     def update(self, optimizer: Optimizer) -> Tensor:

@@ -11,6 +11,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from depthbench.spec import TrialSpec
+
 
 @dataclass(frozen=True, slots=True)
 class Sgd:
@@ -123,3 +125,10 @@ class Adam:
 
 
 Optimizer = Sgd | Adam
+
+
+def optimizer_of(spec: TrialSpec, lr: float | Tensor) -> Optimizer:
+    """The settings of a trial's optimizer, at a rate that may be read from a tensor."""
+    if spec.optimizer == "adam":
+        return Adam(lr, spec.weight_decay)
+    return Sgd(lr, spec.momentum, spec.weight_decay, spec.nesterov)
