@@ -63,6 +63,7 @@ RECORD = TrialRecord(
     environment=ENVIRONMENT,
     trace=(TracePoint(25, 2.3031, 0.0125), TracePoint(30, math.nan, math.inf)),
     at_stop=replace(EPOCH, seconds=0.25),
+    ended_by="max_train_seconds",
 )
 
 texts = st.text(st.characters(codec=None), max_size=20)
@@ -116,6 +117,7 @@ records = st.builds(
         tuple
     ),
     at_stop=st.none() | epochs,
+    ended_by=st.none() | texts,
 )
 
 

@@ -108,8 +108,8 @@ class TrialRecord:
             is not among them. The one in which its time was up is: training means
             over the images it had seen of the epoch, test means right then.
         first_nonfinite_step: Index, from 0 over all epochs, of the first step whose
-            loss, or penalty, was NaN or infinite; equal to `num_steps` when the last update left
-            non-finite weights. None if there was none.
+            loss, or penalty, was NaN or infinite; equal to `num_steps` when the last
+            update left non-finite weights. None if there was none.
         num_steps: Updates made.
         num_weight_layers: Convolution and linear layers from image to the last head.
         num_classes: Of the data set; chance is an error of 1 - 1/num_classes.
