@@ -45,11 +45,13 @@ def seconds_per_layer_epoch(records: Iterable[TrialRecord]) -> Mapping[str, floa
     seconds: dict[str, float] = {}
     layer_epochs: dict[str, float] = {}
     for record in records:
-        if record.outcome.is_evidence and record.epochs:
-            spent = sum(epoch.seconds for epoch in record.epochs)
+        # The epoch in which a limit ended it may be short.
+        whole = record.epochs[:-1] if record.ended_by else record.epochs
+        if record.outcome.is_evidence and whole:
+            spent = sum(epoch.seconds for epoch in whole)
             for key in (record.spec.architecture, ""):
                 seconds[key] = seconds.get(key, 0.0) + spent
-                work = record.spec.depth * len(record.epochs)
+                work = record.spec.depth * len(whole)
                 layer_epochs[key] = layer_epochs.get(key, 0.0) + work
     return {key: seconds[key] / layer_epochs[key] for key in seconds}
 

@@ -1,11 +1,10 @@
 """From a TrialSpec to a TrialRecord: the one place where the parts meet."""
 
 import functools
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -14,6 +13,7 @@ from depthbench import runtime
 from depthbench.blueprint import Architecture
 from depthbench.datasets import DATASETS
 from depthbench.datasets.image_data import ImageData
+from depthbench.failures import failure_of
 from depthbench.kernels import compiled
 from depthbench.layers.conv_stack import ConvStackNet
 from depthbench.network import (
@@ -28,11 +28,11 @@ from depthbench.record import Environment, Outcome, TrialRecord
 from depthbench.registry import Registry
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData, Training, seconds_per_epoch, train
+from depthbench.training.ended import record_of
 from depthbench.training.graphed import CaptureError, CudaRecorder, Graphed
 from depthbench.training.loop import train_replicas
 from depthbench.training.replicas import Replicas
 from depthbench.training.testing import run_eagerly
-from depthbench.verdict import REFERENCE_CRITERION, outcome_under
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ def _run(specs: Sequence[TrialSpec], context: TrialContext) -> list[TrialRecord]
         # The device's context is lost, and with it every later trial of the process.
         raise runtime.ProcessUnusableError(str(error)) from error
     except (Exception, SystemExit) as error:
-        outcome, message = _failure(error)
+        outcome, message = failure_of(error)
     if outcome is Outcome.OUT_OF_MEMORY and size > 1:
         # Not in the handler: the error holds the memory of the frames it went through.
         return _run(specs, replace(context, max_replicas=size // 2))
@@ -124,17 +124,6 @@ def _after(
     if error.lacked_memory and num_at_once > 1:
         return replace(context, max_replicas=num_at_once // 2)
     return replace(context, eager_reason=str(error))
-
-
-def _failure(error: BaseException) -> tuple[Outcome, str]:
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return Outcome.OUT_OF_MEMORY, str(error)
-    # The CPU allocator raises a plain RuntimeError.
-    lacks_memory = isinstance(error, RuntimeError) and (
-        "can't allocate memory" in str(error)
-    )
-    outcome = Outcome.OUT_OF_MEMORY if lacks_memory else Outcome.CRASHED
-    return outcome, described(error)
 
 
 def time_layer_epoch(spec: TrialSpec, context: TrialContext) -> float:
@@ -169,42 +158,21 @@ def _measure(specs: Sequence[TrialSpec], context: TrialContext) -> list[TrialRec
     check_logits(nets[0], resident, data.num_classes)
     trainings, message = _trained(nets, resident, specs, context)
     seconds = (runtime.monotonic_seconds() - began) / len(specs)
-    shared = TrialRecord(
-        spec=spec,
-        outcome=Outcome.CRASHED,
-        num_weight_layers=num_weight_layers(architecture, spec.depth, nets[0]),
-        num_parameters=sum(weight.numel() for weight in nets[0].parameters()),
-        num_classes=data.num_classes,
-        data_sha256=data.sha256,
-        seconds=seconds,
-        peak_memory_bytes=runtime.peak_memory_bytes(spec.device),
-        message=message,
-        finished_at=runtime.utc_now(),
-        environment=_environment(spec),
-    )
+    shared: dict[str, Any] = {
+        "num_weight_layers": num_weight_layers(architecture, spec.depth, nets[0]),
+        "num_parameters": sum(weight.numel() for weight in nets[0].parameters()),
+        "num_classes": data.num_classes,
+        "data_sha256": data.sha256,
+        "seconds": seconds,
+        "peak_memory_bytes": runtime.peak_memory_bytes(spec.device),
+        "message": message,
+        "finished_at": runtime.utc_now(),
+        "environment": _environment(spec),
+    }
     return [
-        _with_training(shared, each, training)
+        record_of(each, training, **shared)
         for each, training in zip(specs, trainings, strict=True)
     ]
-
-
-def _with_training(
-    shared: TrialRecord, spec: TrialSpec, training: Training
-) -> TrialRecord:
-    stop, diverged = training.stop, training.first_nonfinite_step is not None
-    record = replace(
-        shared,
-        spec=spec,
-        # Any that counts as evidence; the next line judges.
-        outcome=Outcome.STUCK,
-        epochs=training.epochs,
-        first_nonfinite_step=training.first_nonfinite_step,
-        num_steps=training.num_steps,
-        stopped_early="non-finite loss" if diverged else stop.rule if stop else None,
-        trace=training.trace,
-        at_stop=stop.epoch if stop else None,
-    )
-    return replace(record, outcome=outcome_under(record, REFERENCE_CRITERION))
 
 
 def _environment(spec: TrialSpec) -> Environment:
@@ -240,13 +208,6 @@ def _failed(spec: TrialSpec, outcome: Outcome, message: str) -> TrialRecord:
     return TrialRecord(
         spec=spec, outcome=outcome, message=message, finished_at=runtime.utc_now()
     )
-
-
-def described(error: BaseException) -> str:
-    """The error, and the innermost line of the code that raised it."""
-    frames = traceback.extract_tb(error.__traceback__)
-    at = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{at}"
 
 
 @functools.cache

@@ -48,10 +48,13 @@ def outcome_of(
     first_nonfinite_step: int | None,
     num_classes: int,
     criterion: Criterion,
+    stop_rule: str | None = None,
 ) -> Outcome:
     """How a measured training ended, in this order of precedence.
 
-    - `diverged`: a loss or a weight became NaN or infinite.
+    - `diverged`: a loss, with the penalty that is minimised with it, or a weight
+      became NaN or infinite.
+    - What the stop rule of that name concludes, if one ended it.
     - `trained`: the last epoch's error is below the threshold.
     - `collapsed`: an earlier epoch had learned, and the error rose again to chance
       or by more than `COLLAPSE_RISE`.
@@ -61,10 +64,14 @@ def outcome_of(
 
     A test loss that alone is not finite, as when BatchNorm's running statistics
     overflow, is no divergence of the training; the errors decide, and the record shows
-    the loss.
+    the loss. The training losses are cross entropies, so that chance is ln(classes)
+    whatever the penalty. One that a limit on its time ended is judged by the epoch in
+    which it ended, as far as that went.
     """
     if first_nonfinite_step is not None:
         return Outcome.DIVERGED
+    if stop_rule is not None:
+        return concluded(stop_rule, num_classes, criterion)
     errors = [error_of(epoch, criterion) for epoch in epochs]
     learned = LEARNED_FRACTION_OF_CHANCE * (1 - 1 / num_classes)
     best_before = min(errors[:-1], default=math.inf)
@@ -85,16 +92,14 @@ def outcome_under(record: TrialRecord, criterion: Criterion) -> Outcome:
 
     One that a rule ended early has the outcome that the rule concludes.
     """
-    if record.was_stopped:
-        assert record.stopped_early is not None
-        return concluded(record.stopped_early, record.num_classes, criterion)
-    if not record.outcome.is_evidence:
+    if not record.was_stopped and not record.outcome.is_evidence:
         return record.outcome
     return outcome_of(
         record.epochs,
         first_nonfinite_step=record.first_nonfinite_step,
         num_classes=record.num_classes,
         criterion=criterion,
+        stop_rule=record.stopped_early if record.was_stopped else None,
     )
 
 

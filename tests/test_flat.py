@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from depthbench.training.flat import FlatParameters, Sgd
+from depthbench.training.flat import FlatParameters
+from depthbench.training.optimizers import Sgd
 
 
 class Odd(nn.Module):

@@ -66,6 +66,7 @@ RECORD = TrialRecord(
     at_stop=replace(EPOCH, seconds=0.25),
     num_train=49_000,
     first_filters=FirstFilters((1, 1, 1, 2), 0.25, "f4E="),
+    ended_by="max_train_seconds",
 )
 
 texts = st.text(st.characters(codec=None), max_size=20)
@@ -119,6 +120,7 @@ records = st.builds(
         tuple
     ),
     at_stop=st.none() | epochs,
+    ended_by=st.none() | texts,
 )
 
 

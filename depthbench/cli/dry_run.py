@@ -9,11 +9,12 @@ import click
 
 from depthbench.datasets.image_data import DataError
 from depthbench.estimate import Cost, cost_if, seconds_per_layer_epoch
+from depthbench.failures import described
 from depthbench.record import TrialRecord
 from depthbench.report.words import duration
 from depthbench.runtime import configure_process
 from depthbench.spec import Cell, StudySpec, TrialSpec
-from depthbench.trial import TrialContext, described, time_layer_epoch
+from depthbench.trial import TrialContext, time_layer_epoch
 
 # Depth whose step is timed when no stored trial tells the speed.
 _TIMED_DEPTH = 12

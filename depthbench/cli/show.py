@@ -66,8 +66,8 @@ def _size(architecture: Architecture, depth: int) -> dict[str, Any]:
     """Layers and parameters of one depth, from a network without storage."""
     import torch
 
+    from depthbench.failures import described
     from depthbench.network import num_weight_layers
-    from depthbench.trial import described
 
     try:
         with torch.device("meta"):

@@ -8,6 +8,7 @@ from itertools import product
 from depthbench.early_stopping.fitted import Fit, FittedRule, Settings, Tally
 from depthbench.record import TrialRecord
 from depthbench.spec import Criterion
+from depthbench.spec.protocol import changed_fields
 from depthbench.stop_rules import Chance, Learned, StopRule
 from depthbench.verdict import LEARNED_FRACTION_OF_CHANCE, error_of
 
@@ -26,7 +27,8 @@ def fit_rules(records: Iterable[TrialRecord]) -> Fit:
     Those of even seeds choose the constants, those of odd seeds measure the errors.
 
     Raises:
-        ValueError: If there are none of one half, or they differ in length.
+        ValueError: If there are none of one half, they differ in length, or one
+            trained otherwise than by plain SGD on whole data.
     """
     even, odd = halves(records)
     if not even or not odd:
@@ -63,7 +65,8 @@ def halves(
 
 def is_full(record: TrialRecord) -> bool:
     """Whether it is a training in full, or up to its divergence, with a trace."""
-    return record.outcome.is_evidence and not record.was_stopped and bool(record.trace)
+    was_cut = record.was_stopped or record.ended_by is not None
+    return record.outcome.is_evidence and not was_cut and bool(record.trace)
 
 
 def stopped_at(rule: StopRule, record: TrialRecord) -> int | None:
@@ -171,6 +174,12 @@ def _settings(trainings: Sequence[TrialRecord]) -> Settings:
         raise ValueError(
             "the trainings differ in epochs, batch size or momentum; give folders that "
             "agree in all three"
+        )
+    changed = sorted({name for spec in specs for name in changed_fields(spec)})
+    if changed:
+        raise ValueError(
+            f"trainings with {', '.join(changed)}: rules are fitted to plain SGD on "
+            "whole data; leave these folders out"
         )
     epochs, batch_size, momentum = shapes.pop()
     depths = [spec.depth for spec in specs]

@@ -9,6 +9,7 @@ from typing import Any
 from depthbench.early_stopping.binomial import upper_bound
 from depthbench.record import Outcome
 from depthbench.spec import Criterion, StudySpec
+from depthbench.spec.protocol import changed_fields, protocol_text
 from depthbench.stop_rules import Chance, Learned, StopRule, rule_named
 from depthbench.verdict import concluded
 
@@ -180,7 +181,9 @@ def rules_for(
 
     Raises:
         ValueError: If the rules were fitted to trainings of another length, after
-            which they say nothing about the end; or if none of the kind was fitted.
+            which they say nothing about the end; if the study trains otherwise than
+            by plain SGD on whole data, as they all did; or if none of the kind was
+            fitted.
     """
     kinds = KINDS[study.early_stop]
     if not kinds:
@@ -190,6 +193,13 @@ def rules_for(
         raise ValueError(
             f"early_stop = {study.early_stop}: its rules were measured on trainings of "
             f"{known.settings.epochs} epochs, this study has {study.epochs}; use off"
+        )
+    others = changed_fields(study)
+    if others:
+        given = ", ".join(f"{n} = {protocol_text(v)}" for n, v in others.items())
+        raise ValueError(
+            f"early_stop = {study.early_stop}: its rules were measured on plain SGD on "
+            f"whole data, this study has {given}; use off"
         )
     is_safe = train_mode == "every_epoch" and has_one_head
     fitted = [one for kind in kinds if (one := known.of_kind(kind))]

@@ -2,6 +2,7 @@
 
 from depthbench.early_stopping.fitted import CONFIDENCE, Fit, FittedRule, Tally
 from depthbench.spec import TrialSpec
+from depthbench.spec.protocol import changed_fields, protocol_text
 
 
 def measured_words(one: FittedRule) -> str:
@@ -51,7 +52,22 @@ def differences(fit: Fit, spec: TrialSpec) -> list[str]:
         ("weight decay", f"{spec.weight_decay:g}", spec.weight_decay == 0),
         ("initializer", spec.initializer, spec.initializer is None),
     )
-    return [f"{what} {value}" for what, value, is_known in pairs if not is_known]
+    plain = [f"{what} {value}" for what, value, is_known in pairs if not is_known]
+    changed = changed_fields(spec).items()
+    return plain + [f"{_NAMES[name]} {protocol_text(value)}" for name, value in changed]
+
+
+_NAMES = {
+    "optimizer": "optimizer",
+    "nesterov": "Nesterov's correction",
+    "l2": "L2 penalty",
+    "lr_milestones": "milestones",
+    "lr_gamma": "factor at milestones",
+    "num_validation": "images held out",
+    "train_limit": "training images",
+    "normalization": "normalization",
+    "max_train_seconds": "limit in seconds",
+}
 
 
 def help_words(fit: Fit) -> str:

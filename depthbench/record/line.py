@@ -20,6 +20,15 @@ from depthbench.spec.protocol import PROTOCOL_FIELDS
 
 SCHEMA_VERSION = 1
 
+# Fields that the first records did not have, as they are when they are empty.
+_LATER_FIELDS = {
+    "trace": (),
+    "at_stop": None,
+    "num_train": 0,
+    "first_filters": None,
+    "ended_by": None,
+}
+
 # Fields of a spec that the first records did not have.
 _LATER_SPEC_FIELDS = ("stop_rules", *PROTOCOL_FIELDS)
 
@@ -77,8 +86,11 @@ def _said(record: TrialRecord) -> dict[str, Any]:
     for name in _LATER_SPEC_FIELDS:
         if name not in said:
             del values["spec"][name]
-    empty = {"trace": (), "at_stop": None, "num_train": 0, "first_filters": None}
-    return {key: v for key, v in values.items() if key not in empty or v != empty[key]}
+    return {
+        key: value
+        for key, value in values.items()
+        if key not in _LATER_FIELDS or value != _LATER_FIELDS[key]
+    }
 
 
 def _record(body: dict[str, Any]) -> TrialRecord:

@@ -39,8 +39,10 @@ class EpochRecord:
     """One epoch. Losses are in nats, errors are fractions; one entry a head.
 
     Attributes:
-        train_loss: Mean over the epoch's training images, measured as they were
-            trained on, so it lags behind the weights at the epoch's end.
+        train_loss: Cross entropy, mean over the epoch's training images, measured as
+            they were trained on, so it lags behind the weights at the epoch's end.
+            Without the L2 penalty, if the trial has one: it belongs to no head, and
+            chance stays at ln(classes).
         train_error: The same, of the error.
         test_loss: On the test set after the epoch, in evaluation mode.
         test_error: The same, of the error. A head whose logits are all NaN is
@@ -63,9 +65,10 @@ class TracePoint(NamedTuple):
 
     Attributes:
         num_steps: Steps of the training up to the end of these.
-        loss: Mean over these steps of the batch's loss, in nats, the mean over heads.
-        gradient_norm: Mean over these steps of the Euclidean norm of the gradient of
-            all parameters, before momentum and weight decay.
+        loss: Mean over these steps of the batch's cross entropy, in nats, the mean
+            over heads.
+        gradient_norm: Mean over these steps of the Euclidean norm of its gradient of
+            all parameters, before momentum, weight decay and the L2 penalty's.
     """
 
     num_steps: int
@@ -118,10 +121,11 @@ class TrialRecord:
             test error, last head). A report with another criterion judges anew from
             the stored errors.
         epochs: Completed epochs only; the epoch in which it diverged or was stopped
-            is not among them.
+            is not among them. The one in which its time was up is: training means
+            over the images it had seen of the epoch, test means right then.
         first_nonfinite_step: Index, from 0 over all epochs, of the first step whose
-            loss was NaN or infinite; equal to `num_steps` when the last update left
-            non-finite weights. None if there was none.
+            loss, or penalty, was NaN or infinite; equal to `num_steps` when the last
+            update left non-finite weights. None if there was none.
         num_steps: Updates made.
         num_weight_layers: Convolution and linear layers from image to the last head.
         num_classes: Of the data set; chance is an error of 1 - 1/num_classes.
@@ -145,6 +149,8 @@ class TrialRecord:
             say so.
         first_filters: Of a network that begins with a small convolution and ended with
             finite weights.
+        ended_by: `max_train_seconds` if that limit of its spec ended it before its last
+            step; it is judged all the same. None in a training of full length.
     """
 
     spec: TrialSpec
@@ -166,6 +172,7 @@ class TrialRecord:
     at_stop: EpochRecord | None = None
     num_train: int = 0
     first_filters: FirstFilters | None = None
+    ended_by: str | None = None
 
     @property
     def id(self) -> str:

@@ -115,8 +115,9 @@ def after_epochs(record: TrialRecord, num_epochs: int) -> TrialRecord | None:
 
     None if that is unknown, because a rule ended the training before.
 
-    The rate is constant and the images' order is drawn epoch by epoch, so a shorter
-    training is the beginning of a longer one, update for update. One that diverged
+    The rate of an epoch does not depend on how many follow, and the images' order is
+    drawn epoch by epoch, so a shorter training is the beginning of a longer one, update
+    for update; and a limit on the time ends both at the same step. One that diverged
     later than in the last of these epochs had not diverged by then, unless the last
     update had already left non-finite weights: then its test loss is not finite. (So
     is that of a network which overflows with finite weights; if it diverged in the
@@ -127,15 +128,16 @@ def after_epochs(record: TrialRecord, num_epochs: int) -> TrialRecord | None:
         num_epochs: From 1 to those of its spec.
     """
     done = record.epochs[:num_epochs]
-    diverged = record.first_nonfinite_step is not None
-    if len(done) < num_epochs and not diverged:
+    diverged, was_cut = record.first_nonfinite_step is not None, bool(record.ended_by)
+    if len(done) < num_epochs and not (diverged or was_cut):
         return None
     if num_epochs == record.spec.epochs:
         return record
-    spec = replace(record.spec, epochs=num_epochs)
-    if len(done) < num_epochs:
-        return replace(record, spec=spec)
+    milestones = tuple(each for each in record.spec.lr_milestones if each < num_epochs)
+    spec = replace(record.spec, epochs=num_epochs, lr_milestones=milestones)
     is_last_before_the_end = len(record.epochs) == num_epochs
+    if len(done) < num_epochs or (was_cut and is_last_before_the_end):
+        return replace(record, spec=spec)
     broke = is_last_before_the_end and not _is_finite(done[-1])
     return replace(
         record,
@@ -143,6 +145,7 @@ def after_epochs(record: TrialRecord, num_epochs: int) -> TrialRecord | None:
         epochs=done,
         first_nonfinite_step=record.first_nonfinite_step if broke else None,
         stopped_early=record.stopped_early if broke else None,
+        ended_by=None,
     )
 
 

@@ -16,6 +16,7 @@ from depthbench.report.words import (
     outcome_word,
     protocol_meanings,
 )
+from depthbench.spec import StudySpec
 
 
 class Fact(NamedTuple):
@@ -121,14 +122,39 @@ def _training(result: StudyResult) -> str:
     parts = [
         count(study.epochs, "epoch"),
         f"batches of {study.batch}",
-        f"SGD with momentum {study.momentum:g}",
-        f"learning rate {_learning_rates(result)}",
+        _optimizer(study),
+        f"learning rate {_learning_rates(result)}{_schedule(study)}",
     ]
     if study.weight_decay:
         parts.append(f"weight decay {study.weight_decay:g}")
+    if study.l2:
+        parts.append(
+            f"a penalty of {study.l2:g} times the sum of the squared weights of "
+            "convolutions and linear layers, which no loss here contains"
+        )
     if study.init is not None:
         parts.append(f"initialiser {study.init}")
+    if study.max_train_seconds is not None:
+        parts.append(
+            f"at most {study.max_train_seconds:g} s of training a trial, evaluations "
+            "not counted"
+        )
     return f"{', '.join(parts)}."
+
+
+def _optimizer(study: StudySpec) -> str:
+    if study.optimizer == "adam":
+        return "Adam"
+    kind = "Nesterov momentum" if study.nesterov else "momentum"
+    return f"SGD with {kind} {study.momentum:g}"
+
+
+def _schedule(study: StudySpec) -> str:
+    if not study.lr_milestones:
+        return ""
+    numbers = " and ".join(str(milestone) for milestone in study.lr_milestones)
+    noun = "epoch" if len(study.lr_milestones) == 1 else "epochs"
+    return f" (times {study.lr_gamma:g} after {noun} {numbers})"
 
 
 def _learning_rates(result: StudyResult) -> str:
@@ -151,10 +177,15 @@ def _data(result: StudyResult) -> tuple[str, ...]:
 
 
 def _machines(result: StudyResult) -> tuple[str, ...]:
+    """Environments that read alike are one: a commit is not told here."""
+    seen: Counter[str] = Counter()
+    for found, number in environments(result):
+        seen[
+            f"{found['device_name']}, {found['platform']}; torch {found['torch']}, "
+            f"depthbench {found['depthbench']}{_kernels(found)}"
+        ] += number
     return tuple(
-        f"{found['device_name']}, {found['platform']}; torch {found['torch']}, "
-        f"depthbench {found['depthbench']}{_kernels(found)}; {count(number, 'trial')}."
-        for found, number in environments(result)
+        f"{text}; {count(number, 'trial')}." for text, number in seen.most_common()
     )
 
 

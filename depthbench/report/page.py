@@ -135,6 +135,8 @@ def _answers(result: StudyResult) -> list[dict[str, Any]]:
 
 
 def _stop_remark(record: TrialRecord) -> str:
+    if record.ended_by:
+        return f"ended at step {record.num_steps} by {record.ended_by}"
     if not record.was_stopped:
         return record.stopped_early or ""
     return f"stopped at step {record.num_steps} by {record.stopped_early}"

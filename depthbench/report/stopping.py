@@ -80,7 +80,7 @@ def _share_saved(records: list[TrialRecord]) -> float | None:
     lengths = [
         record.num_steps / record.spec.epochs
         for record in records
-        if not record.stopped_early and record.outcome.is_evidence
+        if not (record.stopped_early or record.ended_by) and record.outcome.is_evidence
     ]
     if not lengths:
         return None

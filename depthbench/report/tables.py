@@ -106,7 +106,7 @@ def _trial_row(result: CellResult, trial: JudgedTrial) -> dict[str, Any]:
             "first_nonfinite_step": record.first_nonfinite_step,
             "num_steps": record.num_steps,
             "num_epochs": len(record.epochs),
-            "stopped_early": record.stopped_early,
+            "stopped_early": record.stopped_early or record.ended_by,
             "num_parameters": record.num_parameters or None,
             "seconds": record.seconds,
             "peak_memory_bytes": record.peak_memory_bytes,

@@ -209,6 +209,9 @@ def criterion_sentence(study: StudySpec) -> str:
     after = (
         "the only epoch" if study.epochs == 1 else f"the last of {study.epochs} epochs"
     )
+    if study.max_train_seconds is not None:
+        limit = f"{study.max_train_seconds:g} s of training"
+        after = f"{after}, or of those that {limit} have room for,"
     return (
         f"A trial, one training of one network, counts as trained when its {which} "
         f"after {after} is below {short_percent(study.threshold)}."

@@ -5,10 +5,12 @@ a field changes neither a training nor the identity of its trial.
 """
 
 import math
-from typing import TYPE_CHECKING
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from depthbench.spec.study import StudySpec
+    from depthbench.spec.trial import TrialSpec
 
 PROTOCOL_FIELDS = (
     "optimizer",
@@ -21,6 +23,29 @@ PROTOCOL_FIELDS = (
     "normalization",
     "max_train_seconds",
 )
+
+
+def changed_fields(spec: "StudySpec | TrialSpec") -> dict[str, Any]:
+    """The fields by which a training is another than plain SGD on whole data.
+
+    A factor of the learning rate without milestones changes nothing.
+    """
+    default = {field.name: field.default for field in fields(spec)}
+    return {
+        name: value
+        for name in PROTOCOL_FIELDS
+        if (value := getattr(spec, name)) != default[name]
+        and (name != "lr_gamma" or spec.lr_milestones)
+    }
+
+
+def protocol_text(value: Any) -> str:
+    """The value of a field as a user writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ", ".join(str(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def check_protocol(study: "StudySpec") -> None:

@@ -101,8 +101,12 @@ class TrialSpec:
 
     @property
     def knows_replicas(self) -> bool:
-        """Whether its kernels can train it beside trials of other seeds and rates."""
-        return self.device == "cuda" and self.kernels == "fused"
+        """Whether its kernels can train it beside trials of other seeds and rates.
+
+        Not under a limit on its time, of which the others would take a part.
+        """
+        has_time = self.max_train_seconds is None
+        return self.device == "cuda" and self.kernels == "fused" and has_time
 
     def non_defaults(self) -> dict[str, Any]:
         """The fields that are not at their default, by name."""

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from depthbench.training.flat import FlatParameters, Sgd
+from depthbench.training.flat import FlatParameters
+from depthbench.training.optimizers import Optimizer
 from depthbench.training.resident import ResidentData, Split
 
 
@@ -55,6 +56,12 @@ class Pass:
         return self._results.losses
 
     @property
+    def minimized(self) -> Tensor:
+        """The same with the penalty on the weights: what the training minimises."""
+        assert self._results is not None
+        return self._results.losses + self._results.penalties
+
+    @property
     def gradient_norms(self) -> Tensor:
         """Of each step so far, if they were training steps: [steps, *replicas]."""
         assert self._results is not None
@@ -82,16 +89,19 @@ class Pass:
             for loss, error in zip(losses, errors, strict=True)
         ]
 
-    def train_step(self, num_images: int, flat: FlatParameters, sgd: Sgd) -> None:
+    def train_step(
+        self, num_images: int, flat: FlatParameters, optimizer: Optimizer
+    ) -> None:
         """Train on the next `num_images` images."""
         heads, labels = self._next(num_images)
         losses = head_losses(heads, labels)
         loss = losses.mean(-1)
         flat.forget_gradients()
         loss.backward(torch.ones_like(loss))
-        norm = flat.update(sgd)
+        penalty = flat.penalty()
+        norm = flat.update(optimizer)
         self._keep(heads, labels, losses.detach(), loss.detach())
-        self._keep_norm(norm)
+        self._keep_update(norm, penalty)
 
     @torch.no_grad()
     def test_step(self, num_images: int) -> None:
@@ -120,9 +130,12 @@ class Pass:
         self._step.add_(1)
 
     @torch.no_grad()
-    def _keep_norm(self, norm: Tensor) -> None:
-        assert self._results is not None
-        self._results.gradient_norms.index_copy_(0, self._step - 1, norm.unsqueeze(0))
+    def _keep_update(self, norm: Tensor, penalty: Tensor | None) -> None:
+        kept, step = self._results, self._step - 1
+        assert kept is not None
+        kept.gradient_norms.index_copy_(0, step, norm.unsqueeze(0))
+        if penalty is not None:
+            kept.penalties.index_copy_(0, step, penalty.unsqueeze(0))
 
 
 class Means(NamedTuple):
@@ -138,6 +151,7 @@ class _Results:
     def __init__(self, losses: Tensor, num_steps: int) -> None:
         self.losses = losses.new_zeros((num_steps, *losses.shape[:-1]))
         self.gradient_norms = torch.zeros_like(self.losses, dtype=torch.float32)
+        self.penalties = torch.zeros_like(self.gradient_norms)
         self.loss_sums = torch.zeros_like(losses, dtype=torch.float64)
         self.num_wrong = torch.zeros_like(losses, dtype=torch.int64)
 

@@ -1,8 +1,14 @@
-"""What a training came to."""
+"""What a training came to, and the record of it."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from depthbench.record import EpochRecord, TracePoint
+from depthbench.record import EpochRecord, TracePoint, TrialRecord
+from depthbench.spec import TrialSpec
+from depthbench.verdict import REFERENCE_CRITERION, outcome_of
+
+# What `Training.ended_by` says of a training that used up the time it was given.
+TIME_LIMIT = "max_train_seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +35,37 @@ class Training:
     num_steps: int
     trace: tuple[TracePoint, ...]
     stop: Stop | None = None
+    ended_by: str | None = None
+
+
+def record_of(
+    spec: TrialSpec, training: Training, *, num_classes: int, **others: Any
+) -> TrialRecord:
+    """The record of a trial whose training was measured, judged.
+
+    Args:
+        spec: Of the trial.
+        training: What it came to.
+        num_classes: Of the data set.
+        others: Further fields of the record.
+    """
+    stop, diverged = training.stop, training.first_nonfinite_step is not None
+    return TrialRecord(
+        spec=spec,
+        outcome=outcome_of(
+            training.epochs,
+            first_nonfinite_step=training.first_nonfinite_step,
+            num_classes=num_classes,
+            criterion=REFERENCE_CRITERION,
+            stop_rule=stop.rule if stop else None,
+        ),
+        epochs=training.epochs,
+        first_nonfinite_step=training.first_nonfinite_step,
+        num_steps=training.num_steps,
+        num_classes=num_classes,
+        stopped_early="non-finite loss" if diverged else stop.rule if stop else None,
+        trace=training.trace,
+        at_stop=stop.epoch if stop else None,
+        ended_by=training.ended_by,
+        **others,
+    )

@@ -1,4 +1,4 @@
-"""Training one network: epochs of SGD, an evaluation after each, nothing hidden."""
+"""Training one network: epochs of steps, an evaluation after each, nothing hidden."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -7,22 +7,26 @@ import torch
 from torch import Generator, Tensor, nn
 
 from depthbench.layers.conv_stack import ConvStackNet
-from depthbench.record import EpochRecord, TracePoint
+from depthbench.record import EpochRecord
 from depthbench.runtime import monotonic_seconds
 from depthbench.spec import TrialSpec
-from depthbench.stop_rules import rule_named
 from depthbench.training.batches import Pass
 from depthbench.training.ended import Stop, Training
-from depthbench.training.flat import FlatParameters, Sgd
+from depthbench.training.flat import FlatParameters
+from depthbench.training.optimizers import optimizer_of
+from depthbench.training.penalty import penalized_weights
 from depthbench.training.replicas import Replicas
 from depthbench.training.resident import ResidentData
+from depthbench.training.schedule import LearningRate
 from depthbench.training.testing import (
     Runner,
     batch_statistics,
     run_eagerly,
     tested,
 )
-from depthbench.training.trace import ends_point, traced
+from depthbench.training.time_limit import TimeLimit
+from depthbench.training.trace import ends_point
+from depthbench.training.watch import Watch
 
 # Steps between two readings of the loss. Reading it makes a GPU wait, and costs a
 # CPU nothing. The losses of all steps are kept, so that the first bad one is exact.
@@ -39,17 +43,19 @@ def train(
     """Train `net` in place as `spec` says; stop at the first non-finite loss.
 
     The stop rules of the spec, if it has any, are asked after each point of the trace
-    but the last one of the training.
+    but the last one of the training. When its time is up, the training ends at the next
+    reading of the loss, and the epoch is measured as far as it went.
 
     Args:
         net: On the device of `data`. Its output is the logits [N, num_classes], or a
             tuple of them, one a head; the loss is the mean of their cross entropies.
         data: Trained and tested on.
-        spec: Epochs, batch size, optimizer, train mode and stop rules.
+        spec: Epochs, batch size, optimizer, penalty, schedule, limit, train mode and
+            stop rules.
         order: CPU generator of the order of the images; one permutation an epoch.
         run: Runs each step.
     """
-    (training,) = _Trainer(net, data, spec, spec.lr, (order,), (), run).train()
+    (training,) = _Trainer(net, data, (spec,), (order,), (), run).train()
     return training
 
 
@@ -74,11 +80,7 @@ def train_replicas(
         orders: One a replica.
         run: Runs each step.
     """
-    rates: float | Tensor = specs[0].lr
-    if any(spec.lr != rates for spec in specs):
-        column = [[spec.lr] for spec in specs]
-        rates = torch.tensor(column, dtype=torch.float32, device=data.mean.device)
-    return _Trainer(net, data, specs[0], rates, orders, (len(specs),), run).train()
+    return _Trainer(net, data, specs, orders, (len(specs),), run).train()
 
 
 class _Trainer:
@@ -88,28 +90,32 @@ class _Trainer:
         self,
         net: nn.Module,
         data: ResidentData,
-        spec: TrialSpec,
-        lr: float | Tensor,
+        specs: Sequence[TrialSpec],
         orders: Sequence[Generator],
         replicas: tuple[int, ...],
         run: Runner,
     ) -> None:
-        self._net, self._spec, self._orders, self._run = net, spec, orders, run
-        # Something in a user's module may look at a parameter's memory, and would
-        # not see it move.
-        is_ours = isinstance(net, ConvStackNet | Replicas)
-        self._flat = FlatParameters(net.parameters(), replicas, may_move=is_ours)
-        self._sgd = Sgd(lr, spec.momentum, spec.weight_decay)
+        self._net, self._orders, self._run = net, orders, run
+        self._spec = spec = specs[0]
+        self._rate = LearningRate(specs, data.mean.device)
+        self._optimizer = optimizer_of(spec, self._rate.value)
+        self._flat = FlatParameters(
+            net.parameters(),
+            replicas,
+            optimizer=type(self._optimizer),
+            penalized=penalized_weights(net) if spec.l2 else (),
+            l2=spec.l2,
+            # Something in a user's module may look at a parameter's memory, and would
+            # not see it move.
+            may_move=isinstance(net, ConvStackNet | Replicas),
+        )
         self._training = Pass(net, data, data.train, spec.batch_size, replicas)
         self._testing = Pass(net, data, data.test, spec.batch_size, replicas)
         self._steps_per_reading = _STEPS_PER_READING[data.mean.device.type]
-        self._num_classes = data.num_classes
-        self._rules = [rule_named(name) for name in spec.stop_rules]
-        self._num_steps = spec.epochs * len(self._training.sizes)
+        num_steps = spec.epochs * len(self._training.sizes)
+        self._watch = Watch(spec, len(orders), num_steps, data.num_classes)
+        self._limit = TimeLimit(spec.max_train_seconds)
         self._began = 0.0
-        self._bad: list[int | None] = [None] * len(orders)
-        self._stops: list[Stop | None] = [None] * len(orders)
-        self._traces: list[list[TracePoint]] = [[] for _ in orders]
 
     def train(self) -> tuple[Training, ...]:
         epochs: list[list[EpochRecord]] = [[] for _ in self._orders]
@@ -117,43 +123,34 @@ class _Trainer:
             self._began = monotonic_seconds()
             if epoch == 0 or self._spec.train_mode == "every_epoch":
                 self._net.train()
-            self._train_epoch(epoch * len(self._training.sizes))
-            if not any(self._go_on()):
+            self._rate.begin_epoch(epoch)
+            first_step = epoch * len(self._training.sizes)
+            num_done, is_over = self._train_epoch(first_step)
+            if not any(self._watch.go_on()):
                 break
-            records = self._epoch_records()
+            with self._limit.paused():
+                records = self._epoch_records(num_done)
             for done, goes_on, record in zip(
-                epochs, self._go_on(), records, strict=True
+                epochs, self._watch.go_on(), records, strict=True
             ):
                 if goes_on:
                     done.append(record)
+            if is_over:
+                break
         finite = self._are_finite()
         return tuple(
-            self._result(replica, tuple(done), is_finite=finite[replica])
+            self._watch.training(
+                replica, done, first_step + num_done, is_finite=finite[replica]
+            )
             for replica, done in enumerate(epochs)
         )
 
-    def _result(
-        self, replica: int, epochs: tuple[EpochRecord, ...], *, is_finite: bool
-    ) -> Training:
-        bad, stop = self._bad[replica], self._stops[replica]
-        num_steps = self._num_steps if bad is None else bad
-        if bad is None and stop is None and not is_finite:
-            bad = num_steps
-        return Training(
-            epochs=epochs,
-            first_nonfinite_step=bad,
-            num_steps=num_steps if stop is None else stop.num_steps,
-            trace=tuple(self._traces[replica]),
-            stop=stop,
-        )
+    def _train_epoch(self, first_step: int) -> tuple[int, bool]:
+        """One epoch, left at the reading that finds that the last replica has ended.
 
-    def _go_on(self) -> list[bool]:
-        """Whether a replica has neither diverged nor been stopped."""
-        ends = zip(self._bad, self._stops, strict=True)
-        return [bad is None and stop is None for bad, stop in ends]
-
-    def _train_epoch(self, first_step: int) -> None:
-        """One epoch, left at the reading that finds that the last replica has ended."""
+        Returns:
+            The steps made, and whether time is up.
+        """
         permutations = [
             torch.randperm(self._training.order.shape[-1], generator=order)
             for order in self._orders
@@ -162,64 +159,48 @@ class _Trainer:
             torch.stack(permutations).view_as(self._training.order)
         )
         self._training.rewind()
-        num_read, sizes = 0, self._training.sizes
+        num_read, sizes, is_over = 0, self._training.sizes, False
         for num_done, num_images in enumerate(sizes, start=1):
-            step = partial(self._training.train_step, num_images, self._flat, self._sgd)
+            step = partial(
+                self._training.train_step, num_images, self._flat, self._optimizer
+            )
             self._run(("train", self._net.training, num_images), step)
-            may_stop = bool(self._rules) and ends_point(num_done, len(sizes))
+            may_stop = bool(self._spec.stop_rules) and ends_point(num_done, len(sizes))
             if may_stop or self._is_reading(num_done):
-                losses = self._training.losses[num_read:num_done]
-                self._note_bad(losses, first_step + num_read)
+                losses = self._training.minimized[num_read:num_done]
+                self._watch.note_bad(losses, first_step + num_read)
                 num_read = num_done
                 if may_stop:
                     self._note_stops(first_step, num_done)
-                if not any(self._go_on()):
+                # After the losses were read, so that a GPU has done these steps.
+                is_over = self._limit.is_over()
+                if is_over or not any(self._watch.go_on()):
                     break
-        for replica, points in enumerate(self._points(first_step, num_read)):
-            self._traces[replica] += points
+        points = self._watch.points(*self._steps(num_read), first_step)
+        self._watch.extend_traces(points)
+        return num_read, is_over
 
     def _is_reading(self, num_done: int) -> bool:
         is_last = num_done == len(self._training.sizes)
         return is_last or num_done % self._steps_per_reading == 0
 
-    def _note_bad(self, losses: Tensor, first_step: int) -> None:
-        finite = losses.isfinite().view(len(losses), -1).T.tolist()
-        for replica, goes_on in enumerate(self._go_on()):
-            if goes_on and not all(finite[replica]):
-                self._bad[replica] = first_step + finite[replica].index(False)
-
     def _note_stops(self, first_step: int, num_done: int) -> None:
         """Ask the rules, and test once if one of them ends a replica."""
-        if first_step + num_done == self._num_steps:
-            return
-        fired: dict[int, str] = {}
-        points = self._points(first_step, num_done)
-        for replica, goes_on in enumerate(self._go_on()):
-            trace = self._traces[replica] + points[replica]
-            for rule in self._rules if goes_on else ():
-                if rule.fires(trace, self._num_classes):
-                    fired.setdefault(replica, rule.name)
+        fired = self._watch.fired(*self._steps(num_done), first_step)
         if not fired:
             return
         mode = self._net.training
-        records = self._epoch_records(num_done)
+        with self._limit.paused():
+            records = self._epoch_records(num_done)
         self._net.train(mode)
         for replica, rule_name in fired.items():
-            num_steps = first_step + num_done
-            self._stops[replica] = Stop(rule_name, num_steps, records[replica])
+            stop = Stop(rule_name, first_step + num_done, records[replica])
+            self._watch.stop(replica, stop)
 
-    def _points(self, first_step: int, num_steps: int) -> list[list[TracePoint]]:
-        """Of the epoch's first steps; of a replica that ended, up to its last."""
-        rows = (self._training.losses, self._training.gradient_norms)
-        steps = [row[:num_steps].view(num_steps, -1).cpu() for row in rows]
-        points = []
-        for replica, (bad, stop) in enumerate(zip(self._bad, self._stops, strict=True)):
-            last = self._num_steps if stop is None else stop.num_steps
-            last = last if bad is None else bad + 1
-            end = max(min(num_steps, last - first_step), 0)
-            losses, norms = (row[:end, replica] for row in steps)
-            points.append(list(traced(losses, norms, first_step)))
-        return points
+    def _steps(self, num_steps: int) -> tuple[Tensor, Tensor]:
+        """Losses and norms of the first steps of the epoch."""
+        training = self._training
+        return training.losses[:num_steps], training.gradient_norms[:num_steps]
 
     def _epoch_records(self, num_steps: int | None = None) -> list[EpochRecord]:
         """The epoch of each replica, or its first steps if these were all."""
