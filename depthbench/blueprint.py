@@ -94,8 +94,8 @@ class Architecture:
             return self
         if self.stack is None:
             raise ValueError(
-                f"init = {initializer!r}: {self.name} is built by a function of its "
-                "own and has no selectable initialiser"
+                f"init = {initializer!r}: {self.name} has weights of its own and no "
+                "selectable initialiser; only a Stack has one"
             )
         # Any text may come from a user; the description checks it.
         name = cast(InitializerName, initializer)
@@ -208,11 +208,13 @@ def architecture(
     step: int = 3,
     summary: str = "",
     has_train_mode: bool = True,
+    num_weight_layers: Callable[[int], int] | None = None,
 ) -> Callable[[Builder], Architecture]:
     """Decorator: an architecture from a function that builds an `nn.Module`.
 
     The depths are start, start + step, ... `has_train_mode=False` says that train
     and evaluation mode are the same, so that protocols share trials.
+    `num_weight_layers` is as in `Architecture`, and needed for a `functional_net`.
     """
 
     def decorate(build: Builder) -> Architecture:
@@ -223,6 +225,7 @@ def architecture(
             grid=DepthGrid(start, step),
             summary=summary or (getattr(build, "__doc__", None) or "").split("\n")[0],
             has_train_mode=has_train_mode,
+            num_weight_layers=num_weight_layers,
         )
 
     return decorate
