@@ -67,7 +67,7 @@ def bare_network(
     if isinstance(net, FunctionalNet) and architecture.num_weight_layers is None:
         raise ValueError(
             f"{architecture.name} is a function, and its weight layers cannot be "
-            "counted: declare them, @architecture(..., num_weight_layers=lambda depth: ...)"
+            "counted: declare @architecture(..., num_weight_layers=lambda depth: ...)"
         )
     return net
 
@@ -75,11 +75,11 @@ def bare_network(
 def memory_format(architecture: Architecture, spec: TrialSpec) -> torch.memory_format:
     """The faster order of dimensions in memory for networks that allow any.
 
-    Convolutions of few channels are nearly twice as fast in channels-last order on a
-    CPU. A user's module keeps the usual order: it may call `view`.
+    Channels-last order makes a step of convolutions of few channels 1.2 to nearly 2
+    times as fast on a CPU.
     """
-    is_ours = architecture.stack is not None
-    is_faster = is_ours and spec.device == "cpu" and spec.kernels == "reference"
+    is_cpus = spec.device == "cpu" and spec.kernels == "reference"
+    is_faster = architecture.allows_channels_last and is_cpus
     return torch.channels_last if is_faster else torch.contiguous_format
 
 

@@ -104,6 +104,7 @@ class DeepConvNet:
             source=self.source,
             has_train_mode=self.batch_norm,
             num_weight_layers=int,
+            allows_channels_last=True,
         )
 
 

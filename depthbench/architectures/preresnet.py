@@ -49,6 +49,7 @@ def _preresnet(name: str, block: str, step: int, summary: str) -> Architecture:
         summary=summary,
         source=_SOURCE,
         num_weight_layers=int,
+        allows_channels_last=True,
     )
 
 

@@ -51,6 +51,7 @@ def _residual_cnn(name: str, summary: str, *, batch_norm: bool) -> Architecture:
         source=_SOURCE,
         has_train_mode=batch_norm,
         num_weight_layers=_num_weight_layers,
+        allows_channels_last=True,
     )
 
 
