@@ -24,7 +24,7 @@ def functional_net(forward: Forward, parameters: Sequence[Tensor]) -> nn.Module:
             parameters it is given, which are on the images' device; it is called in
             training and evaluation alike.
         parameters: Tensors of floats, each trained, with or without `requires_grad`.
-            Their values are taken over; the tensors themselves are not changed.
+            They are copied, and never changed themselves.
 
     Raises:
         TypeError: If `forward` cannot be called or a parameter is no tensor of floats.

@@ -13,7 +13,7 @@ class FunctionalNet(nn.Module):
 
     Args:
         function: From images and the parameters, in the order given, to logits.
-        parameters: Tensors of floats. Their values are taken over, not the tensors.
+        parameters: Tensors of floats. Copied.
 
     Raises:
         TypeError: If something else is given.
@@ -35,7 +35,8 @@ class FunctionalNet(nn.Module):
                     "a tensor of floats is expected"
                 )
         self.function = function
-        self.tensors = nn.ParameterList(tensor.detach() for tensor in tensors)
+        # Copies: a builder may give the same tensors to every trial.
+        self.tensors = nn.ParameterList(tensor.detach().clone() for tensor in tensors)
 
     def forward(self, images: Tensor) -> Logits:
         """Images [N, C, H, W] to what the function makes of them."""
