@@ -59,6 +59,8 @@ class Architecture:
             mode; protocols that differ in that alone then share their trials.
         num_weight_layers: Weight layers from the image to the last head at a depth;
             None counts the convolutions and linear layers of the built network.
+        allows_channels_last: Whether the network takes images in any order of their
+            dimensions in memory. One that calls `view` does not.
         stack: The description it was made from, if it was.
         reference: The notebook's own answer (trains, fails), where it has one.
         plugin_sha256: Hash of the user's source file; None for a built-in.
@@ -72,6 +74,7 @@ class Architecture:
     source: str = ""
     has_train_mode: bool = True
     num_weight_layers: Callable[[int], int] | None = None
+    allows_channels_last: bool = False
     stack: Stack | None = None
     reference: tuple[int, int] | None = None
     plugin_sha256: str | None = None
@@ -94,8 +97,8 @@ class Architecture:
             return self
         if self.stack is None:
             raise ValueError(
-                f"init = {initializer!r}: {self.name} is built by a function of its "
-                "own and has no selectable initialiser"
+                f"init = {initializer!r}: {self.name} has weights of its own and no "
+                "selectable initialiser; only a Stack has one"
             )
         # Any text may come from a user; the description checks it.
         name = cast(InitializerName, initializer)
@@ -194,6 +197,7 @@ class Stack:
             source=self.source,
             has_train_mode=self.batch_norm,
             num_weight_layers=_convolutions_and_head,
+            allows_channels_last=True,
             stack=self,
             reference=self.reference,
             plugin_sha256=plugin_sha256,
@@ -208,11 +212,13 @@ def architecture(
     step: int = 3,
     summary: str = "",
     has_train_mode: bool = True,
+    num_weight_layers: Callable[[int], int] | None = None,
 ) -> Callable[[Builder], Architecture]:
     """Decorator: an architecture from a function that builds an `nn.Module`.
 
     The depths are start, start + step, ... `has_train_mode=False` says that train
     and evaluation mode are the same, so that protocols share trials.
+    `num_weight_layers` is as in `Architecture`, and needed for a `functional_net`.
     """
 
     def decorate(build: Builder) -> Architecture:
@@ -223,6 +229,7 @@ def architecture(
             grid=DepthGrid(start, step),
             summary=summary or (getattr(build, "__doc__", None) or "").split("\n")[0],
             has_train_mode=has_train_mode,
+            num_weight_layers=num_weight_layers,
         )
 
     return decorate

@@ -1,7 +1,8 @@
-"""Conformance of every registered architecture, and their independent twin."""
+"""Conformance of every registered architecture; the stacks and their twin."""
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import reference_nets
@@ -15,6 +16,7 @@ from depthbench.trial import num_weight_layers
 
 REGISTRY = load_architectures()
 NAMES = tuple(REGISTRY)
+STACKS = tuple(name for name in NAMES if REGISTRY[name].stack)
 MNIST_SHAPE = (1, 28, 28)
 
 # k = 3 and k = 6, counted by hand for the first of each kind:
@@ -45,10 +47,12 @@ def build(name, depth, seed=0, image_shape=MNIST_SHAPE, init=None):
 
 
 def test_the_eight_are_there_with_the_notebooks_settings():
+    assert NAMES[: len(STACKS)] == STACKS
     sigma = {"normal_0.05": "0.05", "fan_out": "fan_out"}
     table = {
         name: (item.lr, sigma[item.stack.initializer], item.reference)
         for name, item in REGISTRY.entries.items()
+        if item.stack is not None
     }
     assert table == {
         "tanh_naive": (0.05, "0.05", (6, 9)),
@@ -63,7 +67,7 @@ def test_the_eight_are_there_with_the_notebooks_settings():
 
 
 @pytest.mark.parametrize("depth", [3, 9])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", STACKS)
 def test_forward_and_gradients_equal_the_float64_reference(name, depth):
     """Outputs and every gradient to 1e-5, relative to their norm.
 
@@ -101,7 +105,7 @@ def relative_error(value, right):
     return ((value - right).norm() / right.norm()).item()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", STACKS)
 def test_convolutions_are_exactly_k_at_every_depth(name, monkeypatch):
     """Counted on the meta device, without storage, up to k = 300.
 
@@ -119,7 +123,7 @@ def test_convolutions_are_exactly_k_at_every_depth(name, monkeypatch):
         assert num_weight_layers(item, depth, net) == depth + 1
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", STACKS)
 def test_parameter_counts(name):
     counts = tuple(
         sum(weight.numel() for weight in build(name, depth).parameters())
@@ -128,29 +132,83 @@ def test_parameter_counts(name):
     assert counts == GOLDEN_PARAMETERS[name]
 
 
+def note(called, module, *_):
+    called.append(module)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_declared_weight_layers_are_those_on_the_longest_path(name):
+    """Counted as they are called, without storage; shortcuts lie beside the path."""
+    item = REGISTRY[name]
+    for steps in (0, 1, 4, 9):
+        depth = item.grid.start + steps * item.grid.step
+        with torch.device("meta"):
+            net = build(name, depth, image_shape=(3, 32, 32)).eval()
+        called = []
+        for key, module in net.named_modules():
+            if isinstance(module, nn.Conv2d | nn.Linear) and "shortcut" not in key:
+                module.register_forward_hook(partial(note, called))
+        net(torch.randn(2, 3, 32, 32, device="meta"))
+        if item.stack:  # whose convolutions are not called as modules
+            called = called[-1:]
+            called += [part for part in net.modules() if isinstance(part, nn.Conv2d)]
+        assert num_weight_layers(item, depth, net) == len(called) == len(set(called))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_one_seed_gives_one_network(name):
+    """Whatever torch's global generators do."""
+    depth = REGISTRY[name].grid.start
     torch.manual_seed(1)
-    first = build(name, 6).state_dict()
+    first = build(name, depth).state_dict()
     torch.manual_seed(2)
-    again = build(name, 6).state_dict()
-    other = build(name, 6, seed=1).state_dict()
+    again = build(name, depth).state_dict()
+    other = build(name, depth, seed=1).state_dict()
     assert all(torch.equal(first[key], again[key]) for key in first)
-    assert not torch.equal(first["heads.0.weight"], other["heads.0.weight"])
+    for key, value in first.items():
+        if value.dim() > 1:
+            assert not torch.equal(value, other[key]), key
 
 
 @pytest.mark.parametrize("image_shape", [(1, 28, 28), (3, 32, 32), (1, 17, 23)])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_gets_a_finite_gradient(name, image_shape):
-    net = build(name, 6, image_shape=image_shape).train()
-    images = torch.randn(5, *image_shape, generator=torch.Generator().manual_seed(0))
-    heads = net(images)
+    """In float64, in which the smallest weights do not underflow.
+
+    What a norm takes out again, the bias of a convolution before it, gets none.
+    """
+    grid = REGISTRY[name].grid
+    depth = grid.start + (grid.step if name != "two_layer_fc" else 0)
+    net = build(name, depth, image_shape=image_shape).train().double()
+    source = torch.Generator().manual_seed(0)
+    output = net(torch.randn(5, *image_shape, generator=source).double())
+    heads = output if isinstance(output, tuple) else (output,)
     assert all(head.shape == (5, 10) for head in heads)
     sum(functional.cross_entropy(head, torch.arange(5)) for head in heads).backward()
+    has_norm = any(isinstance(part, nn.BatchNorm2d) for part in net.modules())
     for key, weight in net.named_parameters():
-        assert weight.grad.isfinite().all(), key
-        is_cancelled = "conv.bias" in key and REGISTRY[name].stack.batch_norm
-        assert is_cancelled or weight.grad.abs().max() > 0, key
+        assert weight.grad is not None and weight.grad.isfinite().all(), key
+        owner = net.get_submodule(key.rpartition(".")[0])
+        may_cancel = has_norm and isinstance(owner, nn.Conv2d) and key.endswith("bias")
+        assert may_cancel or weight.grad.abs().max() > 0, key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_order_in_memory_changes_nothing_but_rounding(name):
+    item = REGISTRY[name]
+    net = build(name, item.grid.start).train().double()
+    images = torch.randn(3, *MNIST_SHAPE, generator=torch.Generator().manual_seed(0))
+    usual = net(images.double())
+    net.to(memory_format=torch.channels_last)
+    other = net(images.double().contiguous(memory_format=torch.channels_last))
+    torch.testing.assert_close(other, usual, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_modes_are_declared_where_there_is_a_layer_that_knows_them(name):
+    net = build(name, REGISTRY[name].grid.start)
+    has_norm = any(isinstance(part, nn.BatchNorm2d) for part in net.modules())
+    assert REGISTRY[name].has_train_mode == has_norm
 
 
 @pytest.mark.parametrize(

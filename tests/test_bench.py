@@ -22,7 +22,7 @@ from depthbench.bench.plan import BenchPlan, Side, settings
 from depthbench.training import train
 from depthbench.trial import TrialContext, set_up
 
-NAMES = tuple(ARCHITECTURES)
+NAMES = tuple(name for name in ARCHITECTURES if ARCHITECTURES[name].stack)
 NOWHERE = TrialContext(data_dir=Path())
 TINY = BenchPlan(
     cases=(("elu_bn", 3),),

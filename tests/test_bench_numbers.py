@@ -25,6 +25,9 @@ from depthbench.bench.plan import FULL, QUICK, Side, settings
 from depthbench.cli.bench_tables import print_benchmark
 from depthbench.runtime import capture_environment
 
+STACKS = [name for name in ARCHITECTURES if ARCHITECTURES[name].stack]
+
+
 # Which work it is.
 
 
@@ -69,7 +72,7 @@ def test_every_depth_of_a_plan_exists(plan):
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 9, 12)])
-@pytest.mark.parametrize("name", tuple(ARCHITECTURES))
+@pytest.mark.parametrize("name", STACKS)
 def test_operations_equal_those_that_torch_counts(name, shape):
     """Of forward and backward pass together, by the shapes that torch really sees."""
     stack = ARCHITECTURES[name].stack

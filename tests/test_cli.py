@@ -10,6 +10,7 @@ import pytest
 from test_study import record_of
 
 from depthbench import cli
+from depthbench.architectures import ARCHITECTURES
 from depthbench.cells import resolve_cells
 from depthbench.cli import results
 from depthbench.datasets import DATASETS
@@ -295,14 +296,24 @@ def test_a_broken_plugin_is_named_with_its_line_when_asked_for(call, tmp_path):
 def test_list_and_show(call):
     code, out, _ = call("list", "*bn*", "--names")
     assert code == 0
-    assert out.split() == ["elu_bn", "tanh_bn_naive", "resnet_nobn"]
+    assert out.split()[:3] == ["elu_bn", "tanh_bn_naive", "resnet_nobn"]
+    assert (
+        out.split()[3:] == [name for name in ARCHITECTURES if name.endswith("_bn")][1:]
+    )
     code, out, _ = call("list", "--json")
     listed = json.loads(out)
-    assert len(listed["architectures"]) == 8
+    assert len(listed["architectures"]) == len(ARCHITECTURES.entries)
     assert list(listed["data"]) == ["mnist", "fashion_mnist", "kmnist", "stroke_digits"]
     code, out, _ = call("show", "tanh_naive", "--json")
     shown = json.loads(out)
-    assert shown["sizes"][0] == {"depth": 3, "weight_layers": 4, "parameters": 2954}
+    # In colour the first convolution has 2 x 9 x 4 weights more, and the head, which
+    # reads 16 x 4 x 4 features and not 16 x 3 x 3, 112 x 10.
+    assert shown["sizes"][0] == {
+        "depth": 3,
+        "weight_layers": 4,
+        "parameters": 2954,
+        "parameters_colour": 2954 + 72 + 1120,
+    }
     code, out, _ = call("show", "tanh_naive")
     assert code == 0
     assert "conv, tanh; init normal_0.05" in out
@@ -321,6 +332,31 @@ def test_completion(call, shell):
     code, out, _ = call("completion", shell)
     assert code == 0
     assert "_DEPTHBENCH_COMPLETE" in out
+
+
+def test_show_tells_what_an_architecture_cannot_have(call, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from depthbench import architecture\n"
+        "@architecture('colour', lr=0.1)\n"
+        "def colour(depth, *, image_shape, num_classes, generator):\n"
+        "    from torch import nn\n"
+        "    assert image_shape[0] == 3, 'colour only'\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(3072, num_classes))\n"
+    )
+    code, out, _ = call("show", "colour", "--plugin", "mine.py", "--json")
+    assert code == 0
+    first = json.loads(out)["sizes"][0]
+    assert (first["parameters"], first["parameters_colour"]) == (None, 30730)
+    assert first["weight_layers"] == 1
+    code, out, _ = call("show", "colour", "--plugin", "mine.py")
+    assert out.splitlines()[-1].split() == ["99", "1", "-", "30,730"]
+
+
+@pytest.mark.parametrize("name", ["deep_convnet", "preresnet", "two_layer_fc"])
+def test_only_stacks_have_a_selectable_initialiser(call, name):
+    code, _, err = call("run", "--arch", name, "--init", "fan_in", "--dry-run")
+    assert code == 2
+    assert f"{name} has weights of its own and no selectable initialiser" in err
 
 
 def test_help_imports_nothing_heavy():

@@ -103,7 +103,7 @@ BAD_NETWORKS = {
     "nn.Flatten()": r"\(2, 64\), expected .* \(2, 10\)",
     "1 / 0": r"^ZeroDivisionError: division by zero \(bad.py:8\)$",
     "sys.exit(3)": r"^SystemExit: 3 \(bad.py:8\)$",
-    "None": "^AttributeError: 'NoneType'",
+    "None": "^TypeError: the builder of bad returned a NoneType; return an nn.Module",
 }
 
 

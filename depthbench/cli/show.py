@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,9 +15,14 @@ from depthbench.cli.options import (
     plugin_option,
 )
 
-# Grid steps shown: the smallest network and a few deeper ones.
-_STEPS_SHOWN = (0, 1, 9, 32)
-_MNIST_SHAPE = (1, 28, 28)
+if TYPE_CHECKING:
+    from torch import nn
+
+# Grid steps shown: the smallest network, a few deeper ones, and those that families
+# are known by (five blocks a stage, ten blocks).
+_STEPS_SHOWN = (0, 1, 4, 9, 32)
+# MNIST's and CIFAR's images.
+_GREY, _COLOUR = (1, 28, 28), (3, 32, 32)
 _NUM_CLASSES = 10
 
 
@@ -55,33 +60,67 @@ def command(architecture: str, plugin: tuple[Path, ...], as_json: bool) -> None:
     for key, value in about.items():
         if value:
             click.echo(f"{key:10}{value}")
-    click.echo("\n     k  weight layers  parameters  (28x28 grey images, 10 classes)")
+    click.echo("\n                            parameters, 10 classes, images")
+    click.echo("     k  weight layers  28x28 grey  32x32 colour")
     for size in sizes:
         click.echo(
-            f"{size['depth']:6}  {size['weight_layers']:13}  {size['parameters']:10,}"
+            f"{size['depth']:6}  {size['weight_layers']:13}  "
+            f"{_shown(size['parameters']):>10}  "
+            f"{_shown(size['parameters_colour']):>12}"
         )
 
 
 def _size(architecture: Architecture, depth: int) -> dict[str, Any]:
-    """Layers and parameters of one depth, from a network without storage."""
-    import torch
+    """Layers and parameters of one depth, for grey and for colour images.
 
+    Parameters are None where the architecture cannot have such images.
+
+    Raises:
+        click.ClickException: If it can have neither.
+    """
     from depthbench.failures import described
     from depthbench.network import num_weight_layers
 
-    try:
-        with torch.device("meta"):
-            net = architecture.build(
-                depth,
-                image_shape=_MNIST_SHAPE,
-                num_classes=_NUM_CLASSES,
-                generator=runtime.generator(0, "weights"),
-            )
-    except Exception as error:  # in the user's own code
-        reason = f"{architecture.name}, k={depth}: {described(error)}"
-        raise click.ClickException(reason) from error
+    nets: list[nn.Module | None] = []
+    for image_shape in (_GREY, _COLOUR):
+        try:
+            nets.append(_network(architecture, depth, image_shape))
+        except Exception as error:  # in the user's own code
+            nets.append(None)
+            reason = f"{architecture.name}, k={depth}: {described(error)}"
+    net = nets[0] or nets[1]
+    if net is None:
+        raise click.ClickException(reason)
+    grey, colour = (_num_parameters(each) for each in nets)
     return {
         "depth": depth,
         "weight_layers": num_weight_layers(architecture, depth, net),
-        "parameters": sum(weight.numel() for weight in net.parameters()),
+        "parameters": grey,
+        "parameters_colour": colour,
     }
+
+
+def _network(
+    architecture: Architecture, depth: int, image_shape: tuple[int, int, int]
+) -> "nn.Module":
+    """One without storage."""
+    import torch
+
+    from depthbench.network import bare_network
+
+    with torch.device("meta"):
+        return bare_network(
+            architecture,
+            depth,
+            image_shape=image_shape,
+            num_classes=_NUM_CLASSES,
+            seed=0,
+        )
+
+
+def _num_parameters(net: "nn.Module | None") -> int | None:
+    return None if net is None else sum(each.numel() for each in net.parameters())
+
+
+def _shown(count: int | None) -> str:
+    return "-" if count is None else f"{count:,}"

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import torch
 from torch import Generator, Tensor, nn
 
 from depthbench.kernels import reference
 from depthbench.kernels.block import Block, ConvBlocks, Norm
 from depthbench.layers.initializers import Deviation
+from depthbench.layers.weights import draw_default, draw_normal, weight_layers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,27 +111,16 @@ class ConvStackNet(nn.Module):
         return outputs[-len(self.heads) :]
 
 
-@torch.no_grad()
 def initialize(net: ConvStackNet, deviation: Deviation, generator: Generator) -> None:
     """Draw every weight from `generator`, a CPU one, in the order of `net.modules()`.
 
     Convolutions: normal with the given standard deviation, biases 0. Linear layers:
     PyTorch's default, uniform within 1/sqrt(fan_in) for weights and biases.
     """
-
-    def uniform(like: Tensor, bound: float) -> Tensor:
-        drawn = torch.empty(like.shape, device="cpu")
-        return drawn.uniform_(-bound, bound, generator=generator)
-
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            area = math.prod(module.kernel_size)
-            sigma = deviation(area * module.in_channels, area * module.out_channels)
-            drawn = torch.empty(module.weight.shape, device="cpu")
-            module.weight.copy_(drawn.normal_(0.0, sigma, generator=generator))
-            assert module.bias is not None
-            module.bias.zero_()
-        elif isinstance(module, nn.Linear):
-            bound = 1 / math.sqrt(module.in_features)
-            module.weight.copy_(uniform(module.weight, bound))
-            module.bias.copy_(uniform(module.bias, bound))
+    for module in weight_layers(net):
+        if isinstance(module, nn.Linear):
+            draw_default(module, generator)
+            continue
+        area = math.prod(module.kernel_size)
+        fans = area * module.in_channels, area * module.out_channels
+        draw_normal(module, deviation(*fans), generator)

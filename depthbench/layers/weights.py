@@ -1,0 +1,63 @@
+"""Initial weights of convolutions and linear layers, drawn from a CPU generator.
+
+A layer on the meta device, which has no values, draws none.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Generator, Tensor, nn
+
+WeightLayer = nn.Conv2d | nn.Linear
+
+
+def weight_layers(net: nn.Module) -> Iterator[WeightLayer]:
+    """Convolutions and linear layers in the order of `net.modules()`."""
+    for module in net.modules():
+        if isinstance(module, WeightLayer):
+            yield module
+
+
+def fan_in(layer: WeightLayer) -> int:
+    """Inputs of one output: kernel area x channels, or features."""
+    return layer.weight[0].numel()
+
+
+@torch.no_grad()
+def draw_default(layer: WeightLayer, generator: Generator) -> None:
+    """PyTorch's default: uniform within 1/sqrt(fan_in), weights first, then biases.
+
+    Source: `torch.nn.Linear` and `torch.nn.Conv2d`, whose documentation states it.
+    """
+    bound = 1 / math.sqrt(fan_in(layer))
+    for values in (layer.weight, layer.bias):
+        if values is not None and not values.is_meta:
+            drawn = torch.empty(values.shape, device="cpu")
+            values.copy_(drawn.uniform_(-bound, bound, generator=generator))
+
+
+@torch.no_grad()
+def draw_normal(layer: WeightLayer, deviation: float, generator: Generator) -> None:
+    """Weights normal with mean 0 and this standard deviation, biases 0."""
+    weight: Tensor = layer.weight
+    if not weight.is_meta:
+        drawn = torch.empty(weight.shape, device="cpu")
+        weight.copy_(drawn.normal_(0.0, deviation, generator=generator))
+    if layer.bias is not None:
+        layer.bias.zero_()
+
+
+def draw_defaults(net: nn.Module, generator: Generator) -> None:
+    """`draw_default` of every layer; norms stay at scale 1 and shift 0."""
+    for layer in weight_layers(net):
+        draw_default(layer, generator)
+
+
+def draw_he(net: nn.Module, generator: Generator) -> None:
+    """Every layer normal with deviation sqrt(2/fan_in), biases 0.
+
+    Source: He et al., "Delving deep into rectifiers", 2015, equation 10.
+    """
+    for layer in weight_layers(net):
+        draw_normal(layer, math.sqrt(2 / fan_in(layer)), generator)

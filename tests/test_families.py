@@ -1,0 +1,438 @@
+"""The families of CIFAR-10: their axes, sizes and initial weights, and their layers.
+
+Each small instance is computed a second time by the formulas of `by_hand`.
+"""
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+from by_hand.chain import (
+    ACTIVATIONS,
+    Layer,
+    average_pool_layer,
+    chain,
+    convolution_layer,
+    linear_layer,
+    max_pool_layer,
+    spatial_batch_norm_layer,
+    with_skip,
+)
+from by_hand.linear import linear, linear_backward
+from by_hand.numeric import relative_error
+from torch import nn
+
+from depthbench import runtime
+from depthbench.architectures import ARCHITECTURES
+from depthbench.architectures.deep_convnet import DeepConvNet
+from depthbench.layers.baselines import NUM_HIDDEN
+from depthbench.layers.preresnet import GlobalAveragePool
+from depthbench.network import memory_format
+from depthbench.spec import TrialSpec
+
+RELU = ACTIVATIONS["relu"]
+COLOUR = (3, 32, 32)
+
+
+def build(item, depth, image_shape=COLOUR, seed=0, num_classes=10):
+    return item.build(
+        depth,
+        image_shape=image_shape,
+        num_classes=num_classes,
+        generator=runtime.generator(seed, "weights"),
+    )
+
+
+# Axes: start, step and learning rate of each.
+
+AXES = {
+    "preresnet_plain": (8, 6, 0.01),
+    "preresnet": (8, 6, 0.01),
+    "preresnet_bottleneck": (11, 9, 0.01),
+    "residual_cnn": (1, 1, 0.01),
+    "residual_cnn_bn": (1, 1, 0.01),
+    "deep_convnet": (4, 3, 2e-3),
+    "deep_convnet_1e-1": (4, 3, 2e-3),
+    "deep_convnet_1e-2": (4, 3, 2e-3),
+    "deep_convnet_1e-3": (4, 3, 2e-3),
+    "deep_convnet_3": (4, 3, 1e-2),
+    "deep_convnet_5": (6, 5, 1e-3),
+    "deep_convnet_5_bn": (6, 5, 1e-3),
+    "deep_convnet_6_bn": (7, 6, 1e-2),
+    "two_layer_fc": (2, 1, 0.01),
+    "three_layer_convnet": (3, 1, 0.01),
+    "convnet_7x7": (3, 1, 0.01),
+}
+
+
+def test_every_family_has_the_axis_its_studies_count_on():
+    axes = {
+        name: (item.grid.start, item.grid.step, item.lr)
+        for name, item in ARCHITECTURES.entries.items()
+        if item.stack is None
+    }
+    assert axes == AXES
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "num_weight_layers"),
+    [
+        ("preresnet_plain", 32, 32),
+        ("preresnet", 32, 32),
+        ("preresnet_bottleneck", 47, 47),
+        ("residual_cnn", 10, 25),
+        ("deep_convnet", 31, 31),
+        ("deep_convnet_5_bn", 6, 6),
+        ("deep_convnet_6_bn", 7, 7),
+    ],
+)
+def test_the_notebooks_depths_exist(name, depth, num_weight_layers):
+    item = ARCHITECTURES[name]
+    assert item.grid.contains(depth)
+    assert item.num_weight_layers(depth) == num_weight_layers
+
+
+# Sizes: parameters counted by formulas of their own.
+
+
+def conv_size(c_in, c_out, window):
+    return c_out * (c_in * window**2 + 1)
+
+
+def plain_size(c_in, c_out):
+    norms = 2 * c_in + 2 * c_out
+    return norms + conv_size(c_in, c_out, 3) + conv_size(c_out, c_out, 3)
+
+
+def bottleneck_size(c_in, c_out):
+    c = c_out // 4
+    convs = conv_size(c_in, c, 1) + conv_size(c, c, 3) + conv_size(c, c_out, 1)
+    return 2 * c_in + 4 * c + convs
+
+
+def preresnet_size(n, block_size, stages, has_shortcuts):
+    total = conv_size(3, 8, 3)
+    for c_in, c_out in pairwise((8, *stages)):
+        total += block_size(c_in, c_out) + (n - 1) * block_size(c_out, c_out)
+        changes = (c_in, c_out) != (8, 8)
+        total += conv_size(c_in, c_out, 1) if has_shortcuts and changes else 0
+    return total + 10 * (stages[-1] + 1)
+
+
+def residual_cnn_size(n, has_norm):
+    block = 2 * conv_size(8, 8, 3) + (2 * 2 * 8 if has_norm else 0)
+    outside = conv_size(3, 8, 5) + conv_size(8, 8, 5) + conv_size(8, 4, 3)
+    return outside + n * block + 101 * 100 + 1000
+
+
+SIZES = [
+    ("preresnet_plain", 32, preresnet_size(5, plain_size, (8, 16, 32), False)),
+    ("preresnet", 32, preresnet_size(5, plain_size, (8, 16, 32), True)),
+    (
+        "preresnet_bottleneck",
+        47,
+        preresnet_size(5, bottleneck_size, (32, 64, 128), True),
+    ),
+    ("residual_cnn", 10, residual_cnn_size(10, False)),
+    ("residual_cnn_bn", 10, residual_cnn_size(10, True)),
+    (
+        "deep_convnet",
+        31,
+        conv_size(3, 8, 3)
+        + 9 * conv_size(8, 8, 3)
+        + conv_size(8, 32, 3)
+        + 9 * conv_size(32, 32, 3)
+        + conv_size(32, 128, 3)
+        + 9 * conv_size(128, 128, 3)
+        + 10 * (128 * 8 * 8 + 1),
+    ),
+    (
+        "deep_convnet_5_bn",
+        6,
+        sum(
+            conv_size(c_in, c_out, 3) + 2 * c_out
+            for c_in, c_out in pairwise((3, 16, 32, 32, 64, 64))
+        )
+        + 10 * 65,
+    ),
+    ("two_layer_fc", 2, 4000 * 3073 + 10 * 4001),
+    ("two_layer_fc", 3, 4000 * 3073 + 4000 * 4001 + 10 * 4001),
+    (
+        "three_layer_convnet",
+        4,
+        conv_size(3, 32, 5)
+        + conv_size(32, 16, 3)
+        + conv_size(16, 16, 3)
+        + 10 * (16 * 32 * 32 + 1),
+    ),
+    ("convnet_7x7", 3, conv_size(3, 32, 7) + 100 * (32 * 13 * 13 + 1) + 10 * 101),
+]
+
+
+@pytest.mark.parametrize(("name", "depth", "expected"), SIZES)
+def test_parameter_counts(name, depth, expected):
+    with torch.device("meta"):
+        net = build(ARCHITECTURES[name], depth)
+    assert sum(weight.numel() for weight in net.parameters()) == expected
+
+
+def test_the_notebooks_deep_convnet_has_its_widths_and_pools():
+    item = ARCHITECTURES["deep_convnet"]
+    with torch.device("meta"):
+        kinds = [type(layer) for layer in build(item, 31)]
+        widths = [
+            layer.out_channels
+            for layer in build(item, 31)
+            if isinstance(layer, nn.Conv2d)
+        ]
+    assert widths == [8] * 10 + [32] * 10 + [128] * 10
+    stage = [nn.Conv2d, nn.ReLU] * 10
+    pool = [nn.MaxPool2d]
+    assert kinds == stage + pool + stage + pool + stage + [nn.Flatten, nn.Linear]
+
+
+@pytest.mark.parametrize("side", [28, 32])
+def test_nothing_is_normed_after_the_last_block(side):
+    """Last of all come the mean over pixels and the linear layer."""
+    with torch.device("meta"):
+        net = build(ARCHITECTURES["preresnet_plain"], 14, (1, side, side))
+        features = net[:-2](torch.randn(2, 1, side, side, device="meta"))
+    assert isinstance(net[-2], GlobalAveragePool)
+    assert isinstance(net[-3][-1], nn.Conv2d)
+    assert features.shape == (2, 32, side // 4, side // 4)
+
+
+@pytest.mark.parametrize(("name", "side"), [("residual_cnn", 13), ("convnet_7x7", 8)])
+def test_an_image_too_small_is_refused_with_what_is_needed(name, side):
+    item = ARCHITECTURES[name]
+    net = build(item, item.grid.start, (1, side, side))
+    assert net(torch.zeros(2, 1, side, side)).shape == (2, 10)
+    with pytest.raises(ValueError, match=f"at least {side}x{side} are needed"):
+        build(item, item.grid.start, (1, side + 5, side - 1))
+
+
+def test_a_pool_takes_the_border_and_never_the_last_pixel():
+    item = ARCHITECTURES["deep_convnet_5"]
+    for side in (1, 2, 7, 28, 31, 33):
+        assert build(item, 6, (1, side, side))(torch.zeros(2, 1, side, side)).numel()
+    last = build(item, 6, (1, 28, 28))[-1]
+    assert last.in_features == 64
+    assert build(item, 6, (3, 32, 32))[-1].in_features == 64
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"channels": ()}, "channels = "),
+        ({"channels": (8, 0)}, "channels = "),
+        ({"pools": (0,)}, "pools = .*: stages from 1 to 2"),
+        ({"pools": (3,)}, "pools = .*: stages from 1 to 2"),
+        ({"scale": 0.0}, "scale = 0.0: a finite number above 0, or None"),
+        ({"scale": math.nan}, "scale = nan"),
+    ],
+)
+def test_a_wrong_description_says_what_is_allowed(changes, message):
+    with pytest.raises(ValueError, match=message):
+        DeepConvNet(**{"name": "x", "channels": (8, 8), "pools": (1,), **changes})
+
+
+# Initial weights.
+
+
+def fan_in(layer):
+    return layer.weight.numel() // layer.weight.shape[0]
+
+
+DEVIATIONS = {
+    "deep_convnet": lambda layer: math.sqrt(
+        (2 if isinstance(layer, nn.Conv2d) else 1) / fan_in(layer)
+    ),
+    "deep_convnet_1e-1": lambda layer: 0.1,
+    "deep_convnet_1e-3": lambda layer: 0.001,
+    "deep_convnet_5_bn": lambda layer: math.sqrt(
+        (2 if isinstance(layer, nn.Conv2d) else 1) / fan_in(layer)
+    ),
+    "two_layer_fc": lambda layer: math.sqrt(2 / fan_in(layer)),
+    "three_layer_convnet": lambda layer: math.sqrt(2 / fan_in(layer)),
+    "convnet_7x7": lambda layer: math.sqrt(2 / fan_in(layer)),
+}
+
+
+@pytest.mark.parametrize("name", DEVIATIONS)
+def test_normal_weights_have_the_deviation_they_state(name):
+    """Of every layer; the tolerance is six standard errors."""
+    item = ARCHITECTURES[name]
+    for layer in build(item, item.grid.start).modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            assert not layer.bias.any()
+            tolerance = 6 / math.sqrt(2 * layer.weight.numel())
+            expected = DEVIATIONS[name](layer)
+            assert layer.weight.std().item() == pytest.approx(expected, rel=tolerance)
+            assert layer.weight.abs().max() > 2 * expected
+
+
+@pytest.mark.parametrize(
+    "name", ["preresnet_plain", "preresnet", "preresnet_bottleneck", "residual_cnn_bn"]
+)
+def test_default_weights_fill_their_bounds(name):
+    item = ARCHITECTURES[name]
+    for layer in build(item, item.grid.start).modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            bound = 1 / math.sqrt(fan_in(layer))
+            assert layer.weight.abs().max() <= bound
+            assert layer.weight.abs().max() > 0.9 * bound
+            assert layer.bias is None or layer.bias.abs().max() <= bound
+            assert layer.bias is None or layer.bias.any()
+
+
+# The layers, by hand.
+
+
+def with_shortcut(body, shortcut):
+    def backward(grad_out, x):
+        grad_x, *of_body = body.backward(grad_out, x)
+        also, *of_shortcut = shortcut.backward(grad_out, x)
+        return grad_x + also, *of_body, *of_shortcut
+
+    return Layer(lambda x: body.forward(x) + shortcut.forward(x), backward)
+
+
+class ByHand:
+    """Layers with parameters taken one after the other."""
+
+    def __init__(self, parameters):
+        self._left = iter(parameters)
+
+    def conv(self, stride=1, padding=0):
+        return convolution_layer(next(self._left), next(self._left), stride, padding)
+
+    def norm(self):
+        return spatial_batch_norm_layer(next(self._left), next(self._left))
+
+    def linear(self):
+        return linear_layer(next(self._left), next(self._left))
+
+    def linear_without_bias(self):
+        weight = next(self._left)
+        zeros = weight.new_zeros(len(weight))
+        return Layer(
+            lambda x: linear(x, weight, zeros),
+            lambda g, x: linear_backward(g, x, weight)[:2],
+        )
+
+    def preresnet(self, windows, has_shortcut):
+        """n = 1 on images of 8x8; a block's convolutions have these windows."""
+        layers = [self.conv(padding=1), RELU]
+        for stage in range(3):
+            stride, body = (2 if stage else 1), []
+            for place, window in enumerate(windows):
+                body += [self.norm(), RELU]
+                body += [self.conv(1 if place else stride, window // 2)]
+            changes = stage > 0 or len(windows) == 3
+            if has_shortcut and changes:
+                layers.append(with_shortcut(chain(*body), self.conv(stride)))
+            else:
+                layers.append((with_skip if has_shortcut else chain)(chain(*body)))
+        return chain(*layers, average_pool_layer(2, 1), self.linear())
+
+    def residual_cnn(self, num_blocks, has_norm):
+        layers = [self.conv(), self.conv(stride=2)]
+        for _ in range(num_blocks):
+            body = [self.conv(padding=1), *([self.norm()] if has_norm else []), RELU]
+            body += [self.conv(padding=1), *([self.norm()] if has_norm else [])]
+            layers += [with_skip(chain(*body)), RELU]
+        layers += [self.conv(stride=2), self.linear(), RELU]
+        return chain(*layers, self.linear_without_bias())
+
+    def deep_convnet(self, pools_after, has_norm):
+        layers = []
+        for is_pooled in pools_after:
+            layers += [self.conv(padding=1), *([self.norm()] if has_norm else []), RELU]
+            layers += [max_pool_layer(2, 2)] if is_pooled else []
+        return chain(*layers, self.linear())
+
+    def fully_connected(self):
+        return chain(self.linear(), RELU, self.linear(), RELU, self.linear())
+
+    def padded_convnet(self):
+        first = [self.conv(padding=2), RELU, self.conv(padding=1), RELU]
+        return chain(*first, self.conv(padding=1), RELU, self.linear())
+
+    def pooled_convnet(self):
+        first = [self.conv(), RELU, max_pool_layer(2, 2), self.linear(), RELU]
+        return chain(*first, self.linear(), RELU, self.linear())
+
+
+BN_POOLS = DeepConvNet(
+    name="bn", channels=(4, 6), pools=(2,), batch_norm=True
+).to_architecture()
+# Architecture, depth, side of the images, and the same by hand.
+CASES = [
+    ("preresnet_plain", 8, 8, lambda hand: hand.preresnet((3, 3), False)),
+    ("preresnet", 8, 8, lambda hand: hand.preresnet((3, 3), True)),
+    ("preresnet_bottleneck", 11, 8, lambda hand: hand.preresnet((1, 3, 1), True)),
+    ("residual_cnn", 2, 17, lambda hand: hand.residual_cnn(2, False)),
+    ("residual_cnn_bn", 2, 17, lambda hand: hand.residual_cnn(2, True)),
+    ("deep_convnet_3", 4, 16, lambda hand: hand.deep_convnet((1, 1, 1), False)),
+    ("deep_convnet", 7, 8, lambda hand: hand.deep_convnet((0, 1, 0, 1, 0, 0), False)),
+    (BN_POOLS, 5, 8, lambda hand: hand.deep_convnet((0, 0, 0, 1), True)),
+    ("three_layer_convnet", 4, 8, lambda hand: hand.padded_convnet()),
+    ("convnet_7x7", 4, 12, lambda hand: hand.pooled_convnet()),
+]
+
+
+def assert_equals_by_hand(net, side, by_hand):
+    """Logits and every gradient in train mode, in float64 to 1e-9."""
+    source = torch.Generator().manual_seed(3)
+    net = net.double().train()
+    for weight in net.parameters():
+        with torch.no_grad():
+            # Scale, shift and bias away from 1 and 0, where a mix-up would not show.
+            weight.add_(0.1 * torch.randn(weight.shape, generator=source))
+    images = torch.randn(3, 2, side, side, generator=source).double()
+    logits = net(images)
+    grad_out = torch.randn(logits.shape, generator=source).double()
+    logits.backward(grad_out)
+
+    hand = ByHand([weight.detach() for weight in net.parameters()])
+    layer = by_hand(hand)
+    assert not list(hand._left)
+    assert relative_error(logits.detach(), layer.forward(images)) < 1e-9
+    _, *gradients = layer.backward(grad_out, images)
+    total = torch.stack([gradient.norm() for gradient in gradients]).norm()
+    for weight, right in zip(net.parameters(), gradients, strict=True):
+        # A bias that a norm takes out again has a gradient of 0, but for rounding.
+        scale = right.norm() if right.norm() > 1e-10 * total else total
+        assert (weight.grad - right).norm() / scale < 1e-9
+
+
+@pytest.mark.parametrize(("item", "depth", "side", "by_hand"), CASES)
+def test_forward_and_gradients_equal_those_by_hand(item, depth, side, by_hand):
+    item = ARCHITECTURES[item] if isinstance(item, str) else item
+    assert_equals_by_hand(build(item, depth, (2, side, side), 0, 5), side, by_hand)
+
+
+def test_fully_connected_layers_equal_those_by_hand(monkeypatch):
+    monkeypatch.setattr("depthbench.layers.baselines.NUM_HIDDEN", 50)
+    assert NUM_HIDDEN == 4000
+    net = build(ARCHITECTURES["two_layer_fc"], 3, (2, 4, 4), 0, 5)
+    assert_equals_by_hand(net, 4, ByHand.fully_connected)
+
+
+# The order of dimensions in memory.
+
+
+def test_the_faster_order_is_for_those_it_helps_on_a_cpu():
+    spec = TrialSpec(architecture="x", depth=8, data="toy", seed=0, lr=0.1)
+    last = {
+        name
+        for name, item in ARCHITECTURES.entries.items()
+        if memory_format(item, spec) is torch.channels_last
+    }
+    baselines = {"two_layer_fc", "three_layer_convnet", "convnet_7x7"}
+    assert last == set(ARCHITECTURES) - baselines
+    for changes in ({"device": "cuda"}, {"kernels": "fused"}):
+        order = memory_format(ARCHITECTURES["elu"], replace(spec, **changes))
+        assert order is torch.contiguous_format
