@@ -4,10 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from depthbench.datasets.image_data import ImageData
+from depthbench.datasets.image_data import DataMissingError, ImageData
 from depthbench.registry import Registry
 
-__all__ = ["DATASETS", "Dataset"]
+__all__ = ["DATASETS", "FOLDER_DESCRIPTION", "FOLDER_FORM", "Dataset"]
+
+FOLDER_FORM = "folder:PATH"
+
+FOLDER_DESCRIPTION = (
+    "your own images of one size: PATH/train/CLASS/* and PATH/test/CLASS/*, PATH "
+    "relative to --data-dir"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,25 @@ def _fetch_stroke_digits(data_dir: Path) -> None:
     _load_stroke_digits(data_dir)
 
 
+def _from_folder(path: str) -> Dataset:
+    if not path:
+        raise ValueError(f"folder: names no folder; write {FOLDER_FORM}")
+    name = f"folder:{path}"
+
+    def load(data_dir: Path) -> ImageData:
+        from depthbench.datasets import image_folder
+
+        return image_folder.load(name, data_dir / path)
+
+    def fetch(data_dir: Path) -> None:
+        raise DataMissingError(
+            f"{name} is a folder of your own and cannot be fetched; put images in "
+            f"{data_dir / path}/train/CLASS and {data_dir / path}/test/CLASS"
+        )
+
+    return Dataset(name, FOLDER_DESCRIPTION, "your own", load, fetch)
+
+
 _ALL = (
     _from_torchvision(
         "mnist",
@@ -83,4 +109,8 @@ _ALL = (
     ),
 )
 
-DATASETS = Registry("data set", {dataset.name: dataset for dataset in _ALL})
+DATASETS = Registry(
+    "data set",
+    {dataset.name: dataset for dataset in _ALL},
+    families={FOLDER_FORM: _from_folder},
+)
