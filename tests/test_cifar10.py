@@ -26,29 +26,9 @@ def labels_of(batch: int) -> list[int]:
     return [(3 * batch + i) % 10 for i in range(4)]
 
 
-def old_array(rows: np.ndarray) -> bytes:
-    """The pickle of an array as NumPy wrote it in 2009, `align` being 0.
-
-    Pickles of today have False and True there, and protocol 2 writes those as the
-    opcodes 0x89 and 0x88.
-    """
-    made = pickle.dumps(rows, protocol=2)
-    assert made.count(b"\x89\x88\x87") == 1
-    return made.replace(b"\x89\x88\x87", b"K\x00K\x01\x87")
-
-
 def batch_bytes(batch: int) -> bytes:
-    content = old_array(pixels_of(batch).reshape(4, -1))
-    labels = pickle.dumps(labels_of(batch), protocol=2)
-    # {"data": ..., "labels": ...} from the two pickles, each without its frame.
-    return (
-        b"\x80\x02}"
-        + b"U\x04data"
-        + content[2:-1]
-        + b"sU\x06labels"
-        + labels[2:-1]
-        + b"s."
-    )
+    rows = pixels_of(batch).reshape(4, -1)
+    return pickle.dumps({"data": rows, "labels": labels_of(batch)}, protocol=2)
 
 
 def contents() -> dict[str, bytes]:

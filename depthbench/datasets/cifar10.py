@@ -4,7 +4,6 @@ No official copy has been hashed here, so its SHA-256 is recorded, not checked; 
 of every file, which torchvision holds, is.
 """
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -39,10 +38,7 @@ def _read(folder: Path) -> ImageData:
 
 
 def _split(root: Path, *, train: bool) -> tuple[Tensor, Tensor]:
-    with warnings.catch_warnings():
-        # The files were pickled by a NumPy that wrote 0 and 1 for False and True.
-        warnings.filterwarnings("ignore", message=".*align should be passed as Python")
-        data = CIFAR10(root, train=train)
+    data = CIFAR10(root, train=train)
     images = torch.from_numpy(np.ascontiguousarray(data.data.transpose(0, 3, 1, 2)))
     return images, torch.tensor(data.targets)
 
