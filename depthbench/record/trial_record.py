@@ -1,20 +1,10 @@
-"""What happened: frozen records, to and from one line of JSON. Imports no torch."""
+"""What happened: frozen records of a trial, its epochs, its trace and its place."""
 
-import json
-import math
-import zlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from depthbench.spec import TrialSpec
-from depthbench.spec.protocol import PROTOCOL_FIELDS
-
-SCHEMA_VERSION = 1
-
-# Fields of a spec that the first records did not have.
-_LATER_SPEC_FIELDS = ("stop_rules", *PROTOCOL_FIELDS)
 
 # Steps that a point of a trace sums up.
 TRACE_STEPS = 25
@@ -164,110 +154,3 @@ class TrialRecord:
     def was_stopped(self) -> bool:
         """Whether a rule ended it that might be wrong; a divergence is certain."""
         return self.stopped_early is not None and self.first_nonfinite_step is None
-
-
-class RecordError(ValueError):
-    """A line that is no intact record."""
-
-
-class NewerSchemaError(ValueError):
-    """An intact record that this version cannot read; a newer depthbench wrote it."""
-
-
-def to_line(record: TrialRecord) -> str:
-    """One line of strict JSON, ending in a newline, with a checksum as last key.
-
-    NaN and infinities, which JSON lacks, become the strings "NaN", "Infinity" and
-    "-Infinity".
-    """
-    body = {"schema": SCHEMA_VERSION, "id": record.id} | _to_json(_said(record))
-    return json.dumps(body | {"crc32": _checksum(body)}, separators=(",", ":")) + "\n"
-
-
-def from_line(line: str) -> TrialRecord:
-    """The record that `to_line` wrote.
-
-    Raises:
-        RecordError: If the line is torn or changed.
-        NewerSchemaError: If it is intact, but a newer version wrote it.
-    """
-    try:
-        body = json.loads(line)
-        stated = body.pop("crc32")
-        version = body.pop("schema")
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-        raise RecordError(f"not a record: {error}") from error
-    if stated != _checksum({"schema": version} | body):
-        raise RecordError("checksum does not match")
-    if version != SCHEMA_VERSION:
-        raise NewerSchemaError(
-            f"schema {version}, this version reads {SCHEMA_VERSION}; upgrade depthbench"
-        )
-    try:
-        return _record(body)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        # The checksum holds, so this is no damage but a field this version lacks.
-        raise NewerSchemaError(
-            f"intact, but not understood: {error}; upgrade depthbench"
-        ) from error
-
-
-def _said(record: TrialRecord) -> dict[str, Any]:
-    """Every field, but of those that later versions added only what is not empty."""
-    values = asdict(record)
-    said = record.spec.non_defaults()
-    for name in _LATER_SPEC_FIELDS:
-        if name not in said:
-            del values["spec"][name]
-    empty = {"trace": (), "at_stop": None}
-    return {key: v for key, v in values.items() if key not in empty or v != empty[key]}
-
-
-def _record(body: dict[str, Any]) -> TrialRecord:
-    body.pop("id")
-    environment = body.pop("environment")
-    at_stop = body.pop("at_stop", None)
-    spec = body.pop("spec")
-    for name in ("stop_rules", "lr_milestones"):
-        spec[name] = tuple(spec.get(name, ()))
-    return TrialRecord(
-        spec=TrialSpec(**spec),
-        outcome=Outcome(body.pop("outcome")),
-        epochs=tuple(_epoch(epoch) for epoch in body.pop("epochs")),
-        seconds=float(body.pop("seconds")),
-        environment=Environment(**environment) if environment else None,
-        trace=tuple(
-            TracePoint(num_steps, float(loss), float(norm))
-            for num_steps, loss, norm in body.pop("trace", ())
-        ),
-        at_stop=None if at_stop is None else _epoch(at_stop),
-        **body,
-    )
-
-
-def _checksum(body: Mapping[str, Any]) -> str:
-    text = json.dumps(body, separators=(",", ":"))
-    return f"{zlib.crc32(text.encode()):08x}"
-
-
-def _epoch(stored: Mapping[str, Any]) -> EpochRecord:
-    values = {
-        field.name: _floats(stored.get(field.name))
-        for field in fields(EpochRecord)
-        if field.name != "seconds"
-    }
-    return EpochRecord(seconds=float(stored["seconds"]), **values)
-
-
-def _floats(values: list[float | str] | None) -> Any:
-    return None if values is None else tuple(float(value) for value in values)
-
-
-def _to_json(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, dict):
-        return {key: _to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_to_json(item) for item in value]
-    return value

@@ -1,0 +1,31 @@
+"""What happened: frozen records, to and from one line of JSON. Imports no torch."""
+
+from depthbench.record.line import (
+    SCHEMA_VERSION,
+    NewerSchemaError,
+    RecordError,
+    from_line,
+    to_line,
+)
+from depthbench.record.trial_record import (
+    TRACE_STEPS,
+    Environment,
+    EpochRecord,
+    Outcome,
+    TracePoint,
+    TrialRecord,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "TRACE_STEPS",
+    "Environment",
+    "EpochRecord",
+    "NewerSchemaError",
+    "Outcome",
+    "RecordError",
+    "TracePoint",
+    "TrialRecord",
+    "from_line",
+    "to_line",
+]
