@@ -1,10 +1,11 @@
 """From a study, as a user writes it, to its cells, every choice made."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from depthbench.blueprint import Architecture
 from depthbench.datasets import Dataset
+from depthbench.datasets.image_data import ImageData, num_trained_on
 from depthbench.early_stopping import rules_for
 from depthbench.kernels import compiled
 from depthbench.registry import Registry
@@ -163,3 +164,19 @@ def require_kernels(cells: Sequence[Cell]) -> None:
         from depthbench.kernels.twins import conv_blocks_of
 
         conv_blocks_of("fused", "cuda")
+
+
+def sums_of(cells: Sequence[Cell], data: Mapping[str, ImageData]) -> dict[str, str]:
+    """The SHA-256 of each data set, all of them being large enough for their cells.
+
+    Raises:
+        TooFewImagesError: If a cell asks for more training images than there are.
+    """
+    for spec in (cell.template for cell in cells):
+        num_trained_on(
+            spec.data,
+            len(data[spec.data].train_labels),
+            num_validation=spec.num_validation,
+            train_limit=spec.train_limit,
+        )
+    return {name: each.sha256 for name, each in data.items()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from depthbench import runtime
-from depthbench.cells import require_kernels
+from depthbench.cells import require_kernels, sums_of
 from depthbench.datasets import DATASETS
 from depthbench.record import TrialRecord
 from depthbench.spec import Cell, TrialSpec
@@ -55,7 +55,7 @@ def examine(
     require_kernels(cells)
     folder = _unpacked(context).data_dir
     names = dict.fromkeys(cell.data for cell in cells)
-    return {name: DATASETS[name].load(folder).sha256 for name in names}
+    return sums_of(cells, {name: DATASETS[name].load(folder) for name in names})
 
 
 @functools.cache

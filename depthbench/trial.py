@@ -220,7 +220,7 @@ def _data(
 ) -> tuple[ImageData, ResidentData]:
     data, resident = _loaded(spec.data, context.data_dir, spec.device)
     order = memory_format(architecture, spec)
-    return data, replace(resident, memory_format=order)
+    return data, replace(resident.under(spec), memory_format=order)
 
 
 @functools.lru_cache(maxsize=1)

@@ -36,7 +36,15 @@ class Verdict(StrEnum):
 
 
 def error_of(epoch: EpochRecord, criterion: Criterion) -> float:
-    """The error, a fraction, that `criterion` reads off an epoch."""
+    """The error, a fraction, that `criterion` reads off an epoch.
+
+    Raises:
+        ValueError: If it reads that on images held out, and there were none.
+    """
+    if criterion.source == "validation":
+        if epoch.validation_error is None:
+            raise ValueError("criterion = validation: the trial held out no images")
+        return _over_heads(epoch.validation_error, criterion)
     train = _over_heads(epoch.train_error, criterion)
     test = _over_heads(epoch.test_error, criterion)
     return {"train": train, "test": test, "either": min(train, test)}[criterion.source]
@@ -109,8 +117,8 @@ def concluded(rule_name: str, num_classes: int, criterion: Criterion) -> Outcome
     `chance` concludes that the training would have learned nothing, so it is stuck by
     every threshold that only a network that learned can pass. `learned` concludes that
     its train and test errors would have ended below the threshold in its name, so it
-    is trained by every threshold from there on. Everything else is unsettled, as is
-    what a rule of another version concluded.
+    is trained by every threshold from there on; it was not measured on images held
+    out. Everything else is unsettled, as is what a rule of another version concluded.
     """
     try:
         rule = rule_named(rule_name)
@@ -120,6 +128,8 @@ def concluded(rule_name: str, num_classes: int, criterion: Criterion) -> Outcome
     match rule:
         case Chance() if criterion.threshold <= learned:
             return Outcome.STUCK
+        case Learned() if criterion.source == "validation":
+            return Outcome.UNSETTLED
         case Learned() if criterion.threshold >= rule.threshold:
             return Outcome.TRAINED
     return Outcome.UNSETTLED

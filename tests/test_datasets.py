@@ -32,7 +32,8 @@ def sha256_as_documented(data: ImageData) -> str:
 
 
 def test_data_sets_are_listed_in_order_and_say_where_they_come_from() -> None:
-    assert list(DATASETS) == ["mnist", "fashion_mnist", "kmnist", "stroke_digits"]
+    names = ["mnist", "fashion_mnist", "kmnist", "cifar10", "stroke_digits"]
+    assert list(DATASETS) == names
     for name in DATASETS:
         entry = DATASETS[name]
         assert entry.name == name

@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from depthbench.record import EpochRecord, Outcome, TrialRecord
 from depthbench.spec import Criterion, TrialSpec
+from depthbench.stop_rules import Learned
 from depthbench.verdict import (
     REFERENCE_CRITERION,
+    concluded,
     error_of,
     outcome_of,
     outcome_under,
@@ -129,6 +132,22 @@ def test_which_error_a_criterion_reads(
     epoch = an_epoch((0.125, 0.5), (0.75, 0.25))
     criterion = Criterion(source=source, heads=heads)  # type: ignore[arg-type]
     assert error_of(epoch, criterion) == expected
+
+
+def test_a_criterion_of_images_held_out_reads_them_and_needs_them() -> None:
+    epoch = replace(an_epoch((0.125, 0.5), (0.75, 0.25)), validation_error=(0.5, 0.75))
+    last = Criterion(source="validation")
+    assert error_of(epoch, last) == 0.75
+    assert error_of(epoch, replace(last, heads="mean")) == 0.625
+    with pytest.raises(ValueError, match="the trial held out no images"):
+        error_of(replace(epoch, validation_error=None), last)
+
+
+def test_a_rule_about_train_and_test_errors_says_nothing_of_images_held_out() -> None:
+    held_out = Criterion(threshold=0.5, source="validation")
+    learned = Learned(step=150, loss=0.1, threshold=0.2).name
+    assert concluded(learned, 10, replace(held_out, source="test")) is Outcome.TRAINED
+    assert concluded(learned, 10, held_out) is Outcome.UNSETTLED
 
 
 def test_losses_are_read_off_the_same_heads_as_errors() -> None:

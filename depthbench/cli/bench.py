@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     default="stroke_digits",
     metavar="NAME",
     shell_complete=data_names,
-    help="Data set to train on. [stroke_digits, which needs no files]",
+    help="Data set, or folder:PATH. [stroke_digits, which needs no files]",
 )
 @click.option(
     "--out",

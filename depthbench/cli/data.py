@@ -11,7 +11,11 @@ from depthbench.cli.options import data_dir_option, debug_option, json_option
 
 @click.group("data")
 def command() -> None:
-    """Fetch or verify data sets."""
+    """Fetch or verify data sets.
+
+    `depthbench list` names them. Images of your own are folder:PATH: one size, in
+    PATH/train/CLASS and PATH/test/CLASS, with PATH relative to --data-dir.
+    """
 
 
 @command.command("fetch")

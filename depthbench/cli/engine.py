@@ -166,7 +166,7 @@ def open_engine(
 def _local(
     choice: EngineChoice, cells: Sequence[Cell], device: str, context: "TrialContext"
 ) -> Iterator[OpenEngine]:
-    from depthbench.cells import require_kernels
+    from depthbench.cells import require_kernels, sums_of
     from depthbench.datasets import DATASETS
     from depthbench.executors import LocalProcesses
     from depthbench.study import Engine
@@ -175,7 +175,7 @@ def _local(
     require_kernels(cells)
     folder = context.data_dir
     names = dict.fromkeys(cell.data for cell in cells)
-    sums = {name: DATASETS[name].load(folder).sha256 for name in names}
+    sums = sums_of(cells, {name: DATASETS[name].load(folder) for name in names})
     number = choice.num_workers(device)
     executor = LocalProcesses(
         number, prepare=_PREPARE, timeout_seconds=choice.timeout_seconds

@@ -34,11 +34,12 @@ def architecture_names(
 def data_names(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Completions of a data set's name."""
+    """Completions of a data set's name; of a folder of images, the prefix."""
     from depthbench.datasets import DATASETS
 
     del ctx, param
-    return [CompletionItem(name) for name in DATASETS if name.startswith(incomplete)]
+    names = (form.removesuffix("PATH") for form in DATASETS.forms)
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 def debug_option(command: Command) -> Command:
@@ -89,7 +90,7 @@ _STUDY_FLAGS = (
         multiple=True,
         metavar="NAME",
         shell_complete=data_names,
-        help="Data set. Repeatable. [mnist]",
+        help="Data set, or folder:PATH. Repeatable. [mnist]",
     ),
     click.option(
         "--protocol",

@@ -1,5 +1,6 @@
 """`depthbench run`: measure the largest trainable depth."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -241,4 +242,6 @@ def _default_name(cells: tuple[Cell, ...]) -> str:
     shown = (
         "-".join(names) if len(names) <= 3 else f"{names[0]}-and-{len(names) - 1}-more"
     )
-    return "-".join([shown, *dict.fromkeys(cell.data for cell in cells)])
+    name = "-".join([shown, *dict.fromkeys(cell.data for cell in cells)])
+    # Of a folder of images it has its path.
+    return re.sub(r"[^\w.+-]+", "-", name)

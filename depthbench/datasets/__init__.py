@@ -3,11 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from depthbench.datasets.image_data import ImageData
+from depthbench.datasets.image_data import DataMissingError, ImageData
 from depthbench.registry import Registry
 
-__all__ = ["DATASETS", "Dataset"]
+if TYPE_CHECKING:
+    from depthbench.datasets.official_files import OfficialFiles
+
+__all__ = ["DATASETS", "FOLDER_DESCRIPTION", "FOLDER_FORM", "Dataset"]
+
+FOLDER_FORM = "folder:PATH"
+
+FOLDER_DESCRIPTION = (
+    "your own images of one size: PATH/train/CLASS/* and PATH/test/CLASS/*, PATH "
+    "relative to --data-dir"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +43,22 @@ class Dataset:
     is_builtin: bool = False
 
 
-def _from_torchvision(name: str, description: str, source: str) -> Dataset:
-    # The imports wait for the call: torch takes seconds, a listing milliseconds.
-    def load(data_dir: Path) -> ImageData:
+def _official(name: str, description: str, source: str) -> Dataset:
+    def files() -> "OfficialFiles":
+        # The imports wait for the call: torch takes seconds, a listing milliseconds.
+        if name == "cifar10":
+            from depthbench.datasets import cifar10
+
+            return cifar10.SOURCE
         from depthbench.datasets import torchvision_sets
 
-        return torchvision_sets.load(name, data_dir)
+        return torchvision_sets.SOURCES[name]
+
+    def load(data_dir: Path) -> ImageData:
+        return files().load(data_dir)
 
     def fetch(data_dir: Path) -> None:
-        from depthbench.datasets import torchvision_sets
-
-        torchvision_sets.fetch(name, data_dir)
+        files().fetch(data_dir)
 
     return Dataset(name, description, source, load, fetch)
 
@@ -57,21 +73,45 @@ def _fetch_stroke_digits(data_dir: Path) -> None:
     _load_stroke_digits(data_dir)
 
 
+def _from_folder(path: str) -> Dataset:
+    if not path:
+        raise ValueError(f"folder: names no folder; write {FOLDER_FORM}")
+    name = f"folder:{path}"
+
+    def load(data_dir: Path) -> ImageData:
+        from depthbench.datasets import image_folder
+
+        return image_folder.load(name, data_dir / path)
+
+    def fetch(data_dir: Path) -> None:
+        raise DataMissingError(
+            f"{name} is a folder of your own and cannot be fetched; put images in "
+            f"{data_dir / path}/train/CLASS and {data_dir / path}/test/CLASS"
+        )
+
+    return Dataset(name, FOLDER_DESCRIPTION, "your own", load, fetch)
+
+
 _ALL = (
-    _from_torchvision(
+    _official(
         "mnist",
         "handwritten digits, 28 x 28 grey, 10 classes, 60,000 + 10,000 images",
         "LeCun, Cortes and Burges, 1998; CC BY-SA 3.0",
     ),
-    _from_torchvision(
+    _official(
         "fashion_mnist",
         "photographs of clothes, 28 x 28 grey, 10 classes, 60,000 + 10,000 images",
         "Xiao, Rasul and Vollgraf, 2017 (arXiv:1708.07747); MIT",
     ),
-    _from_torchvision(
+    _official(
         "kmnist",
         "cursive Japanese, 28 x 28 grey, 10 classes, 60,000 + 10,000 images",
         "Clanuwat et al., 2018 (arXiv:1812.01718), CODH; CC BY-SA 4.0",
+    ),
+    _official(
+        "cifar10",
+        "small photographs, 32 x 32 RGB, 10 classes, 50,000 + 10,000 images",
+        "Krizhevsky, 2009 (Learning Multiple Layers of Features from Tiny Images)",
     ),
     Dataset(
         "stroke_digits",
@@ -83,4 +123,8 @@ _ALL = (
     ),
 )
 
-DATASETS = Registry("data set", {dataset.name: dataset for dataset in _ALL})
+DATASETS = Registry(
+    "data set",
+    {dataset.name: dataset for dataset in _ALL},
+    families={FOLDER_FORM: _from_folder},
+)

@@ -21,6 +21,10 @@ class DataDamagedError(DataError):
     """The files are there, but are not the data set they should be."""
 
 
+class TooFewImagesError(DataError, ValueError):
+    """More images were asked for than there are."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageData:
     """A labelled image data set in memory; build it with `from_tensors`.
@@ -101,6 +105,33 @@ class ImageData:
         """Channels, height and width of every image."""
         channels, height, width = self.train_images.shape[1:]
         return channels, height, width
+
+
+def num_trained_on(
+    name: str, num_images: int, *, num_validation: int, train_limit: int | None
+) -> int:
+    """How many of the training images are trained on: the first so many.
+
+    The last `num_validation` of all are held out before the limit is applied.
+
+    Raises:
+        TooFewImagesError: If the limit asks for more than are left, or none are.
+    """
+    left = num_images - num_validation
+    held = f", num_validation = {num_validation} of them held out" * bool(
+        num_validation
+    )
+    if left < 1:
+        raise TooFewImagesError(
+            f"{name} has {num_images} training images{held}: none are left to train "
+            f"on; hold out {num_images - 1} at most"
+        )
+    if train_limit is not None and train_limit > left:
+        raise TooFewImagesError(
+            f"{name} has {num_images} training images{held}: train_limit = "
+            f"{train_limit} is more than the {left} there are; ask for {left} at most"
+        )
+    return left if train_limit is None else train_limit
 
 
 def _check_split(

@@ -32,6 +32,9 @@ _LATER_FIELDS = {
 # Fields of a spec that the first records did not have.
 _LATER_SPEC_FIELDS = ("stop_rules", *PROTOCOL_FIELDS)
 
+# Fields of an epoch that the first records did not have.
+_LATER_EPOCH_FIELDS = ("validation_loss", "validation_error")
+
 
 class RecordError(ValueError):
     """A line that is no intact record."""
@@ -86,6 +89,11 @@ def _said(record: TrialRecord) -> dict[str, Any]:
     for name in _LATER_SPEC_FIELDS:
         if name not in said:
             del values["spec"][name]
+    at_stop = values["at_stop"]
+    for epoch in (*values["epochs"], *([at_stop] if at_stop else [])):
+        for name in _LATER_EPOCH_FIELDS:
+            if epoch[name] is None:
+                del epoch[name]
     return {
         key: value
         for key, value in values.items()

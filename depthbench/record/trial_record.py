@@ -49,6 +49,9 @@ class EpochRecord:
             counted as answering class 0, as `argmax` does.
         test_error_batch_stats: Test error with BatchNorm using each batch's own
             statistics; None for a network without BatchNorm.
+        validation_loss: On the training images held out, after the epoch, in
+            evaluation mode; None in a trial that holds out none.
+        validation_error: The same, of the error.
         seconds: Wall time of the epoch with its evaluation.
     """
 
@@ -57,6 +60,8 @@ class EpochRecord:
     test_loss: tuple[float, ...]
     test_error: tuple[float, ...]
     test_error_batch_stats: tuple[float, ...] | None = None
+    validation_loss: tuple[float, ...] | None = None
+    validation_error: tuple[float, ...] | None = None
     seconds: float
 
 

@@ -178,7 +178,9 @@ DEPTH_COLUMNS = (
     Column("initializer", "text", "in place of the architecture's own; empty: its own"),
     Column("device", "text", "cpu or cuda"),
     Column("kernels", "text", "reference (plain PyTorch) or fused"),
-    Column("criterion", "text", "which error: either (the lower), train or test"),
+    Column(
+        "criterion", "text", "which error: either (the lower), train, test, validation"
+    ),
     Column("heads", "text", "of several heads, the last or their mean"),
     Column("threshold", "number", "the error to stay below"),
     Column("note", "text", "what is still to be trained, or could not be measured"),

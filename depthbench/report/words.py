@@ -205,6 +205,7 @@ def criterion_sentence(study: StudySpec) -> str:
         "either": "train or test error, whichever is lower,",
         "train": "train error",
         "test": "test error",
+        "validation": "error on the training images held out",
     }[study.criterion]
     after = (
         "the only epoch" if study.epochs == 1 else f"the last of {study.epochs} epochs"

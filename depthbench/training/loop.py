@@ -111,6 +111,9 @@ class _Trainer:
         )
         self._training = Pass(net, data, data.train, spec.batch_size, replicas)
         self._testing = Pass(net, data, data.test, spec.batch_size, replicas)
+        self._validating = data.validation and Pass(
+            net, data, data.validation, spec.batch_size, replicas
+        )
         self._steps_per_reading = _STEPS_PER_READING[data.mean.device.type]
         num_steps = spec.epochs * len(self._training.sizes)
         self._watch = Watch(spec, len(orders), num_steps, data.num_classes)
@@ -207,6 +210,9 @@ class _Trainer:
         trained = self._training.means(num_steps)
         self._net.eval()
         plain = tested(self._testing, "eval", self._run)
+        held_out = self._validating and tested(
+            self._validating, "validation", self._run
+        )
         with batch_statistics(self._net) as has_norms:
             again = tested(self._testing, "batch", self._run) if has_norms else None
         seconds = (monotonic_seconds() - self._began) / len(self._orders)
@@ -217,6 +223,8 @@ class _Trainer:
                 test_loss=plain[replica].loss,
                 test_error=plain[replica].error,
                 test_error_batch_stats=again[replica].error if again else None,
+                validation_loss=held_out[replica].loss if held_out else None,
+                validation_error=held_out[replica].error if held_out else None,
                 seconds=seconds,
             )
             for replica in range(len(self._orders))

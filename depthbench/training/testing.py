@@ -1,4 +1,4 @@
-"""Passes over the test set, which change nothing of the network but its mode."""
+"""Passes over images to test on; they change nothing of the network but its mode."""
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -49,7 +49,11 @@ def batch_statistics(net: nn.Module) -> Iterator[bool]:
 
 
 def tested(testing: Pass, mode: str, run: Runner) -> list[Means]:
-    """The means of one pass over the test set; `mode` names the network's."""
+    """The means of one pass over a split.
+
+    `mode` names the split and the mode of the network, as no other pass of a training
+    does.
+    """
     testing.rewind()
     for num_images in testing.sizes:
         run(("test", mode, num_images), partial(testing.test_step, num_images))

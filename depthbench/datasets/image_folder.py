@@ -1,0 +1,262 @@
+"""A user's own images: a folder a split, in it a folder a class, decoded by Pillow.
+
+    PATH/train/CLASS/*
+    PATH/test/CLASS/*
+
+- The classes are the folders of `train`, sorted; `test` has the same ones or some of
+  them. Names starting with "." and the files that Windows leaves (Thumbs.db,
+  desktop.ini) are skipped; anything else that is not an image is an error. What else
+  PATH holds is not looked at.
+- A file is a BMP, JPEG, PNG, PPM (PGM, PBM), TIFF or WebP image with 8 bits a channel
+  and one picture, as its content says; its name's ending does not matter. An
+  orientation that a camera noted is not applied.
+- All images, of both splits, have one size. They are grey, [N, 1, H, W], if every one
+  is (1 bit or 8); else RGB, [N, 3, H, W], where a grey one has three equal channels. A
+  palette is resolved to RGB. An alpha channel that is opaque everywhere is dropped; any
+  other is an error, as are 16 bits a channel, CMYK and the like: what to make of them
+  is for the user to say.
+- Images come in a fixed order that looks random, so that the first or last of them are
+  a fair sample of the classes: first sorted by class and name as bytes, then the n
+  positions 0 to n - 1 are sorted by the SHA-256 of their decimal digits.
+
+The same files give the same tensors, whatever order a file system or language lists
+them in; JPEG files up to the rounding of the decoder.
+"""
+
+import hashlib
+import os
+import struct
+import zlib
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from depthbench.datasets.image_data import (
+    DataDamagedError,
+    DataMissingError,
+    ImageData,
+)
+
+# Not all that Pillow knows: some of its readers start other programs.
+FORMATS = ("JPEG", "PNG", "BMP", "PPM", "TIFF", "WEBP")
+
+_SKIPPED = ("thumbs.db", "desktop.ini")
+
+# By the mode of an opened image, what it becomes.
+_BECOMES = {
+    "1": "L",
+    "L": "L",
+    "LA": "L",
+    "P": "RGB",
+    "PA": "RGB",
+    "RGB": "RGB",
+    "RGBA": "RGB",
+}
+
+# What Pillow is known to raise for a damaged file, besides not knowing its format.
+_DECODING_ERRORS = (
+    OSError,
+    EOFError,
+    SyntaxError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+class _File(NamedTuple):
+    path: str
+    label: int
+
+
+def load(name: str, folder: Path) -> ImageData:
+    """The data set that lies in `folder`, as the module says.
+
+    Args:
+        name: As users write it.
+        folder: Holds `train` and `test`.
+
+    Raises:
+        DataMissingError: If a split is not there, or something is not readable.
+        DataDamagedError: If what is there is no such data set; names the file.
+    """
+    try:
+        train_classes = _classes(name, folder, "train")
+        test_classes = _classes(name, folder, "test")
+        _check_classes(folder, train_classes, test_classes)
+        train = _files(folder / "train", train_classes, train_classes)
+        test = _files(folder / "test", test_classes, train_classes)
+        images = torch.from_numpy(_read([*train, *test]))
+        return ImageData.from_tensors(
+            name,
+            _shuffled(images[: len(train)], train),
+            _shuffled(images[len(train) :], test),
+            num_classes=len(train_classes),
+        )
+    except OSError as error:
+        raise DataMissingError(f"cannot read {name}: {error}") from error
+    except DataDamagedError as error:
+        raise DataDamagedError(f"{name} cannot be used: {error}") from error
+
+
+def _shuffled(images: Tensor, files: Sequence[_File]) -> tuple[Tensor, Tensor]:
+    """Images and labels of a split, from its files' order to that of the data set."""
+    labels = torch.tensor([file.label for file in files])
+    order = torch.tensor(sorted(range(len(files)), key=_digest))
+    return images[order], labels[order]
+
+
+def _digest(position: int) -> bytes:
+    return hashlib.sha256(str(position).encode()).digest()
+
+
+def _classes(name: str, folder: Path, split: str) -> list[str]:
+    place = folder / split
+    if not place.is_dir():
+        raise DataMissingError(
+            f"{name} needs a folder {place}: put the images of each class in "
+            f"{folder}/train/CLASS and {folder}/test/CLASS, where CLASS is its name; "
+            "a relative PATH starts at --data-dir or DEPTHBENCH_DATA; "
+            "--data stroke_digits needs no files"
+        )
+    entries = _entries(place)
+    for entry in entries:
+        if not entry.is_dir():
+            raise DataDamagedError(
+                f"{entry.path} is not a folder; {place} has a folder for each class "
+                "and nothing else: move it away"
+            )
+    return [entry.name for entry in entries]
+
+
+def _check_classes(
+    folder: Path, train_classes: Sequence[str], test_classes: Sequence[str]
+) -> None:
+    if len(train_classes) < 2:
+        found = ", ".join(train_classes) or "none"
+        raise DataDamagedError(
+            f"{folder}/train has too few classes ({found}); it needs at least two, a "
+            "folder of images each"
+        )
+    if not test_classes:
+        raise DataDamagedError(
+            f"{folder}/test has no classes; it needs folders named like those of train"
+        )
+    for unknown in (each for each in test_classes if each not in train_classes):
+        known = ", ".join(train_classes[:10]) + ", ..." * (len(train_classes) > 10)
+        raise DataDamagedError(
+            f"{folder}/test/{unknown} is a class that train lacks; known are {known}: "
+            "rename it, or add images of it to train"
+        )
+
+
+def _files(place: Path, names: Sequence[str], classes: Sequence[str]) -> list[_File]:
+    """Of the classes in one split, sorted; a label is a place in `classes`."""
+    files = []
+    for name in names:
+        entries = _entries(place / name)
+        if not entries:
+            raise DataDamagedError(
+                f"{place / name} has no images; add some, or remove the folder"
+            )
+        for entry in entries:
+            if not entry.is_file():
+                raise DataDamagedError(
+                    f"{entry.path} is not a file; the folder of a class has images and "
+                    "nothing else: move it away"
+                )
+        label = classes.index(name)
+        files += [_File(entry.path, label) for entry in entries]
+    return files
+
+
+def _entries(place: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder and not hidden, sorted by the bytes of its names."""
+    with os.scandir(place) as entries:
+        shown = [
+            entry
+            for entry in entries
+            if not entry.name.startswith(".") and entry.name.lower() not in _SKIPPED
+        ]
+    return sorted(shown, key=lambda entry: os.fsencode(entry.name))
+
+
+def _read(files: Sequence[_File]) -> npt.NDArray[np.uint8]:
+    """All images, [N, C, H, W]."""
+    first = _decoded(files[0].path)
+    images = np.empty((len(files), 1, *first.shape[:2]), np.uint8)
+    for place, file in enumerate(files):
+        pixels = _decoded(file.path)
+        if pixels.shape[:2] != first.shape[:2]:
+            raise DataDamagedError(
+                f"images differ in size: {files[0].path} is {_size(first)}, "
+                f"{file.path} is {_size(pixels)} (width x height); resize them to "
+                "one size"
+            )
+        if pixels.ndim == 3 and images.shape[1] == 1:
+            images = images.repeat(3, axis=1)
+        images[place] = pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    return images
+
+
+def _size(pixels: npt.NDArray[np.uint8]) -> str:
+    return f"{pixels.shape[1]} x {pixels.shape[0]}"
+
+
+def _decoded(path: str) -> npt.NDArray[np.uint8]:
+    """One image, [H, W] if it is grey and [H, W, 3] if not."""
+    with open(path, "rb") as file:  # noqa: PTH123  a Path for each takes its time
+        content = BytesIO(file.read())
+    try:
+        with Image.open(content, formats=FORMATS) as image:
+            return np.asarray(_plain(path, image))
+    except UnidentifiedImageError as error:
+        raise DataDamagedError(
+            f"{path} is not an image; known are {', '.join(FORMATS)}: move it away or "
+            "convert it"
+        ) from error
+    except _DECODING_ERRORS as error:
+        raise DataDamagedError(
+            f"{path} is a damaged image ({error}); replace it or move it away"
+        ) from error
+
+
+def _plain(path: str, image: Image.Image) -> Image.Image:
+    """The image in mode L or RGB."""
+    num_pictures = getattr(image, "n_frames", 1)
+    if num_pictures != 1:
+        raise DataDamagedError(f"{path} holds {num_pictures} pictures; keep one a file")
+    if image.mode not in _BECOMES or _has_16_bits(image):
+        bits = " with 16 bits a channel" if _has_16_bits(image) else ""
+        raise DataDamagedError(
+            f"{path} is of mode {image.mode}{bits}; convert it to grey or RGB with 8 "
+            "bits a channel"
+        )
+    mode = _BECOMES[image.mode]
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        if image.getchannel("A").getextrema() != (255, 255):
+            raise DataDamagedError(
+                f"{path} is transparent in places, and what shows there is not known; "
+                "save it without an alpha channel"
+            )
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _has_16_bits(image: Image.Image) -> bool:
+    """Whether the file has, of which Pillow would keep the upper 8 in silence."""
+    for codec, _, _, arguments in getattr(image, "tile", ()):
+        texts = arguments if isinstance(arguments, tuple) else (arguments,)
+        if any(isinstance(text, str) and ";16" in text for text in texts):
+            return True
+        if codec.startswith("ppm") and texts[-1] > 255:
+            return True
+    return image.mode.startswith("I;16")

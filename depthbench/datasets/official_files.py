@@ -1,0 +1,161 @@
+"""The files of a published data set: read where they are there, got by torchvision."""
+
+import os
+import pickle
+import socket
+import sys
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from depthbench.datasets.image_data import (
+    DataDamagedError,
+    DataError,
+    DataMissingError,
+    ImageData,
+)
+
+# torchvision sets none, and waits for ever on a network that swallows packets.
+_SILENCE_SECONDS = 10.0
+
+# What torchvision's download is known to raise.
+_DOWNLOAD_ERRORS = (
+    RuntimeError,
+    OSError,
+    EOFError,
+    HTTPException,
+    zlib.error,
+    tarfile.TarError,
+)
+
+# What its readers, which run at the end of a download, raise for other formats.
+_PARSE_ERRORS = (
+    AssertionError,
+    LookupError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OfficialFiles:
+    """What a data set is made of.
+
+    Attributes:
+        name: As users write it.
+        folder: Under the folder of all data sets, with "/".
+        files: In it.
+        read: The data from that folder, all of its files being there; raises
+            `DataDamagedError` or OSError.
+        download: Makes the same folder under another one, by torchvision.
+        sha256: Of the official arrays, as `ImageData` defines it; None where no
+            official copy has been hashed.
+    """
+
+    name: str
+    folder: str
+    files: tuple[str, ...]
+    read: Callable[[Path], ImageData]
+    download: Callable[[Path], object]
+    sha256: str | None = None
+
+    def load(self, data_dir: Path) -> ImageData:
+        """The data set from the files under `data_dir`; nothing is ever downloaded.
+
+        Raises:
+            DataMissingError: If a file is not there or not readable.
+            DataDamagedError: If a file has another size or content than it should.
+        """
+        folder = data_dir / self.folder
+        try:
+            missing = [file for file in self.files if not (folder / file).is_file()]
+            if missing:
+                raise DataMissingError(self._missing_message(folder, missing))
+            return self._read(folder)
+        except OSError as error:
+            raise DataMissingError(f"cannot read {self.name}: {error}") from error
+        except DataDamagedError as error:
+            raise DataDamagedError(
+                f"{self.name} in {folder} is damaged: {error}; "
+                f"`depthbench data fetch {self.name}` replaces it, "
+                "--data stroke_digits needs no files"
+            ) from error
+
+    def fetch(self, data_dir: Path) -> None:
+        """Put the data set under `data_dir`, so that `load` finds it.
+
+        Nothing is downloaded if a sound copy is there; a damaged one is replaced, file
+        by file. torchvision tries its mirrors and checks the MD5 of each archive.
+
+        Raises:
+            DataMissingError: If the download fails; the files there stay as they were.
+            DataDamagedError: If what was downloaded is not the data set.
+        """
+        try:
+            self.load(data_dir)
+        except DataError:
+            self._replace(data_dir / self.folder)
+
+    def _replace(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # torchvision writes under the final names and may take any file it finds
+            # there for a good one, hence a folder of its own to download to.
+            with TemporaryDirectory(prefix=".fetch-", dir=folder) as staging:
+                with redirect_stdout(sys.stderr), _socket_timeout(_SILENCE_SECONDS):
+                    self.download(Path(staging))
+                fetched = Path(staging) / self.folder
+                self._read(fetched)
+                for file in self.files:
+                    with (fetched / file).open("rb") as content:
+                        os.fsync(content.fileno())
+                    (fetched / file).replace(folder / file)
+        except (DataDamagedError, *_PARSE_ERRORS) as error:
+            reason = str(error) or "it is in no known format"
+            raise DataDamagedError(
+                f"the downloaded {self.name} is damaged: {reason}"
+            ) from error
+        except _DOWNLOAD_ERRORS as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise DataMissingError(
+                f"could not fetch {self.name}: {reason}; without a network, put "
+                f"{', '.join(self.files)} in {folder}, or use the built-in "
+                "--data stroke_digits"
+            ) from error
+
+    def _read(self, folder: Path) -> ImageData:
+        data = self.read(folder)
+        if self.sha256 not in (None, data.sha256):
+            raise DataDamagedError(
+                f"the SHA-256 of its arrays is {data.sha256}, expected {self.sha256}"
+            )
+        return data
+
+    def _missing_message(self, folder: Path, missing: list[str]) -> str:
+        return (
+            f"{self.name} is not in {folder}: no {', '.join(missing)}; "
+            f"run `depthbench data fetch {self.name}`, or let --data-dir DIR or "
+            f"DEPTHBENCH_DATA name the folder that holds {self.folder}, or use the "
+            "built-in --data stroke_digits"
+            + (
+                f" (expected SHA-256 of the arrays: {self.sha256})"
+                if self.sha256
+                else ""
+            )
+        )
+
+
+@contextmanager
+def _socket_timeout(seconds: float) -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
