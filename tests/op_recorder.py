@@ -60,6 +60,7 @@ class OpRecorder:
         return replay
 
 
+@torch.no_grad()  # a graph knows of no gradient but those it was recorded with
 def repeat(calls):
     new = {}
 
