@@ -281,8 +281,8 @@ def test_default_weights_fill_their_bounds(name):
     for layer in build(item, item.grid.start).modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             bound = 1 / math.sqrt(fan_in(layer))
-            assert layer.weight.abs().max() <= bound
-            assert layer.weight.abs().max() > 0.9 * bound
+            assert 0.9 * bound < layer.weight.max() <= bound
+            assert 0.9 * bound < -layer.weight.min() <= bound
             assert layer.bias is None or layer.bias.abs().max() <= bound
             assert layer.bias is None or layer.bias.any()
 
