@@ -240,7 +240,9 @@ def test_validation_means_are_those_of_an_evaluation_by_hand(name):
 def test_steps_over_other_images_have_other_keys():
     """A captured step of one split must not be replayed for another."""
     split_of_key: dict[object, set[str]] = {}
-    own = WHOLE.under(HELD_OUT)
+    # As many as there are test images, so that the batches are of the same sizes.
+    spec = replace(SPEC, num_validation=20)
+    own = WHOLE.under(spec)
     net = network()
 
     def note(key, step):
@@ -267,7 +269,7 @@ def test_steps_over_other_images_have_other_keys():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches.Pass, "_next", spy)
-        train(net, own, HELD_OUT, runtime.generator(0, "order"), note)
+        train(net, own, spec, runtime.generator(0, "order"), note)
     assert all(len(names) == 1 for names in split_of_key.values())
     assert set().union(*split_of_key.values()) == {"train", "test", "validation"}
 

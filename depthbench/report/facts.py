@@ -16,6 +16,7 @@ from depthbench.report.words import (
     outcome_word,
     protocol_meanings,
 )
+from depthbench.spec import StudySpec
 
 
 class Fact(NamedTuple):
@@ -128,7 +129,20 @@ def _training(result: StudyResult) -> str:
         parts.append(f"weight decay {study.weight_decay:g}")
     if study.init is not None:
         parts.append(f"initialiser {study.init}")
-    return f"{', '.join(parts)}."
+    return f"{', '.join([*parts, *_images(study)])}."
+
+
+def _images(study: StudySpec) -> list[str]:
+    """Which images are trained on, and how they are scaled, if not all and as usual."""
+    parts = []
+    if study.train_limit is not None:
+        parts.append(f"the first {count(study.train_limit, 'training image')} only")
+    if study.num_validation:
+        held_out = count(study.num_validation, "training image")
+        parts.append(f"the last {held_out} held out for validation")
+    if study.normalization == "half":
+        parts.append("pixels scaled to between -1 and 1")
+    return parts
 
 
 def _learning_rates(result: StudyResult) -> str:
