@@ -309,5 +309,9 @@ def test_an_estimate_counts_what_is_tested_on_when_that_is_most(monkeypatch):
     plain = seconds_per_epoch(network(), WHOLE.under(SPEC), SPEC)
     assert plain == pytest.approx(70 / 16)
     few = replace(HELD_OUT, train_limit=4)
-    limited = seconds_per_epoch(network(), WHOLE.under(few), few)
+    net, seen = network(), []
+    net.register_forward_hook(lambda _, images, __: seen.append(len(images[0])))
+    limited = seconds_per_epoch(net, WHOLE.under(few), few)
+    # Thrice: trained on 4, and tested on 16 in both modes of BatchNorm.
+    assert sum(seen) == 3 * (4 + 16 + 16)
     assert limited == pytest.approx((3 * 4 + 20 + 13) / 4 / 16)

@@ -179,9 +179,7 @@ def _head_rows(epoch: EpochRecord) -> list[dict[str, Any]]:
     }
     shared = {"num_heads": len(epoch.train_loss), "seconds": epoch.seconds}
     return [
-        shared
-        | {"head": at + 1}
-        | {name: each[at] for name, each in values.items() if each}
+        shared | {"head": at + 1} | {name: v[at] for name, v in values.items() if v}
         for at in range(len(epoch.train_loss))
     ]
 
