@@ -29,6 +29,7 @@ from depthbench.registry import Registry
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData, Training, seconds_per_epoch, train
 from depthbench.training.ended import record_of
+from depthbench.training.filters import first_filters
 from depthbench.training.graphed import CaptureError, CudaRecorder, Graphed
 from depthbench.training.loop import train_replicas
 from depthbench.training.replicas import Replicas
@@ -165,6 +166,7 @@ def _measure(specs: Sequence[TrialSpec], context: TrialContext) -> list[TrialRec
         "data_sha256": data.sha256,
         "seconds": seconds,
         "peak_memory_bytes": runtime.peak_memory_bytes(spec.device),
+        "num_train": len(resident.train),
         "message": message,
         "finished_at": runtime.utc_now(),
         "environment": _environment(spec),
@@ -200,8 +202,14 @@ def _trained(
         trainings: tuple[Training, ...] = (train(net, data, specs[0], orders[0], run),)
     else:
         trainings = train_replicas(net, data, specs, orders, run)
+    channels = data.train.images.shape[1]
+    replicas = range(len(nets)) if len(nets) > 1 else [None]
+    pictured = tuple(
+        replace(training, first_filters=first_filters(net, channels, replica))
+        for replica, training in zip(replicas, trainings, strict=True)
+    )
     reason = graphed.eager_reason if graphed else context.eager_reason
-    return trainings, reason and f"steps ran without a CUDA graph: {reason}"
+    return pictured, reason and f"steps ran without a CUDA graph: {reason}"
 
 
 def _failed(spec: TrialSpec, outcome: Outcome, message: str) -> TrialRecord:

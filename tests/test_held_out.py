@@ -240,7 +240,9 @@ def test_validation_means_are_those_of_an_evaluation_by_hand(name):
 def test_steps_over_other_images_have_other_keys():
     """A captured step of one split must not be replayed for another."""
     split_of_key: dict[object, set[str]] = {}
-    own = WHOLE.under(HELD_OUT)
+    # As many as there are test images, so that the batches are of the same sizes.
+    spec = replace(SPEC, num_validation=20)
+    own = WHOLE.under(spec)
     net = network()
 
     def note(key, step):
@@ -267,7 +269,7 @@ def test_steps_over_other_images_have_other_keys():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches.Pass, "_next", spy)
-        train(net, own, HELD_OUT, runtime.generator(0, "order"), note)
+        train(net, own, spec, runtime.generator(0, "order"), note)
     assert all(len(names) == 1 for names in split_of_key.values())
     assert set().union(*split_of_key.values()) == {"train", "test", "validation"}
 
@@ -307,5 +309,9 @@ def test_an_estimate_counts_what_is_tested_on_when_that_is_most(monkeypatch):
     plain = seconds_per_epoch(network(), WHOLE.under(SPEC), SPEC)
     assert plain == pytest.approx(70 / 16)
     few = replace(HELD_OUT, train_limit=4)
-    limited = seconds_per_epoch(network(), WHOLE.under(few), few)
+    net, seen = network(), []
+    net.register_forward_hook(lambda _, images, __: seen.append(len(images[0])))
+    limited = seconds_per_epoch(net, WHOLE.under(few), few)
+    # Thrice: trained on 4, and tested on 16 in both modes of BatchNorm.
+    assert sum(seen) == 3 * (4 + 16 + 16)
     assert limited == pytest.approx((3 * 4 + 20 + 13) / 4 / 16)

@@ -63,12 +63,20 @@ TRIAL_COLUMNS = (
         "number",
         "test_error with BatchNorm on each batch's own statistics; empty without BN",
     ),
+    Column(
+        "validation_error",
+        "number",
+        "after the last epoch, training images held out, last head; empty without any",
+    ),
     Column("heads_mean_train_error", "number", "train_error, mean over heads"),
     Column("heads_mean_test_error", "number", "test_error, mean over heads"),
     Column(
         "heads_mean_test_batch_stats_error",
         "number",
         "test_batch_stats_error, mean over heads",
+    ),
+    Column(
+        "heads_mean_validation_error", "number", "validation_error, mean over heads"
     ),
     Column(
         "first_nonfinite_step",
@@ -102,6 +110,8 @@ EPOCH_COLUMNS = (
     Column("test_loss", "number", "nats, after the epoch, evaluation mode"),
     Column("test_error", "number", "the same, of the error"),
     Column("test_batch_stats_error", "number", "as in trials.csv"),
+    Column("validation_loss", "number", "nats, after the epoch, images held out"),
+    Column("validation_error", "number", "the same, of the error"),
     Column("seconds", "number", "of the epoch, the same in the rows of all its heads"),
 )
 

@@ -134,12 +134,26 @@ def _training(result: StudyResult) -> str:
         )
     if study.init is not None:
         parts.append(f"initialiser {study.init}")
+    parts += _images(study)
     if study.max_train_seconds is not None:
         parts.append(
             f"at most {study.max_train_seconds:g} s of training a trial, evaluations "
             "not counted"
         )
     return f"{', '.join(parts)}."
+
+
+def _images(study: StudySpec) -> list[str]:
+    """Which images are trained on, and how they are scaled, if not all and as usual."""
+    parts = []
+    if study.train_limit is not None:
+        parts.append(f"the first {count(study.train_limit, 'training image')} only")
+    if study.num_validation:
+        held_out = count(study.num_validation, "training image")
+        parts.append(f"the last {held_out} held out for validation")
+    if study.normalization == "half":
+        parts.append("pixels scaled to between -1 and 1")
+    return parts
 
 
 def _optimizer(study: StudySpec) -> str:

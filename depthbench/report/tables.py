@@ -133,6 +133,7 @@ def _final_errors(cell: Cell, trial: JudgedTrial) -> dict[str, float]:
         "train_error": last.train_error,
         "test_error": last.test_error,
         "test_batch_stats_error": last.test_error_batch_stats,
+        "validation_error": last.validation_error,
     }
     of_last = {name: errors[-1] for name, errors in heads.items() if errors}
     of_mean = {
@@ -167,19 +168,19 @@ def _epoch_rows(result: CellResult, trial: JudgedTrial) -> list[dict[str, Any]]:
 
 
 def _head_rows(epoch: EpochRecord) -> list[dict[str, Any]]:
-    batch_stats = epoch.test_error_batch_stats
+    values = {
+        "train_loss": epoch.train_loss,
+        "train_error": epoch.train_error,
+        "test_loss": epoch.test_loss,
+        "test_error": epoch.test_error,
+        "test_batch_stats_error": epoch.test_error_batch_stats,
+        "validation_loss": epoch.validation_loss,
+        "validation_error": epoch.validation_error,
+    }
+    shared = {"num_heads": len(epoch.train_loss), "seconds": epoch.seconds}
     return [
-        {
-            "head": head + 1,
-            "num_heads": len(epoch.train_loss),
-            "train_loss": epoch.train_loss[head],
-            "train_error": epoch.train_error[head],
-            "test_loss": epoch.test_loss[head],
-            "test_error": epoch.test_error[head],
-            "test_batch_stats_error": batch_stats[head] if batch_stats else None,
-            "seconds": epoch.seconds,
-        }
-        for head in range(len(epoch.train_loss))
+        shared | {"head": at + 1} | {name: v[at] for name, v in values.items() if v}
+        for at in range(len(epoch.train_loss))
     ]
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from depthbench.record import EpochRecord, TracePoint, TrialRecord
+from depthbench.record import EpochRecord, FirstFilters, TracePoint, TrialRecord
 from depthbench.spec import TrialSpec
 from depthbench.verdict import REFERENCE_CRITERION, outcome_of
 
@@ -36,6 +36,7 @@ class Training:
     trace: tuple[TracePoint, ...]
     stop: Stop | None = None
     ended_by: str | None = None
+    first_filters: FirstFilters | None = None
 
 
 def record_of(
@@ -67,5 +68,6 @@ def record_of(
         trace=training.trace,
         at_stop=stop.epoch if stop else None,
         ended_by=training.ended_by,
+        first_filters=training.first_filters,
         **others,
     )

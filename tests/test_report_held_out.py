@@ -1,0 +1,84 @@
+"""What a report tells of images held out, of a limit and of normalisation."""
+
+from dataclasses import replace
+
+import pytest
+from fixtures.report.synthetic import World, cell, search
+
+from depthbench.report.collect import study_result
+from depthbench.report.facts import measured_facts
+from depthbench.report.results import StudyResult
+from depthbench.report.tables import tables_of
+from depthbench.spec import StudySpec
+
+PLAIN = StudySpec(name="made_up", arch=("net",), cap=12)
+HELD_OUT = replace(PLAIN, num_validation=100, criterion="validation")
+
+
+def result_of(study: StudySpec) -> StudyResult:
+    """Two trials with two heads each; those of one that holds out images say so."""
+    net = cell("net", study=PLAIN)
+    world = World(limit=9)
+    template = replace(net.template, num_validation=study.num_validation)
+    own = replace(net, template=template, criterion=study.criterion_of("standard"))
+    records = []
+    for record in search([net], PLAIN, lambda _: world)[:2]:
+        epochs = [
+            replace(
+                epoch,
+                train_loss=epoch.train_loss * 2,
+                train_error=epoch.train_error * 2,
+                test_loss=epoch.test_loss * 2,
+                test_error=epoch.test_error * 2,
+                validation_loss=(1.0, 2.0) if study.num_validation else None,
+                validation_error=(0.25, 0.125) if study.num_validation else None,
+            )
+            for epoch in record.epochs
+        ]
+        spec = replace(record.spec, num_validation=study.num_validation)
+        records.append(replace(record, spec=spec, epochs=tuple(epochs)))
+    return study_result(study, [own], records)
+
+
+def test_images_held_out_have_columns_of_their_own() -> None:
+    tables = tables_of(result_of(HELD_OUT))
+    assert set(tables.trials["validation_error"]) == {0.125}
+    assert set(tables.trials["criterion_error"]) == {0.125}
+    assert set(tables.trials["heads_mean_validation_error"]) == {0.1875}
+    assert tables.epochs["validation_loss"].tolist()[:2] == [1.0, 2.0]
+    assert tables.epochs["validation_error"].tolist()[:2] == [0.25, 0.125]
+
+
+def test_the_columns_are_empty_where_none_are_held_out() -> None:
+    tables = tables_of(result_of(PLAIN))
+    assert len(tables.trials) == 2
+    names = ("validation_error", "heads_mean_validation_error")
+    assert all(tables.trials[name].isna().all() for name in names)
+    for name in ("validation_loss", "validation_error"):
+        assert tables.epochs[name].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("study", "told"),
+    [
+        (PLAIN, "learning rate 0.05."),
+        (replace(PLAIN, train_limit=1), ", the first 1 training image only."),
+        (HELD_OUT, ", the last 100 training images held out for validation."),
+        (
+            replace(HELD_OUT, train_limit=500, normalization="half"),
+            "learning rate 0.05, the first 500 training images only, the last 100 "
+            "training images held out for validation, pixels scaled to between -1 "
+            "and 1.",
+        ),
+    ],
+)
+def test_the_facts_tell_which_images_are_trained_on(
+    study: StudySpec, told: str
+) -> None:
+    facts = {fact.term: fact.sentences for fact in measured_facts(result_of(study))}
+    assert facts["Training"][0].endswith(told)
+
+
+def test_the_facts_tell_of_a_criterion_on_images_held_out() -> None:
+    (sentence,) = measured_facts(result_of(HELD_OUT))[0].sentences
+    assert "its error on the training images held out after the last of" in sentence
