@@ -144,3 +144,16 @@ def test_a_worker_elsewhere_looks_in_its_own_folder(
     monkeypatch.setenv("DEPTHBENCH_DATA", str(folder.parent))
     sums = examine(cells, "cpu", remote_context((), None))
     assert sums == {"folder:own": load(folder).sha256}
+
+
+def test_a_limit_beyond_the_images_there_are_ends_before_any_training(
+    folder: Path, call: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    where = ("run", "--arch", "tanh_naive", "--data", "folder:my/own")
+    limits = ("--num-validation", "2", "--train-limit", "5", "--device", "cpu")
+    code, _, err = call(*where, *limits)
+    assert code == 3
+    assert "folder:my/own has 6 training images, num_validation = 2 of them" in err
+    assert "train_limit = 5 is more than the 4 there are" in err
+    results = tmp_path / "results" / "tanh_naive-folder-my-own"
+    assert not read_records(results).records

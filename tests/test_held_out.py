@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from op_recorder import OpRecorder
 from toy import TOY_SETS, toy_data
 
 from depthbench import runtime, trial
@@ -17,6 +18,7 @@ from depthbench.record import Outcome, TrialRecord, from_line, to_line
 from depthbench.registry import Registry
 from depthbench.spec import StudySpec, TrialSpec
 from depthbench.training import ResidentData, train
+from depthbench.training.graphed import Graphed
 from depthbench.training.loop import train_replicas
 from depthbench.training.replicas import Replicas, one_by_one
 from depthbench.training.timing import seconds_per_epoch
@@ -272,6 +274,17 @@ def test_steps_over_other_images_have_other_keys():
         train(net, own, spec, runtime.generator(0, "order"), note)
     assert all(len(names) == 1 for names in split_of_key.values())
     assert set().union(*split_of_key.values()) == {"train", "test", "validation"}
+
+
+def test_captured_steps_validate_as_eager_ones_do():
+    spec = replace(SPEC, num_validation=37, train_limit=33, epochs=3)
+    nets = [network(), network()]
+    graphed = Graphed(nets[0], OpRecorder())
+    captured, eager = run(nets[0], spec, graphed), run(nets[1], spec)
+    assert graphed.eager_reason is None
+    pairs = zip(captured.epochs, eager.epochs, strict=True)
+    for epoch, right in pairs:
+        assert replace(epoch, seconds=0) == replace(right, seconds=0)
 
 
 def test_replicas_validate_as_one_alone_does():
