@@ -16,7 +16,7 @@ from depthbench.bench.markdown import speed_markdown
 from depthbench.calibration.markdown import calibration_markdown
 from depthbench.plugins import load_architectures
 from depthbench.record import Outcome
-from depthbench.report import depths_markdown, read_result
+from depthbench.report import read_result, study_markdown
 from depthbench.report.tables import build_tables, to_csv
 from depthbench.spec import TrialSpec, read_cells, read_study
 from depthbench.store import read_records
@@ -131,7 +131,7 @@ def test_the_tables_in_the_readme_are_fresh():
             stored = (folder / "calibration.json").read_text()
             table = calibration_markdown(json.loads(stored))
         else:
-            table = depths_markdown(read_result(folder))
+            table = study_markdown(read_result(folder))
         assert shown.strip() == table.strip()
 
 

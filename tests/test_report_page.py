@@ -15,9 +15,9 @@ from fixtures.report.synthetic import World, cell, record_of, search
 from depthbench.record import Outcome, to_line
 from depthbench.report import (
     ReportPaths,
-    depths_markdown,
     read_result,
     refresh_between_markers,
+    study_markdown,
     study_result,
     write_report,
 )
@@ -212,7 +212,7 @@ def test_a_study_without_records(tmp_path: Path) -> None:
 
 
 def test_markdown_has_a_row_for_each_cell(golden: ReportPaths) -> None:
-    lines = depths_markdown(read_result(golden.page.parent)).splitlines()
+    lines = study_markdown(read_result(golden.page.parent)).splitlines()
     assert len(lines) == 2 + 4
     assert len({line.count(" | ") for line in lines}) == 1
     assert lines[0].startswith("| architecture | protocol | deepest k | fails at |")
@@ -222,9 +222,7 @@ def test_markdown_has_a_row_for_each_cell(golden: ReportPaths) -> None:
 
 def test_markdown_escapes_what_would_break_the_table() -> None:
     study = StudySpec(name="x", arch=("x",))
-    table = depths_markdown(
-        study_result(study, [cell("a|b\n*c* d_e", study=study)], [])
-    )
+    table = study_markdown(study_result(study, [cell("a|b\n*c* d_e", study=study)], []))
     assert table.splitlines()[2].startswith("| a\\|b \\*c\\* d_e | unfinished |")
 
 

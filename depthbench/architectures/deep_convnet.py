@@ -131,7 +131,8 @@ DEEP_CONVNETS = (
         pools=(1, 2, 3, 4, 5),
         batch_norm=True,
         lr=1e-2,
-    ),    DeepConvNet(
+    ),
+    DeepConvNet(
         name="deep_convnet_wide_bn",
         channels=(32, 64, 128),
         pools=(1, 2, 3),

@@ -78,6 +78,7 @@ def data_dir_option(command: Command) -> Command:
 # One flag for each key of a study file; absent flags leave the file's value.
 _STUDY_FLAGS = (
     click.option("--name", help="Name of the study and its results folder."),
+    click.option("--note", help="What the study asks, for the readers of its report."),
     click.option(
         "--arch",
         multiple=True,

@@ -13,7 +13,7 @@ from depthbench.cli.options import debug_option, json_option
     "--readme",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Also put the table of depths into a Markdown FILE, between its markers "
+    help="Also put the table of the study into a Markdown FILE, between its markers "
     "<!-- depthbench:NAME:start --> and <!-- depthbench:NAME:end -->.",
 )
 @click.option(
@@ -47,9 +47,9 @@ def _report_study(
 ) -> None:
     from depthbench.cli.results import print_results
     from depthbench.report import (
-        depths_markdown,
         read_result,
         refresh_between_markers,
+        study_markdown,
         write_report,
     )
     from depthbench.store import write_atomic
@@ -65,7 +65,7 @@ def _report_study(
         result = read_result(folder)
         if readme is not None:
             text = readme.read_text(encoding="utf-8")
-            table = depths_markdown(result)
+            table = study_markdown(result)
             text = refresh_between_markers(text, result.study.name, table)
             write_atomic(readme, text)
         if optuna is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from depthbench.report.collect import study_result
-from depthbench.report.markdown import depths_markdown, refresh_between_markers
+from depthbench.report.markdown import refresh_between_markers, study_markdown
 from depthbench.report.results import StudyResult
 from depthbench.spec import read_cells, read_study
 from depthbench.store import read_records, write_atomic
@@ -15,9 +15,9 @@ from depthbench.store import read_records, write_atomic
 __all__ = [
     "ReportPaths",
     "StudyResult",
-    "depths_markdown",
     "read_result",
     "refresh_between_markers",
+    "study_markdown",
     "study_result",
     "write_report",
 ]

@@ -1,7 +1,9 @@
-"""The table of depths in Markdown, and how it gets into a README."""
+"""The table of a study in Markdown, and how it gets into a README."""
 
 import re
+from collections.abc import Sequence
 
+from depthbench.report.accuracies import HEADINGS, accuracies
 from depthbench.report.display import depths_display
 from depthbench.report.results import StudyResult
 
@@ -9,10 +11,28 @@ from depthbench.report.results import StudyResult
 def depths_markdown(result: StudyResult) -> str:
     """The short table of depths, ending in a newline; numbers to the right."""
     table = depths_display(result, brief=True)
+    return _table(
+        [heading.title for heading in table.headings],
+        table.is_number,
+        [[field.text for field in row] for row in table.rows],
+    )
+
+
+def study_markdown(result: StudyResult) -> str:
+    """The table that answers the study: of accuracies if it pictures histories."""
+    if "histories" not in result.study.pictures:
+        return depths_markdown(result)
+    is_number = [place > 0 for place in range(len(HEADINGS))]
+    return _table(HEADINGS, is_number, accuracies(result))
+
+
+def _table(
+    headings: Sequence[str], is_number: Sequence[bool], rows: Sequence[Sequence[str]]
+) -> str:
     lines = [
-        [_escaped(heading.title) for heading in table.headings],
-        ["---:" if number else "---" for number in table.is_number],
-        *([_escaped(field.text) for field in row] for row in table.rows),
+        [_escaped(heading) for heading in headings],
+        ["---:" if number else "---" for number in is_number],
+        *([_escaped(text) for text in row] for row in rows),
     ]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from depthbench.record import TrialRecord
 from depthbench.report import words
+from depthbench.report.accuracies import HEADINGS, accuracies
 from depthbench.report.columns import (
     EPOCH_COLUMNS,
     TRIAL_COLUMNS,
@@ -74,6 +75,7 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
             for name, title in _TITLES.items()
             if name in svgs
         },
+        accuracies={"headings": HEADINGS, "rows": accuracies(result)},
         rates=rates_section(result),
         study=result.study,
         num_architectures=len({cell.cell.architecture for cell in result.cells}),

@@ -87,6 +87,8 @@ class StudySpec:
             `fused` this package's own kernels, `auto` the faster that works here.
         pictures: What the report shows besides: `filters` of the first layer after
             training, `histories` of loss and accuracy.
+        note: What the study asks and what to hold its answers against, in words, for
+            the readers of its report.
     """
 
     name: str = ""
@@ -129,6 +131,7 @@ class StudySpec:
     device: DeviceChoice = "auto"
     kernels: KernelsChoice = "auto"
     pictures: tuple[Picture, ...] = ()
+    note: str = ""
 
     def __post_init__(self) -> None:
         check_study(self)

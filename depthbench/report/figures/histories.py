@@ -46,7 +46,7 @@ def histories_figure(result: StudyResult) -> Figure:
     shown = pictured(result)
     rows = -(-len(shown) // _COLUMNS)
     with figure_style():
-        page = sheet((1, 2), (3.6, 2.5), (0.6, 0.2, 0.55 + 0.2 * rows, 0.5), (0.75, 0))
+        page = sheet((1, 2), (3.6, 2.5), (0.6, 0.2, 0.38 + 0.21 * rows, 0.5), (0.75, 0))
         loss_axes, accuracy_axes = page.axes[0]
         for place, one in enumerate(shown):
             for trial in one.trials:
