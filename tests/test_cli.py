@@ -299,7 +299,7 @@ def test_list_and_show(call):
     code, out, _ = call("list", "--json")
     listed = json.loads(out)
     assert len(listed["architectures"]) == 8
-    assert list(listed["data"]) == ["mnist", "fashion_mnist", "kmnist", "stroke_digits"]
+    assert list(listed["data"]) == [*DATASETS, "folder:PATH"]
     code, out, _ = call("show", "tanh_naive", "--json")
     shown = json.loads(out)
     assert shown["sizes"][0] == {"depth": 3, "weight_layers": 4, "parameters": 2954}

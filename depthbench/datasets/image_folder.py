@@ -220,8 +220,8 @@ def _decoded(path: str) -> npt.NDArray[np.uint8]:
             return np.asarray(_plain(path, image))
     except UnidentifiedImageError as error:
         raise DataDamagedError(
-            f"{path} is not an image; known are {', '.join(FORMATS)}: move it away or "
-            "convert it"
+            f"{path} is not an image of a known format ({', '.join(FORMATS)}); move it "
+            "away or convert it"
         ) from error
     except _DECODING_ERRORS as error:
         raise DataDamagedError(
