@@ -303,7 +303,7 @@ def test_list_and_show(call):
     code, out, _ = call("list", "--json")
     listed = json.loads(out)
     assert len(listed["architectures"]) == len(ARCHITECTURES.entries)
-    assert list(listed["data"]) == ["mnist", "fashion_mnist", "kmnist", "stroke_digits"]
+    assert list(listed["data"]) == [*DATASETS, "folder:PATH"]
     code, out, _ = call("show", "tanh_naive", "--json")
     shown = json.loads(out)
     # In colour the first convolution has 2 x 9 x 4 weights more, and the head, which

@@ -25,17 +25,13 @@ them in; JPEG files up to the rounding of the decoder.
 
 import hashlib
 import os
-import struct
-import zlib
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from depthbench.datasets.image_data import (
@@ -43,33 +39,9 @@ from depthbench.datasets.image_data import (
     DataMissingError,
     ImageData,
 )
-
-# Not all that Pillow knows: some of its readers start other programs.
-FORMATS = ("JPEG", "PNG", "BMP", "PPM", "TIFF", "WEBP")
+from depthbench.datasets.image_file import decoded
 
 _SKIPPED = ("thumbs.db", "desktop.ini")
-
-# By the mode of an opened image, what it becomes.
-_BECOMES = {
-    "1": "L",
-    "L": "L",
-    "LA": "L",
-    "P": "RGB",
-    "PA": "RGB",
-    "RGB": "RGB",
-    "RGBA": "RGB",
-}
-
-# What Pillow is known to raise for a damaged file, besides not knowing its format.
-_DECODING_ERRORS = (
-    OSError,
-    EOFError,
-    SyntaxError,
-    ValueError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
 
 
 class _File(NamedTuple):
@@ -191,10 +163,10 @@ def _entries(place: Path) -> list[os.DirEntry[str]]:
 
 def _read(files: Sequence[_File]) -> npt.NDArray[np.uint8]:
     """All images, [N, C, H, W]."""
-    first = _decoded(files[0].path)
+    first = decoded(files[0].path)
     images = np.empty((len(files), 1, *first.shape[:2]), np.uint8)
     for place, file in enumerate(files):
-        pixels = _decoded(file.path)
+        pixels = decoded(file.path)
         if pixels.shape[:2] != first.shape[:2]:
             raise DataDamagedError(
                 f"images differ in size: {files[0].path} is {_size(first)}, "
@@ -209,54 +181,3 @@ def _read(files: Sequence[_File]) -> npt.NDArray[np.uint8]:
 
 def _size(pixels: npt.NDArray[np.uint8]) -> str:
     return f"{pixels.shape[1]} x {pixels.shape[0]}"
-
-
-def _decoded(path: str) -> npt.NDArray[np.uint8]:
-    """One image, [H, W] if it is grey and [H, W, 3] if not."""
-    with open(path, "rb") as file:  # noqa: PTH123  a Path for each takes its time
-        content = BytesIO(file.read())
-    try:
-        with Image.open(content, formats=FORMATS) as image:
-            return np.asarray(_plain(path, image))
-    except UnidentifiedImageError as error:
-        raise DataDamagedError(
-            f"{path} is not an image; known are {', '.join(FORMATS)}: move it away or "
-            "convert it"
-        ) from error
-    except _DECODING_ERRORS as error:
-        raise DataDamagedError(
-            f"{path} is a damaged image ({error}); replace it or move it away"
-        ) from error
-
-
-def _plain(path: str, image: Image.Image) -> Image.Image:
-    """The image in mode L or RGB."""
-    num_pictures = getattr(image, "n_frames", 1)
-    if num_pictures != 1:
-        raise DataDamagedError(f"{path} holds {num_pictures} pictures; keep one a file")
-    if image.mode not in _BECOMES or _has_16_bits(image):
-        bits = " with 16 bits a channel" if _has_16_bits(image) else ""
-        raise DataDamagedError(
-            f"{path} is of mode {image.mode}{bits}; convert it to grey or RGB with 8 "
-            "bits a channel"
-        )
-    mode = _BECOMES[image.mode]
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        if image.getchannel("A").getextrema() != (255, 255):
-            raise DataDamagedError(
-                f"{path} is transparent in places, and what shows there is not known; "
-                "save it without an alpha channel"
-            )
-    return image if image.mode == mode else image.convert(mode)
-
-
-def _has_16_bits(image: Image.Image) -> bool:
-    """Whether the file has, of which Pillow would keep the upper 8 in silence."""
-    for codec, _, _, arguments in getattr(image, "tile", ()):
-        texts = arguments if isinstance(arguments, tuple) else (arguments,)
-        if any(isinstance(text, str) and ";16" in text for text in texts):
-            return True
-        if codec.startswith("ppm") and texts[-1] > 255:
-            return True
-    return image.mode.startswith("I;16")
