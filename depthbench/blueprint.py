@@ -59,6 +59,9 @@ class Architecture:
             mode; protocols that differ in that alone then share their trials.
         num_weight_layers: Weight layers from the image to the last head at a depth;
             None counts the convolutions and linear layers of the built network.
+        promises_initial_loss: Whether the untrained network of the smallest depth
+            prefers no class, so that its loss is ln(classes) within 10 %. False for
+            weights drawn larger on purpose; `depthbench check` then only tells it.
         stack: The description it was made from, if it was.
         reference: The notebook's own answer (trains, fails), where it has one.
         plugin_sha256: Hash of the user's source file; None for a built-in.
@@ -72,6 +75,7 @@ class Architecture:
     source: str = ""
     has_train_mode: bool = True
     num_weight_layers: Callable[[int], int] | None = None
+    promises_initial_loss: bool = True
     stack: Stack | None = None
     reference: tuple[int, int] | None = None
     plugin_sha256: str | None = None
@@ -208,11 +212,13 @@ def architecture(
     step: int = 3,
     summary: str = "",
     has_train_mode: bool = True,
+    promises_initial_loss: bool = True,
 ) -> Callable[[Builder], Architecture]:
     """Decorator: an architecture from a function that builds an `nn.Module`.
 
     The depths are start, start + step, ... `has_train_mode=False` says that train
-    and evaluation mode are the same, so that protocols share trials.
+    and evaluation mode are the same, so that protocols share trials. For
+    `promises_initial_loss` see `Architecture`.
     """
 
     def decorate(build: Builder) -> Architecture:
@@ -223,6 +229,7 @@ def architecture(
             grid=DepthGrid(start, step),
             summary=summary or (getattr(build, "__doc__", None) or "").split("\n")[0],
             has_train_mode=has_train_mode,
+            promises_initial_loss=promises_initial_loss,
         )
 
     return decorate
