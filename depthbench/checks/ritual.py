@@ -63,7 +63,7 @@ def _why_left_out(
     if name != "overfits":
         return None
     if depth != depths[0]:
-        return Finding("left out", f"looked at at depth {depths[0]} alone")
+        return Finding("left out", f"made at depth {depths[0]} alone")
     if has_failed:
         return Finding("left out", "another check failed at this depth")
     return None

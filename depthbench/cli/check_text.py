@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from depthbench.blueprint import Architecture
 from depthbench.checks.result import CheckResult, Verdict
@@ -65,8 +66,10 @@ class Lines:
             )
             return
         style = _STYLES[result.verdict]
+        # Text, because a message of a user's code may look like markup.
+        figures = Text(result.figures)
         self._table.add_row(
-            f"{result.depth}", result.check, result.verdict, result.figures, style=style
+            f"{result.depth}", result.check, result.verdict, figures, style=style
         )
         self._live.refresh()
 
