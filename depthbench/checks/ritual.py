@@ -14,7 +14,7 @@ from depthbench.checks.outputs import (
 )
 from depthbench.checks.result import CheckResult, Finding
 from depthbench.checks.subject import Subject
-from depthbench.checks.weights import check_gradients, check_layers
+from depthbench.checks.weights import check_gradients, check_layers, check_same_modes
 from depthbench.trial import described
 
 Check = Callable[[Subject, int], Finding]
@@ -24,6 +24,7 @@ CHECKS: Mapping[str, Check] = {
     "input kept": check_input,
     "repeatable": check_repeatable,
     "odd batches": check_batches,
+    "modes": check_same_modes,
     "NaN stays": check_nan,
     "seeds": check_seeds,
     "gradients arrive": check_gradients,

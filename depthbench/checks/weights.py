@@ -14,7 +14,7 @@ from depthbench.checks.subject import (
     move_weights,
     trained_parameters,
 )
-from depthbench.network import num_weight_layers
+from depthbench.network import check_modes, num_weight_layers
 
 _NUM_IMAGES = 8
 _NUM_SHOWN = 3
@@ -47,6 +47,16 @@ def check_gradients(subject: Subject, depth: int) -> Finding:
             return Finding("failed", _why_dead(net, dead, images, labels))
         also += f"; that of {_listed(late)} is 0 until the weights have moved"
     return Finding("passed", f"all {len(found)} parameters have a finite one{also}")
+
+
+def check_same_modes(subject: Subject, depth: int) -> Finding:
+    """Whoever says `has_train_mode=False` has no layer that knows the two modes."""
+    try:
+        check_modes(subject.build(depth), subject.architecture)
+    except ValueError as error:
+        return Finding("failed", f"{error}")
+    knows = subject.architecture.has_train_mode
+    return Finding("passed", f"has_train_mode={knows}")
 
 
 def check_layers(subject: Subject, depth: int) -> Finding:
@@ -97,6 +107,7 @@ def _float32_gradients(subject: Subject, net: nn.Module) -> dict[str, Tensor | N
 
 
 def _num_on_path(subject: Subject, net: nn.Module) -> int:
+    net.requires_grad_()  # the graph does not show what is frozen
     images = subject.images[:3].clone().requires_grad_()
     return num_weight_layers_on_path(logits(net, images)[-1], images, net)
 
