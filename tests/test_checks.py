@@ -248,8 +248,9 @@ def frozen(depth):
 SOUND = {
     "mlp": mlp,
     "BatchNorm1d": lambda k: mlp(k, middle=[nn.BatchNorm1d(16)]),
-    "dropout": lambda k: mlp(k, middle=[nn.Dropout(0.2)]),
+    "dropout": lambda k: mlp(k, middle=[nn.Dropout(0.8)]),
     "kinks": kinks,
+    "wiggles": lambda k: mlp(k, activation=lambda: Apply(lambda x: (20 * x).sin())),
     "zeros at the end": zero_last,
     "frozen": frozen,
     "two heads": lambda k: Apply2(mlp(k), mlp(2)),
@@ -343,6 +344,14 @@ def only_float32(signal):
     if signal.dtype != torch.float32:
         raise TypeError("float32, please")
     return signal
+
+
+def test_a_loss_too_rough_for_differences_is_no_false_alarm():
+    """Sines of sines: slopes of 1e4 that hold for less than any step."""
+    subject = subject_of(SOUND["wiggles"])
+    finding = check_derivatives(subject, 9)
+    assert finding.verdict == "passed", finding.figures
+    assert "too rough" in finding.figures
 
 
 @pytest.mark.parametrize("factor", [1 - 1e-4, 1 + 1e-3, 0.5, -1.0])

@@ -57,15 +57,6 @@ class Subject:
             )
         return net.train()
 
-    def noisy(self, num: int, dtype: torch.dtype = torch.float64) -> Tensor:
-        """`num` images with noise of deviation 0.1, so that no two pixels are equal.
-
-        Equal neighbours are ties of a max pooling, where no derivative exists.
-        """
-        source = runtime.generator(0, "noise of checks")
-        images = self.images[:num].to(dtype)
-        return images + 0.1 * torch.randn(images.shape, generator=source, dtype=dtype)
-
 
 def logits(net: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
     """One tensor a head, shallowest first, for a copy of `images`.

@@ -93,8 +93,8 @@ def check_layers(subject: Subject, depth: int) -> Finding:
 
 
 def in_float64(subject: Subject, depth: int, num: int) -> tuple[nn.Module, Tensor]:
-    """The network and `num` noisy images in float64; in float32 if it cannot run so."""
-    net, images = subject.build(depth).double(), subject.noisy(num)
+    """The network and `num` images in float64; in float32 if it cannot run so."""
+    net, images = subject.build(depth).double(), subject.images[:num].double()
     try:
         logits(net, images)
     except Exception:  # in the user's own code, which may insist on float32
