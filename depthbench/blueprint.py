@@ -61,6 +61,9 @@ class Architecture:
             None counts the convolutions and linear layers of the built network.
         allows_channels_last: Whether the network takes images in any order of their
             dimensions in memory. One that calls `view` does not.
+        promises_initial_loss: Whether the untrained network of the smallest depth
+            prefers no class, so that its loss is ln(classes) within 10 %. False for
+            weights drawn larger on purpose; `depthbench check` then only tells it.
         stack: The description it was made from, if it was.
         reference: The notebook's own answer (trains, fails), where it has one.
         plugin_sha256: Hash of the user's source file; None for a built-in.
@@ -75,6 +78,7 @@ class Architecture:
     has_train_mode: bool = True
     num_weight_layers: Callable[[int], int] | None = None
     allows_channels_last: bool = False
+    promises_initial_loss: bool = True
     stack: Stack | None = None
     reference: tuple[int, int] | None = None
     plugin_sha256: str | None = None
@@ -204,7 +208,7 @@ class Stack:
         )
 
 
-def architecture(
+def architecture(  # noqa: PLR0913 - every one is named at the call
     name: str,
     *,
     lr: float,
@@ -213,12 +217,14 @@ def architecture(
     summary: str = "",
     has_train_mode: bool = True,
     num_weight_layers: Callable[[int], int] | None = None,
+    promises_initial_loss: bool = True,
 ) -> Callable[[Builder], Architecture]:
     """Decorator: an architecture from a function that builds an `nn.Module`.
 
     The depths are start, start + step, ... `has_train_mode=False` says that train
-    and evaluation mode are the same, so that protocols share trials.
-    `num_weight_layers` is as in `Architecture`, and needed for a `functional_net`.
+    and evaluation mode are the same, so that protocols share trials. For
+    `promises_initial_loss` and `num_weight_layers`, which a `functional_net` needs, see
+    `Architecture`.
     """
 
     def decorate(build: Builder) -> Architecture:
@@ -230,6 +236,7 @@ def architecture(
             summary=summary or (getattr(build, "__doc__", None) or "").split("\n")[0],
             has_train_mode=has_train_mode,
             num_weight_layers=num_weight_layers,
+            promises_initial_loss=promises_initial_loss,
         )
 
     return decorate

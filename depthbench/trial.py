@@ -139,11 +139,14 @@ def set_up(spec: TrialSpec, context: TrialContext) -> tuple[nn.Module, ResidentD
 
     Raises:
         DataError: If the data set cannot be had.
+        ValueError: If it says that it knows no modes, and does.
         Exception: What a user's builder raises.
     """
     architecture = _architectures(context.plugins)[spec.architecture]
     data, resident = _data(spec, context, architecture)
-    return build_network(architecture, spec, data), resident
+    net = build_network(architecture, spec, data)
+    check_modes(net, architecture)
+    return net, resident
 
 
 def _measure(specs: Sequence[TrialSpec], context: TrialContext) -> list[TrialRecord]:

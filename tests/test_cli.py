@@ -8,11 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 from test_study import record_of
+from toy import TOY_SETS, know_toy
 
-from depthbench import cli
+from depthbench import cli, datasets
 from depthbench.architectures import ARCHITECTURES
 from depthbench.cells import resolve_cells
-from depthbench.cli import results
+from depthbench.cli import engine, results
 from depthbench.datasets import DATASETS
 from depthbench.plan import plan_cell
 from depthbench.plugins import load_architectures
@@ -109,6 +110,18 @@ MISTAKES = {
     (*ELU, "--epoch", "3"): "No such option",
     ("run", "gone.toml"): "File 'gone.toml' does not exist",
     ("show", "elu_nb"): "did you mean elu_bn",
+    ("check",): "Missing argument 'NAME|FILE.py...'",
+    ("check", "elu_nb"): "unknown architecture 'elu_nb'; did you mean elu_bn",
+    ("check", "zz*"): "no architecture matches 'zz*'",
+    ("check", "gone.py"): "gone.py: no such file; give a file, or an architecture",
+    ("check", "elu", "--data", "mnits"): "unknown data set 'mnits'; did you mean mnist",
+    (
+        "check",
+        "elu",
+        "--depths",
+        "3:10",
+    ): "elu: depth 10 is not on the depth grid 3, 6, 9, ...; nearest: 9 and 12",
+    ("check", "elu", "--depths", "9:3"): "elu: depths = 9:3: LOW:HIGH with LOW <= HIGH",
     ("list", "zz*"): "no architecture matches 'zz*'",
     ("data", "verify", "mnits"): "did you mean mnist",
     ("data", "verify"): "Missing argument 'NAMES...'",
@@ -274,6 +287,101 @@ def test_a_builder_that_raises_is_named_not_depthbench(call, tmp_path):
     assert code == 2
     assert "mine, k=3: KeyError: 'weights' (mine.py:4)" in err
     assert "defect" not in err
+
+
+GOOD_AND_BAD = """
+import torch
+from torch import nn
+from depthbench import Stack, architecture
+
+tanh = Stack(name="tanh", activation="tanh")
+
+@architecture("seven", lr=0.1)
+def seven(depth, *, image_shape, num_classes, generator):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 7))
+"""
+
+
+@pytest.fixture
+def with_toy(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "DATASETS", TOY_SETS)
+    (tmp_path / "mine.py").write_text(GOOD_AND_BAD)
+
+
+def test_check_looks_at_all_that_a_file_defines(call, with_toy):
+    code, out, err = call("check", "mine.py", "--data", "toy", "--depths", "3:6")
+    assert code == 1, err
+    assert err == ""
+    lines = out.splitlines()
+    assert lines[0].startswith("tanh (conv, tanh; init fan_out) on toy, k = 3, 6 of 3,")
+    assert "k=3    logits            passed    float32 [3, 10] for 3 images" in lines
+    (failed, _) = [line for line in lines if "  failed  " in line]
+    assert failed.startswith("k=3    logits            failed    head 1 of 1 gives")
+    assert "all other checks need logits" in out
+    assert lines[-2] == "tanh: sound; 24 checks: 22 passed, 2 left out"
+    assert lines[-1].startswith("seven: NOT sound (logits); 4 checks: 2 failed")
+
+
+def test_check_of_what_is_sound_ends_with_0_and_as_json_too(call, with_toy):
+    args = ("check", "tanh", "--plugin", "mine.py", "--data", "toy", "--depths", "3:3")
+    code, out, err = call(*args, "--json")
+    assert code == 0, err
+    (item,) = json.loads(out)["architectures"]
+    assert (item["name"], item["passed"], item["depths"]) == ("tanh", True, [3])
+    assert {check["verdict"] for check in item["checks"]} == {"passed"}
+    assert item["checks"][0] == {
+        "check": "logits",
+        "depth": 3,
+        "verdict": "passed",
+        "figures": "float32 [3, 10] for 3 images",
+    }
+
+
+def test_check_of_a_file_that_cannot_be_read_names_the_line(call, tmp_path):
+    (tmp_path / "bad.py").write_text("import depthbench\n1 / 0\n")
+    code, _, err = call("check", "bad.py")
+    assert code == 2
+    assert "bad.py:2: ZeroDivisionError" in err
+    text = "from depthbench import Stack\nmine = Stack(name='elu', activation='relu')\n"
+    (tmp_path / "taken.py").write_text(text)
+    code, _, err = call("check", "taken.py")
+    assert code == 2
+    assert "taken.py: the name 'elu' is taken" in err
+
+
+@pytest.fixture
+def run_toy(call, with_toy, monkeypatch):
+    """`depthbench run` of the plugin's architectures on the toy set."""
+    monkeypatch.setattr(engine, "_PREPARE", know_toy)
+
+    def run(*more):
+        args = ("run", "--plugin", "mine.py", "--data", "toy", "--device", "cpu")
+        sizes = ("--epochs", "1", "--seeds", "1", "--cap", "3", "--workers", "1")
+        return call(*args, *sizes, "--out", "r", *more)
+
+    return run
+
+
+FAULTS = {
+    "return nn.Sequential(nn.Flatten(), nn.Linear(64, 7))": (
+        "seven, k=3: ValueError: logits of two images: got torch.float32 of shape "
+        "(2, 7), expected floats of shape (2, 10)"
+    ),
+    "import os; os._exit(7)": "seven, k=3: the worker process ended with exit code 7",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_cannot_be_trained_ends_a_run_before_any_trial(run_toy, tmp_path, fault):
+    before, _, _ = GOOD_AND_BAD.rpartition("return")
+    (tmp_path / "mine.py").write_text(f"{before}{fault}\n")
+    code, out, err = run_toy("--arch", "tanh", "--arch", "seven")
+    assert code == 2, err
+    assert FAULTS[fault] in err
+    assert "nothing was trained; see depthbench check seven\n" in err
+    assert "Traceback" not in err
+    assert out == ""
+    assert (tmp_path / "r" / "trials.jsonl").read_text() == ""
 
 
 def test_a_folder_without_a_study_is_no_results_folder(call, tmp_path):

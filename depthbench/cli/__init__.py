@@ -12,6 +12,7 @@ from depthbench.cli.lazy import LazyGroup
 _COMMANDS = {
     "run": "Measure the largest trainable depth.",
     "list": "Architectures and data sets at hand.",
+    "check": "Is an architecture sound? Shapes, gradients, seeds and more.",
     "show": "One architecture: block, layers, parameters, source.",
     "report": "Rebuild tables, figures and page from stored records.",
     "compare": "How much deeper one result is than another.",
@@ -30,6 +31,7 @@ Examples:
   depthbench run studies/notebook.toml --workers 4
   depthbench report results/notebook
   depthbench compare results/notebook results/reference_kernels
+  depthbench check my_arch.py
 """
 
 
@@ -39,8 +41,9 @@ def cli() -> None:
     """How deep can this network architecture be and still train?
 
     Results go to standard output, progress to standard error. Exit codes: 0 done;
-    1 some trials gave no evidence, or a comparison is worse; 2 usage; 3 environment
-    or data; 4 results folder locked or damaged; 130 and 143 interrupted, state saved.
+    1 some trials gave no evidence, a comparison is worse, or a check failed; 2 usage;
+    3 environment or data; 4 results folder locked or damaged; 130 and 143 interrupted,
+    state saved.
     """
 
 

@@ -14,6 +14,7 @@ import click
 from depthbench import runtime
 from depthbench.cli.messages import say
 from depthbench.cli.options import Command
+from depthbench.cli.preflight import require_trainable
 from depthbench.spec import Cell
 
 if TYPE_CHECKING:
@@ -149,9 +150,12 @@ def open_engine(
     """An engine that can train these cells; at the end its workers are killed.
 
     Data and kernels are looked at first, where they are needed: what is missing or
-    damaged is told at once, and a generated data set is made once.
+    damaged is told at once, and a generated data set is made once. Then two images go
+    through the smallest network of each cell; not on a cluster, where each trial looks
+    for itself.
 
     Raises:
+        click.ClickException: If a network cannot be trained.
         LibraryMissingError: If compiled kernels are asked for and missing.
         DataError: If a data set cannot be had.
         DeviceError: If the device cannot be had.
@@ -182,6 +186,7 @@ def _local(
     )
     engine = Engine(lambda specs: executor.submit(run_trials, specs, context), number)
     try:
+        require_trainable(executor, cells, context, number)
         yield OpenEngine(engine, sums, number, str(folder))
     finally:
         executor.shutdown(cancel_futures=True)

@@ -11,6 +11,7 @@ import click
 from depthbench.cli.messages import how_to_continue, say_how_to_continue
 
 NO_EVIDENCE = 1
+CHECK_FAILED = 1
 USAGE = 2
 ENVIRONMENT = 3
 STORE = 4

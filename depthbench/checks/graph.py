@@ -1,0 +1,77 @@
+"""What autograd's graph tells about a network: its weight layers, and its norms."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import Node
+
+# Nodes that multiply a signal by weights: convolutions and matrix products. A user's
+# own Function may do so too.
+_PRODUCT = re.compile("conv|mm|linear", re.IGNORECASE)
+
+
+def num_weight_layers_on_path(logits: Tensor, images: Tensor, net: nn.Module) -> int:
+    """Layers with weights on the longest path from the images to the logits.
+
+    A weight is a parameter of at least two dimensions. Shortcuts and other heads are
+    not on the way; a layer used twice counts twice.
+
+    Args:
+        logits: Of one head, computed from `images`.
+        images: A leaf that requires a gradient.
+        net: With the parameters that may count.
+
+    Returns:
+        0 also if no path leads from the images to the logits.
+    """
+    weights = {id(p) for p in net.parameters() if p.dim() >= 2}
+    longest: dict[Node, int] = {}  # from the images; only of nodes they lead to
+    has_weight: set[Node] = set()  # computed from weights alone
+    root = logits.grad_fn
+    for node in _inputs_first(root) if root is not None else ():
+        leaf = getattr(node, "variable", None)
+        inputs = _inputs(node)
+        before = [longest[each] for each in inputs if each in longest]
+        weighted = [each for each in inputs if each in has_weight]
+        if leaf is images:
+            longest[node] = 0
+        elif before:
+            longest[node] = max(before) + len(weighted) * _multiplies(node)
+        elif id(leaf) in weights or weighted:
+            has_weight.add(node)
+    return longest.get(root, 0) if root is not None else 0
+
+
+def has_batch_norm(loss: Tensor) -> bool:
+    """Whether a batch normalisation was on the way to `loss`."""
+    nodes: Iterable[Node] = _inputs_first(loss.grad_fn) if loss.grad_fn else ()
+    return any("batchnorm" in node.name().lower() for node in nodes)
+
+
+def _multiplies(node: Node) -> bool:
+    is_users = isinstance(node, torch.autograd.function.BackwardCFunction)
+    return is_users or bool(_PRODUCT.search(node.name()))
+
+
+def _inputs(node: Node) -> list[Node]:
+    return [each for each, _ in node.next_functions if each is not None]
+
+
+def _inputs_first(root: Node) -> Iterator[Node]:
+    """Every node once, after all that it was computed from.
+
+    Not recursive: the graph of a deep network is deeper than Python's stack.
+    """
+    seen = {root}
+    stack = [(root, iter(_inputs(root)))]
+    while stack:
+        node, rest = stack[-1]
+        following = next(rest, None)
+        if following is None:
+            stack.pop()
+            yield node
+        elif following not in seen:
+            seen.add(following)
+            stack.append((following, iter(_inputs(following))))

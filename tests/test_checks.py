@@ -1,0 +1,511 @@
+"""Checks: what is sound passes them all, and each fault fails the one it belongs to."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from toy import TOY_SETS, toy_data
+
+from depthbench import trial
+from depthbench.blueprint import Architecture
+from depthbench.cells import resolve_cells
+from depthbench.checks.depths import depths_of
+from depthbench.checks.derivatives import check_derivatives
+from depthbench.checks.graph import has_batch_norm, num_weight_layers_on_path
+from depthbench.checks.preflight import preflight, preflight_trials
+from depthbench.checks.ritual import CHECKS, check_architecture
+from depthbench.checks.subject import Subject
+from depthbench.plugins import load_architectures
+from depthbench.registry import Registry
+from depthbench.spec import DepthGrid, StudySpec
+from depthbench.trial import TrialContext
+
+DATA = toy_data()
+REGISTRY = load_architectures()
+GRID = DepthGrid(start=2, step=1)
+DEPTHS = (2, 4)
+
+
+class Apply(nn.Module):
+    """A function as a layer."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, signal):
+        return self.function(signal)
+
+
+def backward_times(factor):
+    """The identity, with a backward pass that is wrong by a factor."""
+
+    class Times(torch.autograd.Function):
+        @staticmethod
+        def forward(_, signal):
+            return signal.clone()
+
+        @staticmethod
+        def backward(_, gradient):
+            return factor * gradient
+
+    return Apply(Times.apply)
+
+
+def mlp(depth, num_classes=10, middle=(), activation=nn.Tanh):
+    """Linear layers 64-16-...-classes, `depth` of them, `middle` before the last."""
+    layers = [nn.Flatten()]
+    for place in range(depth - 1):
+        layers += [nn.Linear(16 if place else 64, 16), activation()]
+    return nn.Sequential(*layers, *middle, nn.Linear(16, num_classes))
+
+
+class Functional(nn.Module):
+    """The same multi-layer perceptron, of bare tensors."""
+
+    def __init__(self, depth):
+        super().__init__()
+        self.weights = nn.ParameterList(mlp(depth).parameters())
+
+    def forward(self, images):
+        signal, weights = images.flatten(1), list(self.weights)
+        for weight, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
+            signal = functional.linear(signal, weight, bias).tanh()
+        return functional.linear(signal, *weights[-2:])
+
+
+def with_unused(depth):
+    net = mlp(depth)
+    net.forgotten = nn.Linear(3, 3)
+    net.forward = lambda x: [x := part(x) for part in list(net)[:-1]][-1]
+    return net
+
+
+def new_layer(depth):
+    def made_here(signal):
+        return nn.Linear(16, 16)(signal)
+
+    return mlp(depth, middle=[Apply(made_here)])
+
+
+def from_numpy(depth):
+    net = mlp(depth)
+    drawn = np.random.standard_normal((10, 16)).astype("float32")  # noqa: NPY002
+    net[-1].weight.data = 0.1 * torch.from_numpy(drawn)
+    return net
+
+
+def own_seed(depth):
+    torch.manual_seed(0)
+    return mlp(depth)
+
+
+def loud(depth):
+    net = mlp(depth)
+    nn.init.normal_(net[-1].weight, std=5.0)
+    return net
+
+
+def blind(depth):
+    """Sees the mean of an image only."""
+    return nn.Sequential(Apply(lambda x: x.mean((2, 3)).expand(-1, 64)), *mlp(depth))
+
+
+def raises(depth):
+    return {}["weights"]
+
+
+FAULTS = {
+    "seven classes": (
+        lambda k: mlp(k, num_classes=7),
+        {"logits": "gives float32 [3, 7] for 3 images in evaluation mode; expected"},
+    ),
+    "features": (lambda k: nn.Flatten(), {"logits": "[3, 64]"}),
+    "float64": (
+        lambda k: nn.Sequential(mlp(k), Apply(torch.Tensor.double)),
+        {"logits": "gives float64 [3, 10]"},
+    ),
+    "raises": (raises, {"logits": "KeyError: 'weights' (test_checks.py:"}),
+    "unused layer": (
+        with_unused,
+        {"gradients arrive": "forgotten.weight, forgotten.bias: no gradient, and the"},
+    ),
+    "detach": (
+        lambda k: mlp(k, middle=[Apply(torch.Tensor.detach)]),
+        {"gradients arrive": "1.weight, 1.bias: no gradient, though the loss depends"},
+    ),
+    "new layer": (new_layer, {"repeatable": "is a layer made in forward()"}),
+    "numpy": (from_numpy, {"seeds": "the same seed gives other values of "}),
+    "own seed": (own_seed, {"seeds": "seeds 0 and 1 give the same weights"}),
+    "depth unused": (
+        lambda k: mlp(2),
+        {"weight layers": "2 weight layers and 1,210 parameters, as at depth 2"},
+    ),
+    "squeeze": (
+        lambda k: nn.Sequential(mlp(k), Apply(torch.squeeze)),
+        {"odd batches": "a batch of 1 in evaluation mode gives logits of shape (10,)"},
+    ),
+    "needs two": (
+        lambda k: nn.Sequential(mlp(k), Apply(lambda x: x if len(x) > 1 else x[1])),
+        {"odd batches": "a batch of 1 in evaluation mode: IndexError"},
+    ),
+    "images mixed": (
+        lambda k: nn.Sequential(mlp(k), Apply(lambda x: x - x.mean(0) / 2)),
+        {"odd batches": "with others beside it", "NaN stays": "reaches the logits of"},
+    ),
+    "in place": (
+        lambda k: nn.Sequential(Apply(lambda x: x.mul_(0.5)), mlp(k)),
+        {"input kept": "works in place"},
+    ),
+    "wrong backward": (
+        lambda k: mlp(k, middle=[backward_times(2)]),
+        {"derivatives": "the wrong backward pass is there or nearer to the loss"},
+    ),
+    "loud": (loud, {"initial loss": "more than 10 % away"}),
+    "blind": (blind, {"overfits": "of 50 images are right within 150 steps of Adam"}),
+}
+DOUBTS = {
+    "softmax": (
+        lambda k: nn.Sequential(mlp(k), nn.Softmax(1)),
+        {"logits": "leave the softmax out"},
+    ),
+    "NaN replaced": (
+        lambda k: nn.Sequential(Apply(lambda x: torch.where(x == x, x, 0)), mlp(k)),
+        {"NaN stays": "replaces NaN"},
+    ),
+    "layers of its own": (
+        Functional,
+        {"weight layers": "declare num_weight_layers"},
+    ),
+}
+
+
+def subject_of(build, **more):
+    def built(depth, *, image_shape, num_classes, generator):
+        return build(depth)
+
+    item = Architecture(name="mine", build=built, lr=0.1, grid=GRID, **more)
+    return Subject.on(item, DATA)
+
+
+def results(subject, depths=DEPTHS):
+    return list(check_architecture(subject, depths))
+
+
+def figures_of(found, *verdicts):
+    """The first figures of each check that ended so."""
+    return {r.check: r.figures for r in reversed(found) if r.verdict in verdicts}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_fault_fails_its_own_check_and_no_other(name):
+    build, expected = FAULTS[name]
+    found = results(subject_of(build))
+    failed = figures_of(found, "failed")
+    assert failed.keys() == expected.keys(), failed
+    for check, words in expected.items():
+        assert words in failed[check]
+    assert not figures_of(found, "warning")
+
+
+@pytest.mark.parametrize("name", DOUBTS)
+def test_what_may_be_meant_is_a_warning(name):
+    build, expected = DOUBTS[name]
+    found = results(subject_of(build))
+    assert not figures_of(found, "failed")
+    warned = figures_of(found, "warning")
+    assert warned.keys() == expected.keys(), warned
+    for check, words in expected.items():
+        assert words in warned[check]
+
+
+def zero_last(depth):
+    net = mlp(depth)
+    nn.init.zeros_(net[-1].weight)
+    return net
+
+
+def kinks(depth):
+    """Every pixel and bias starts where ReLU and max pooling have no derivative."""
+    layers = []
+    for place in range(depth - 1):
+        conv = nn.Conv2d(4 if place else 1, 4, 3, padding=1)
+        nn.init.zeros_(conv.bias)
+        layers += [conv, nn.ReLU()]
+    return nn.Sequential(*layers, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64, 10))
+
+
+def frozen(depth):
+    net = mlp(depth)
+    net[1].weight.requires_grad_(False)
+    return net
+
+
+SOUND = {
+    "mlp": mlp,
+    "BatchNorm1d": lambda k: mlp(k, middle=[nn.BatchNorm1d(16)]),
+    "dropout": lambda k: mlp(k, middle=[nn.Dropout(0.8)]),
+    "kinks": kinks,
+    "wiggles": lambda k: mlp(k, activation=lambda: Apply(lambda x: (20 * x).sin())),
+    "zeros at the end": zero_last,
+    "frozen": frozen,
+    "two heads": lambda k: Apply2(mlp(k), mlp(2)),
+}
+
+
+class Apply2(nn.Module):
+    def __init__(self, deep, shallow):
+        super().__init__()
+        self.deep, self.shallow = deep, shallow
+
+    def forward(self, images):
+        return self.shallow(images), self.deep(images)
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_what_is_legitimate_passes(name):
+    more = {"num_weight_layers": lambda k: k} if name == "two heads" else {}
+    found = results(subject_of(SOUND[name], **more))
+    assert not figures_of(found, "failed", "warning")
+    assert {r.check for r in found if r.depth == 2} == set(CHECKS)
+    left_out = [(r.depth, r.check) for r in found if r.verdict == "left out"]
+    assert left_out == [(4, "initial loss"), (4, "overfits")]
+
+
+@pytest.mark.parametrize("name", list(REGISTRY))
+def test_the_built_in_architectures_are_sound(name):
+    start = REGISTRY[name].grid.start
+    found = results(Subject.on(REGISTRY[name], DATA), (start,))
+    assert [r.verdict for r in found] == ["passed"] * len(CHECKS), found
+
+
+def test_a_gradient_that_starts_at_zero_is_named():
+    found = figures_of(results(subject_of(zero_last), (2,)), "passed")
+    assert (
+        "1.weight, 1.bias is 0 until the weights have moved"
+        in (found["gradients arrive"])
+    )
+    assert (
+        "1 more are frozen"
+        in (figures_of(results(subject_of(frozen), (2,)), "passed")["gradients arrive"])
+    )
+
+
+def test_who_claims_to_know_no_modes_must_not_use_them():
+    subject = subject_of(SOUND["dropout"], has_train_mode=False)
+    failed = figures_of(results(subject), "failed")
+    assert failed.keys() == {"modes"}
+    assert "has_train_mode=False, but there is a Dropout" in failed["modes"]
+
+
+def test_a_wrong_declaration_of_layers_fails():
+    subject = subject_of(mlp, num_weight_layers=lambda k: 2 * k)
+    failed = figures_of(results(subject), "failed")
+    assert failed.keys() == {"weight layers"}
+    assert "2 weight layers from image to logits" in failed["weight layers"]
+    assert "num_weight_layers(2) = 4" in failed["weight layers"]
+
+
+def test_who_promises_no_initial_loss_is_only_told_it():
+    found = results(subject_of(loud, promises_initial_loss=False), (2,))
+    assert not figures_of(found, "failed")
+    assert "does not promise it" in figures_of(found, "left out")["initial loss"]
+
+
+def test_the_initial_loss_is_the_mean_cross_entropy_and_the_penalty_its_own():
+    """Against a network whose logits are all 0: ln 10, and a known sum of squares."""
+
+    def ones(depth):
+        net = mlp(depth)
+        for parameter in net.parameters():
+            nn.init.constant_(parameter, 1.0)
+        nn.init.zeros_(net[-1].bias)
+        return net
+
+    subject = subject_of(lambda k: nn.Sequential(ones(k), Apply(lambda x: 0 * x)))
+    says = figures_of(results(subject, (2,)), "passed")["initial loss"]
+    assert says == f"{math.log(10):.4g}, ln 10 = 2.303; with 0.001 sum(W^2) 1.18 more"
+
+
+def test_a_network_of_float32_alone_is_not_differentiated_in_silence():
+    insists = Apply(lambda x: x + torch.ones(1, dtype=torch.float32) @ torch.ones(1))
+    found = results(
+        subject_of(lambda k: nn.Sequential(insists, Apply(only_float32), mlp(k))), (2,)
+    )
+    assert not figures_of(found, "failed", "warning")
+    assert "does not run in float64" in figures_of(found, "left out")["derivatives"]
+
+
+def only_float32(signal):
+    if signal.dtype != torch.float32:
+        raise TypeError("float32, please")
+    return signal
+
+
+def test_a_loss_too_rough_for_differences_is_no_false_alarm():
+    """Sines of sines: slopes of 1e4 that hold for less than any step."""
+    subject = subject_of(SOUND["wiggles"])
+    finding = check_derivatives(subject, 9)
+    assert finding.verdict == "passed", finding.figures
+    assert "too rough" in finding.figures
+
+
+@pytest.mark.parametrize("factor", [1 - 1e-4, 1 + 1e-3, 0.5, -1.0])
+def test_a_backward_pass_wrong_by_any_factor_is_found(factor):
+    """Of one part in 10,000 without BatchNorm."""
+    subject = subject_of(lambda k: mlp(k, middle=[backward_times(factor)]))
+    finding = check_derivatives(subject, 3)
+    assert finding.verdict == "failed"
+    assert finding.figures.startswith("3.")
+
+
+def test_a_relu_network_of_any_seed_has_no_false_alarm():
+    """Kinks are where derivatives do not exist; some step is always small enough."""
+    item = subject_of(kinks).architecture
+    for seed in range(8):
+        subject = Subject.on(item, toy_data(num_train=50 + seed))
+        finding = check_derivatives(subject, 5)
+        assert finding.verdict == "passed", finding.figures
+
+
+def test_what_a_check_finds_is_the_same_every_time():
+    subject = subject_of(lambda k: mlp(k, middle=[nn.Dropout(0.2)]))
+    assert results(subject) == results(subject)
+
+
+@pytest.mark.parametrize(
+    ("grid", "asked", "depths"),
+    [
+        ((3, 3), (None, None), (3, 15, 30)),
+        ((8, 6), (None, None), (8, 14, 26)),
+        ((1, 1), (None, None), (1, 15, 30)),
+        ((41, 20), (None, None), (41, 61, 81)),
+        ((3, 3), (6, 6), (6,)),
+        ((3, 3), (3, 6), (3, 6)),
+        ((3, 3), (30, 90), (30, 60, 90)),
+    ],
+)
+def test_the_depths_looked_at(grid, asked, depths):
+    assert depths_of(DepthGrid(*grid), *asked) == depths
+
+
+def test_depths_off_the_grid_or_out_of_order_are_refused():
+    with pytest.raises(ValueError, match="not on the depth grid"):
+        depths_of(DepthGrid(3, 3), 3, 10)
+    with pytest.raises(ValueError, match="LOW <= HIGH"):
+        depths_of(DepthGrid(3, 3), 9, 3)
+
+
+class Bottleneck(nn.Module):
+    """Three convolutions, and a fourth as their shortcut."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(
+            nn.Conv2d(1, 4, 1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.Conv2d(4, 4, 3, padding=1),
+            nn.Conv2d(4, 1, 1),
+        )
+        self.shortcut = nn.Conv2d(1, 1, 1)
+
+    def forward(self, x):
+        return self.inner(x) + self.shortcut(x)
+
+
+def test_layers_are_counted_along_the_longest_path():
+    """Two blocks of three convolutions and a linear layer; shortcuts do not count."""
+    net = nn.Sequential(Bottleneck(), Bottleneck(), nn.Flatten(), nn.Linear(64, 10))
+    images = torch.randn(2, 1, 8, 8, requires_grad=True)
+    logits = net(images)
+    assert num_weight_layers_on_path(logits, images, net) == 7
+    assert has_batch_norm(logits)
+    without = nn.Sequential(
+        nn.Flatten(), nn.utils.parametrizations.weight_norm(nn.Linear(64, 10))
+    )
+    logits = without(images)
+    assert num_weight_layers_on_path(logits, images, without) == 1
+    assert not has_batch_norm(logits)
+
+
+def test_a_thousand_layers_are_counted_without_recursion():
+    net = nn.Sequential(*[nn.Linear(2, 2) for _ in range(3000)])
+    images = torch.randn(1, 2, requires_grad=True)
+    assert num_weight_layers_on_path(net(images), images, net) == 3000
+
+
+def test_the_images_come_from_the_whole_training_set():
+    """A set in the order of its classes shows all of them."""
+    order = DATA.train_labels.argsort(stable=True)
+    ordered = replace(
+        DATA,
+        train_images=DATA.train_images[order],
+        train_labels=DATA.train_labels[order],
+    )
+    assert set(Subject.on(REGISTRY["elu"], ordered).labels.tolist()) == set(range(10))
+
+
+@pytest.fixture
+def seen_before_a_run(monkeypatch, tmp_path):
+    """What the look before a run says of a network."""
+
+    def look(build, **more):
+        item = replace(subject_of(build).architecture, **more)
+        registry = Registry("architecture", {"mine": item})
+        monkeypatch.setattr(trial, "DATASETS", TOY_SETS)
+        monkeypatch.setattr(trial, "_architectures", lambda plugins: registry)
+        study = StudySpec(arch=("mine",), data=("toy",), lr_grid=(0.1, 0.2))
+        cells = resolve_cells(study, registry, TOY_SETS, device="cpu")
+        (spec,) = preflight_trials(cells)
+        assert spec.depth == GRID.start
+        return preflight(spec, TrialContext(data_dir=tmp_path))
+
+    return look
+
+
+PREFLIGHT = {
+    "seven classes": "ValueError: logits of two images: got torch.float32 of shape",
+    "raises": "KeyError: 'weights' (test_checks.py:",
+    "cut": "ValueError: the loss does not depend on any parameter; is there a detach()",
+    "frozen": "ValueError: no parameter is to be trained",
+    "modes": "ValueError: has_train_mode=False, but there is a Dropout",
+    "exits": "SystemExit: 3",
+}
+
+
+def exits(depth):
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize("name", PREFLIGHT)
+def test_before_a_run_what_cannot_be_trained_is_told(seen_before_a_run, name):
+    builds = {
+        "seven classes": FAULTS["seven classes"][0],
+        "raises": raises,
+        "cut": lambda k: nn.Sequential(mlp(k), Apply(torch.Tensor.detach)),
+        "frozen": lambda k: mlp(k).requires_grad_(False),
+        "modes": lambda k: mlp(k, middle=[nn.Dropout()]),
+        "exits": exits,
+    }
+    more = {"has_train_mode": False} if name == "modes" else {}
+    assert seen_before_a_run(builds[name], **more).startswith(PREFLIGHT[name])
+
+
+@pytest.mark.parametrize("name", ["sound", "NaN", "short of memory"])
+def test_before_a_run_no_number_is_judged(seen_before_a_run, name):
+    """NaN is what a run may be to find, and memory is its trials' to run out of."""
+
+    def short_of_memory(depth):
+        raise MemoryError
+
+    builds = {
+        "sound": mlp,
+        "NaN": lambda k: nn.Sequential(mlp(k), Apply(lambda x: x * torch.nan)),
+        "short of memory": short_of_memory,
+    }
+    assert seen_before_a_run(builds[name]) is None
