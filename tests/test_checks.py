@@ -13,18 +13,21 @@ from toy import TOY_SETS, toy_data
 from depthbench import trial
 from depthbench.blueprint import Architecture
 from depthbench.cells import resolve_cells
+from depthbench.checks import derivatives
 from depthbench.checks.depths import depths_of
 from depthbench.checks.derivatives import check_derivatives
 from depthbench.checks.graph import has_batch_norm, num_weight_layers_on_path
 from depthbench.checks.preflight import preflight, preflight_trials
 from depthbench.checks.ritual import CHECKS, check_architecture
-from depthbench.checks.subject import Subject
+from depthbench.checks.subject import Subject, move_weights
 from depthbench.plugins import load_architectures
 from depthbench.registry import Registry
 from depthbench.spec import DepthGrid, StudySpec
 from depthbench.trial import TrialContext
 
 DATA = toy_data()
+# As small as a network that pads nothing can have.
+LARGER = toy_data(size=16)
 REGISTRY = load_architectures()
 GRID = DepthGrid(start=2, step=1)
 DEPTHS = (2, 4)
@@ -278,9 +281,13 @@ def test_what_is_legitimate_passes(name):
 
 @pytest.mark.parametrize("name", list(REGISTRY))
 def test_the_built_in_architectures_are_sound(name):
-    start = REGISTRY[name].grid.start
-    found = results(Subject.on(REGISTRY[name], DATA), (start,))
-    assert [r.verdict for r in found] == ["passed"] * len(CHECKS), found
+    item = REGISTRY[name]
+    data = DATA if item.stack else LARGER
+    found = results(Subject.on(item, data), (item.grid.start,))
+    assert {r.check for r in found} == set(CHECKS)
+    unpromised = set() if item.promises_initial_loss else {"initial loss"}
+    assert figures_of(found, "left out").keys() == unpromised, found
+    assert not figures_of(found, "failed", "warning"), found
 
 
 def test_a_gradient_that_starts_at_zero_is_named():
@@ -370,6 +377,27 @@ def test_a_relu_network_of_any_seed_has_no_false_alarm():
         subject = Subject.on(item, toy_data(num_train=50 + seed))
         finding = check_derivatives(subject, 5)
         assert finding.verdict == "passed", finding.figures
+
+
+class Bent(nn.Module):
+    """Adds |w - kink|, where `kink` is nearer than any step to where w is looked at."""
+
+    def __init__(self, rest):
+        super().__init__()
+        self.weight, self.rest = nn.Parameter(torch.zeros(())), rest
+        moved = nn.ParameterList([nn.Parameter(torch.zeros((), dtype=torch.float64))])
+        move_weights(moved)
+        self.kink = moved[0].item() + 1e-10
+
+    def forward(self, images):
+        return self.rest(images) + (self.weight - self.kink).abs() * torch.arange(10)
+
+
+def test_a_kink_where_the_weights_happen_to_be_is_no_false_alarm(monkeypatch):
+    subject = subject_of(lambda k: Bent(mlp(k)))
+    assert check_derivatives(subject, 2).verdict == "passed"
+    monkeypatch.setattr(derivatives, "_NUM_POINTS", 1)
+    assert check_derivatives(subject, 2).verdict == "failed"
 
 
 def test_what_a_check_finds_is_the_same_every_time():

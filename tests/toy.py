@@ -10,14 +10,14 @@ from depthbench.datasets.image_data import ImageData
 from depthbench.registry import Registry
 
 
-def toy_data(num_train: int = 70, num_test: int = 20) -> ImageData:
-    """Ten classes of 8x8 images, each a noisy template, learnt in a few steps."""
+def toy_data(num_train: int = 70, num_test: int = 20, size: int = 8) -> ImageData:
+    """Ten classes of small grey images: noisy templates, learnt in a few steps."""
     source = torch.Generator().manual_seed(0)
-    templates = torch.randint(0, 256, (10, 1, 8, 8), generator=source)
+    templates = torch.randint(0, 256, (10, 1, size, size), generator=source)
 
     def split(num: int) -> tuple[torch.Tensor, torch.Tensor]:
         labels = torch.arange(num) % 10
-        noise = torch.randint(-40, 41, (num, 1, 8, 8), generator=source)
+        noise = torch.randint(-40, 41, (num, 1, size, size), generator=source)
         images = (templates[labels] + noise).clamp(0, 255).to(torch.uint8)
         return images, labels
 

@@ -42,6 +42,7 @@ def _baseline(name: str, kind: str, start: int, summary: str) -> Architecture:
         source=_SOURCE,
         has_train_mode=False,
         num_weight_layers=int,
+        promises_initial_loss=False,
     )
 
 

@@ -105,6 +105,7 @@ class DeepConvNet:
             has_train_mode=self.batch_norm,
             num_weight_layers=int,
             allows_channels_last=True,
+            promises_initial_loss=self.scale is not None and self.scale <= 0.01,
         )
 
 

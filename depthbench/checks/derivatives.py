@@ -21,6 +21,9 @@ _STEPS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 _ROUNDING = 1e-15  # assumed, of a loss around 1: a few units in its last place
 _TOLERANCE, _TOLERANCE_WITH_NORM = 1e-5, 1e-3
 _NUM_IMAGES = 4
+# A kink closer than the finest step looks like a wrong slope, but not a second time at
+# weights a little away. A wrong backward pass is wrong everywhere.
+_NUM_POINTS = 3
 _NUM_DIRECTIONS = 2
 # Entries are looked at in all tensors of the smallest network; in so many of others.
 _MOST_TENSORS = 12
@@ -59,9 +62,10 @@ def check_derivatives(subject: Subject, depth: int) -> Finding:
     """Autograd's slopes are those of central differences, to 1e-5 (with BN, 1e-3).
 
     In float64, in train mode, of the loss of 4 images, at weights a little off the
-    initial ones. Along 2 random directions that lean to the gradient,
-    and by two entries of parameter tensors each: one at random and the one with the
-    steepest slope. Parameters without a gradient are the business of another check.
+    initial ones; it fails if they disagree at three such points. Along 2 random
+    directions that lean to the gradient, and by two entries of parameter tensors each:
+    one at random and the one with the steepest slope. Parameters without a gradient are
+    the business of another check.
 
     Source: Nocedal and Wright, "Numerical Optimization", 2006, section 8.1.
     """
@@ -71,7 +75,17 @@ def check_derivatives(subject: Subject, depth: int) -> Finding:
             "left out", "the network does not run in float64: something is float32"
         )
     labels = subject.labels[:_NUM_IMAGES]
-    move_weights(net)
+    for _ in range(_NUM_POINTS):
+        move_weights(net)
+        finding = _at_point(subject, depth, net, images, labels)
+        if finding.verdict != "failed":
+            break
+    return finding
+
+
+def _at_point(
+    subject: Subject, depth: int, net: nn.Module, images: Tensor, labels: Tensor
+) -> Finding:
     has_norm = has_batch_norm(loss_of(net, images, labels))
     tolerance = _TOLERANCE_WITH_NORM if has_norm else _TOLERANCE
     _, found = gradients(net, images, labels)

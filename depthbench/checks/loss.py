@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from depthbench.checks.result import Finding
 from depthbench.checks.subject import Subject, logits, loss_of, same_draws

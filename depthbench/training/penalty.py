@@ -27,7 +27,7 @@ def penalized_weights(net: nn.Module) -> list[nn.Parameter]:
     }
     if not weights:
         raise ValueError(
-            "l2: the network has no weight that is trained, of an nn.Conv, an nn.Linear "
-            "or of two dimensions and more; leave l2 out"
+            "l2: the network has no nn.Conv or nn.Linear and no other parameter of two "
+            "dimensions or more that is trained; leave l2 out"
         )
     return list(weights.values())
