@@ -21,6 +21,11 @@ WINDOW = 4
 class Chance:
     """Never left chance, and hardly a gradient is left to leave it by.
 
+    Some networks leave it all the same, late: of 162 trainings on MNIST that had a
+    trace, `chance(step=350, tolerance=0.05, gradient_norm=0.2)` would have ended 24,
+    four of them wrongly, all `elu` of 78 to 96 layers at a learning rate of 0.005 or
+    less. A fit to these finds no constants that are safe.
+
     Attributes:
         step: Steps that must be done.
         tolerance: Nats. No mean loss so far may be lower than ln(classes) by more, and

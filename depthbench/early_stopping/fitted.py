@@ -205,7 +205,8 @@ def rules_for(
     fitted = [one for kind in kinds if (one := known.of_kind(kind))]
     if not fitted:
         raise ValueError(
-            f"early_stop = {study.early_stop}: no such rule was found safe; use off"
+            f"early_stop = {study.early_stop}: no such rule was found safe "
+            "(depthbench stops show); use off"
         )
     return tuple(
         one.name

@@ -3,6 +3,7 @@
 from depthbench.early_stopping.fitted import CONFIDENCE, Fit, FittedRule, Tally
 from depthbench.spec import TrialSpec
 from depthbench.spec.protocol import changed_fields, protocol_text
+from depthbench.stop_rules import Chance, Learned
 
 
 def measured_words(one: FittedRule) -> str:
@@ -72,8 +73,12 @@ _NAMES = {
 
 def help_words(fit: Fit) -> str:
     """The measured errors of all rules, for the help of a flag."""
-    parts = [f"{one.rule.kind}: {measured_words(one)}" for one in fit.rules]
-    return "; ".join(parts) if parts else "no rule was found to be safe"
+    parts = []
+    for kind in (Chance.kind, Learned.kind):
+        one = fit.of_kind(kind)
+        said = measured_words(one) if one else "none was found to be safe"
+        parts.append(f"{kind}: {said}")
+    return "; ".join(parts)
 
 
 def _percent(fraction: float) -> str:
