@@ -34,9 +34,7 @@ from depthbench.training.filters import first_filters
 STUDY = StudySpec(
     name="pictures",
     arch=("plain", "residual"),
-    search="grid",
-    depths=(3, 9),
-    seeds=2,
+    seeds=3,
     pictures=("histories", "filters"),
 )
 KEPT = FirstFilters((2, 1, 2, 2), 0.5, base64.b64encode(bytes(range(8))).decode())
@@ -69,6 +67,15 @@ def test_the_deepest_that_trains_or_else_the_shallowest_stands_for_a_cell() -> N
     plain, residual = pictured(result(RECORDS))
     assert [(trial.depth, trial.seed) for trial in plain.trials] == [(6, 0), (6, 1)]
     assert {trial.depth for trial in residual.trials} == {3}
+
+
+def test_a_short_grid_is_pictured_at_every_depth() -> None:
+    grid = replace(STUDY, search="grid", depths=(3, 9))
+    labels = [one.label for one in pictured(result(RECORDS, grid))]
+    plain = ["plain · k = 3", "plain · k = 6", "plain · k = 9"]
+    assert labels == [*plain, "residual · k = 3", "residual · k = 6"]
+    many = [record("plain", 3 * n, 0, TRAINED) for n in range(1, 6)]
+    assert len(pictured(result(many, replace(grid, depths=(3, 15))))) == 1
 
 
 def test_a_label_says_what_varies_and_no_more() -> None:

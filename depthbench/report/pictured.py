@@ -5,9 +5,12 @@ from typing import NamedTuple
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.results import CellResult, StudyResult
 
+# A grid of more depths is too much for one picture.
+_MOST_DEPTHS = 4
+
 
 class Pictured(NamedTuple):
-    """The trials of one cell at the depth that stands for it.
+    """The trials of one cell at one depth.
 
     Attributes:
         label: What varies from one cell to the next: "resnet · k = 32".
@@ -22,11 +25,13 @@ class Pictured(NamedTuple):
 def pictured(result: StudyResult) -> list[Pictured]:
     """Each cell with trials, in the study's order.
 
-    Its depth is the deepest that trains; where none does, the shallowest that was
-    tried. Where learning rates are searched for, only the trials at the best count.
+    At every depth of a short grid. Otherwise at the deepest that trains; where none
+    does, at the shallowest that was tried. Where learning rates are searched for, only
+    the trials at the best count.
     """
-    chosen = [(cell, _trials(cell)) for cell in result.cells]
-    shown = [(cell, trials) for cell, trials in chosen if trials]
+    shown = [
+        (cell, trials) for cell in result.cells for trials in _trials(result, cell)
+    ]
     told = [_described(cell, trials[0].depth) for cell, trials in shown]
     varying = [
         place
@@ -39,11 +44,16 @@ def pictured(result: StudyResult) -> list[Pictured]:
     ]
 
 
-def _trials(cell: CellResult) -> tuple[JudgedTrial, ...]:
-    measured = [trial for trial in cell.evidence if trial.record.num_steps]
-    depths = {trial.depth for trial in measured}
-    depth = cell.trains if cell.trains in depths else min(depths, default=None)
-    return tuple(trial for trial in measured if trial.depth == depth)
+def _trials(result: StudyResult, cell: CellResult) -> list[tuple[JudgedTrial, ...]]:
+    """Those that ran some steps, at each depth that is pictured."""
+    by_depth: dict[int, list[JudgedTrial]] = {}
+    for trial in cell.evidence:
+        if trial.record.num_steps:
+            by_depth.setdefault(trial.depth, []).append(trial)
+    if result.study.search != "grid" or len(by_depth) > _MOST_DEPTHS:
+        depth = cell.trains if cell.trains in by_depth else min(by_depth, default=None)
+        by_depth = {each: by_depth[each] for each in by_depth if each == depth}
+    return [tuple(by_depth[depth]) for depth in sorted(by_depth)]
 
 
 def _described(cell: CellResult, depth: int) -> tuple[str, str, str, str, str]:
