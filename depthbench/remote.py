@@ -58,16 +58,20 @@ def examine(
     return sums_of(cells, {name: DATASETS[name].load(folder) for name in names})
 
 
-@functools.cache
 def _unpacked(context: RemoteContext) -> TrialContext:
-    """Once a process, with the files written where its temporary ones are."""
+    return TrialContext(
+        data_dir=(context.data_dir or runtime.data_dir()).absolute(),
+        plugins=_written(context.plugins),
+    )
+
+
+@functools.cache
+def _written(plugins: tuple[tuple[str, bytes], ...]) -> tuple[Path, ...]:
+    """Once a process, as files where its temporary ones are."""
     paths = []
-    for name, content in context.plugins:
+    for name, content in plugins:
         # A folder each: two may have one name.
         path = Path(tempfile.mkdtemp(prefix="depthbench-plugin-")) / name
         path.write_bytes(content)
         paths.append(path)
-    return TrialContext(
-        data_dir=(context.data_dir or runtime.data_dir()).absolute(),
-        plugins=tuple(paths),
-    )
+    return tuple(paths)

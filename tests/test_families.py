@@ -43,6 +43,7 @@ AXES = {
     "deep_convnet_5": (6, 5, 1e-3),
     "deep_convnet_5_bn": (6, 5, 1e-3),
     "deep_convnet_6_bn": (7, 6, 1e-2),
+    "deep_convnet_wide_bn": (4, 3, 1e-3),
     "two_layer_fc": (2, 1, 0.01),
     "three_layer_convnet": (3, 1, 0.01),
     "convnet_7x7": (3, 1, 0.01),
@@ -68,6 +69,7 @@ def test_every_family_has_the_axis_its_studies_count_on():
         ("deep_convnet", 31, 31),
         ("deep_convnet_5_bn", 6, 6),
         ("deep_convnet_6_bn", 7, 7),
+        ("deep_convnet_wide_bn", 7, 7),
     ],
 )
 def test_the_notebooks_depths_exist(name, depth, num_weight_layers):

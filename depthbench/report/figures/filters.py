@@ -18,12 +18,13 @@ _GAP = 1  # white pixels between two filters
 
 
 def filters_figure(result: StudyResult) -> Figure:
-    """A grid of filters for each cell, of its first trial that kept some.
+    """A grid of filters for each network whose trials kept some, of the first of them.
 
     Each filter is stretched to the whole range from black to white; three channels
     are shown as red, green and blue, any other number as the mean over them.
     """
-    shown = pictured(result)
+    kept_by = [(one.label, _first_kept(one)) for one in pictured(result)]
+    shown = [(label, kept) for label, kept in kept_by if kept is not None]
     rows = max(1, -(-len(shown) // _COLUMNS))
     columns = min(_COLUMNS, max(1, len(shown)))
     with figure_style():
@@ -31,12 +32,10 @@ def filters_figure(result: StudyResult) -> Figure:
         every = [axes for row in page.axes for axes in row]
         for axes in every:
             axes.set_axis_off()
-        for axes, one in zip(every, shown, strict=False):
-            axes.set_title(one.label, loc="left", color=INK)
-            kept = _first_kept(one)
-            if kept is None:
-                axes.text(0, 0.5, "not kept by these trials", color=MUTED)
-                continue
+        if not shown:
+            every[0].text(0, 0.5, "no trial has kept any", color=MUTED)
+        for axes, (label, kept) in zip(every, shown, strict=False):
+            axes.set_title(label, loc="left", color=INK)
             axes.imshow(mosaic(weights(kept)), vmin=0, vmax=1, interpolation="none")
     return page.figure
 
