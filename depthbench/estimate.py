@@ -84,6 +84,8 @@ def _imagined(spec: TrialSpec, trained: bool, pace: float) -> TrialRecord:
         train_error=error,
         test_loss=error,
         test_error=error,
+        validation_loss=error,
+        validation_error=error,
         seconds=0.0,
     )
     outcome = Outcome.TRAINED if trained else Outcome.STUCK

@@ -24,6 +24,7 @@ from depthbench.trial import TrialContext, run_trial
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = (ROOT / "README.md", ROOT / "studies" / "README.md")
 RESULTS = sorted(path.parent for path in ROOT.glob("results/*/trials.jsonl"))
 COMMITTED = [path for path in RESULTS if path.name != "smoke"]
 
@@ -118,12 +119,14 @@ def test_fused_and_reference_kernels_give_the_same_verdicts():
             assert other == pytest.approx(first, abs=0.005), usual.spec
 
 
-def test_the_tables_in_the_readme_are_fresh():
-    names = re.findall(r"<!-- depthbench:([\w.-]+):start -->", README)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+def test_the_tables_in_the_readme_are_fresh(page):
+    text = page.read_text(encoding="utf-8")
+    names = re.findall(r"<!-- depthbench:([\w.-]+):start -->", text)
     assert names
     for name in names:
         start = f"<!-- depthbench:{name}:start -->"
-        shown = README.split(start)[1].split(f"<!-- depthbench:{name}:end -->")[0]
+        shown = text.split(start)[1].split(f"<!-- depthbench:{name}:end -->")[0]
         folder = ROOT / "results" / name
         if (folder / "bench.json").exists():
             table = speed_markdown(json.loads((folder / "bench.json").read_text()))
@@ -135,7 +138,14 @@ def test_the_tables_in_the_readme_are_fresh():
         assert shown.strip() == table.strip()
 
 
-def test_every_file_the_readme_points_to_is_there():
-    targets = re.findall(r"\]\(([^)#]+)\)", README)
+def test_every_study_is_named():
+    text = PAGES[1].read_text(encoding="utf-8")
+    for study in ROOT.glob("studies/*.toml"):
+        assert f"[{study.stem}]({study.name})" in text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+def test_every_file_the_readme_points_to_is_there(page):
+    targets = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
     for target in (each for each in targets if not each.startswith("https://")):
-        assert (ROOT / target).exists(), target
+        assert (page.parent / target).exists(), target
