@@ -1,5 +1,6 @@
 """How much a search will cost, before and while it runs. Estimates only."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -56,6 +57,12 @@ def seconds_per_layer_epoch(records: Iterable[TrialRecord]) -> Mapping[str, floa
     return {key: seconds[key] / layer_epochs[key] for key in seconds}
 
 
+def seconds_of(spec: TrialSpec, pace: float) -> float:
+    """What a trial takes at most, at so many seconds for one layer and epoch."""
+    limit = math.inf if spec.max_train_seconds is None else spec.max_train_seconds
+    return min(pace * spec.depth * spec.epochs, limit)
+
+
 def eta_seconds(
     plans: Iterable[CellPlan],
     records: Iterable[TrialRecord],
@@ -94,5 +101,5 @@ def _imagined(spec: TrialSpec, trained: bool, pace: float) -> TrialRecord:
         outcome=outcome,
         epochs=(epoch,) * spec.epochs,
         num_classes=10,
-        seconds=pace * spec.depth * spec.epochs,
+        seconds=seconds_of(spec, pace),
     )

@@ -52,6 +52,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"lr_milestones": (1, 1)}, "lr_milestones = 1, 1: whole numbers of epochs"),
     ({"lr_gamma": 0.0}, "lr_gamma = 0.0: a finite number above 0"),
     ({"lr_gamma": float("inf")}, "lr_gamma = inf: a finite number above 0"),
+    ({"lr_gamma": 0.5}, "lr_gamma = 0.5: without effect; add lr_milestones"),
+    (
+        {"optimizer": "adam", "momentum": 0.5},
+        "momentum = 0.5: without effect, adam has none; leave momentum out",
+    ),
     ({"num_validation": -1}, "num_validation = -1: a whole number of at least 0"),
     ({"train_limit": 0}, "train_limit = 0: a whole number of at least 1"),
     (
@@ -76,7 +81,7 @@ FLAGS = {
     "--no-nesterov": {"nesterov": False},
     "--l2=1e-5": {"l2": 1e-5},
     "--lr-milestones=6,8": {"lr_milestones": (6, 8)},
-    "--lr-gamma=0.5": {"lr_gamma": 0.5},
+    "--lr-gamma=0.5 --lr-milestones=1": {"lr_gamma": 0.5, "lr_milestones": (1,)},
     "--num-validation=1000": {"num_validation": 1000},
     "--train-limit=500": {"train_limit": 500},
     "--normalization=half": {"normalization": "half"},
@@ -95,14 +100,14 @@ def test_a_flag_reaches_the_trial_and_survives_the_file(
     def command(**flags: Any) -> None:
         studies.append(study_from(None, flags))
 
-    arguments = ["--arch=elu", "--epochs=10", "--name=s", flag]
+    arguments = ["--arch=elu", "--epochs=10", "--name=s", *flag.split()]
     ended = CliRunner().invoke(command, arguments, standalone_mode=False)
     assert ended.exception is None, ended.exception
     (study,) = studies
-    ((name, value),) = FLAGS[flag].items()
-    assert getattr(study, name) == value
     (found,) = resolve_cells(study, load_architectures(), DATASETS, device="cpu")
-    assert getattr(found.template, name) == value
+    for name, value in FLAGS[flag].items():
+        assert getattr(study, name) == value
+        assert getattr(found.template, name) == value
     path = tmp_path / "s.toml"
     path.write_text(write_study(study, ()))
     assert read_study(path) == study
@@ -139,10 +144,8 @@ def test_stop_rules_are_refused_where_they_were_not_measured(name: str) -> None:
 
 
 def test_a_factor_without_milestones_changes_nothing() -> None:
-    assert changed_fields(StudySpec(arch=("elu",), lr_gamma=0.5)) == {}
-    study = StudySpec(arch=("elu",), lr_gamma=0.5, early_stop="chance")
-    (found,) = resolve_cells(study, load_architectures(), DATASETS, device="cpu")
-    assert found.template.stop_rules
+    spec = TrialSpec(architecture="elu", depth=3, data="mnist", seed=0, lr=0.05)
+    assert changed_fields(replace(spec, lr_gamma=0.5)) == {}
 
 
 def test_what_rules_were_not_measured_on_is_told() -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from depthbench import runtime
 from depthbench.blueprint import Architecture
 from depthbench.datasets.image_data import ImageData
+from depthbench.network import bare_network
 from depthbench.training import ResidentData
 from depthbench.training.batches import as_heads, head_losses
 
@@ -49,11 +50,12 @@ class Subject:
         """
         channels, height, width = self.images.shape[1:]
         with runtime.seeded_global_generators(seed, "modules"):
-            net = self.architecture.build(
+            net = bare_network(
+                self.architecture,
                 depth,
                 image_shape=(channels, height, width),
                 num_classes=self.num_classes,
-                generator=runtime.generator(seed, "weights"),
+                seed=seed,
             )
         return net.train()
 

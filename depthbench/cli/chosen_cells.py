@@ -20,6 +20,7 @@ class Choice(NamedTuple):
         architecture: A name, wildcards allowed.
         protocol: None for any.
         data: None for any.
+        rate: Name of the learning rate, in a study of several; None for any.
     """
 
     text: str
@@ -27,21 +28,24 @@ class Choice(NamedTuple):
     architecture: str = "*"
     protocol: str | None = None
     data: str | None = None
+    rate: str | None = None
 
     def takes(self, cell: CellResult) -> bool:
         """Whether a cell is among those that are meant."""
-        architecture, data, protocol = cell.cell.key
+        one = cell.cell
         return (
-            fnmatchcase(architecture, self.architecture)
-            and self.protocol in (None, protocol)
-            and self.data in (None, data)
+            fnmatchcase(one.architecture, self.architecture)
+            and self.protocol in (None, one.protocol)
+            and self.data in (None, one.data)
+            and self.rate in (None, one.rate.name)
         )
 
 
 def parse_choice(text: str) -> Choice:
     """FOLDER, or FOLDER:ARCH, FOLDER:ARCH@PROTOCOL, FOLDER:ARCH@PROTOCOL@DATA.
 
-    Protocol and data may stand in either order, as no data set has a protocol's name.
+    Protocol and data may stand in either order, as no data set has a protocol's name;
+    so may a learning rate: FOLDER:ARCH@lr 0.05, FOLDER:ARCH@scaled, FOLDER:ARCH@tuned.
     The folder ends at the first colon before which there is a folder.
 
     Raises:
@@ -61,8 +65,9 @@ def parse_choice(text: str) -> Choice:
         raise click.UsageError(f"{folder} is no results folder: it has no study.toml")
     architecture, *rest = text[end + 1 :].split("@")
     protocols = [part for part in rest if part in get_args(ProtocolName)]
-    others = [part for part in rest if part not in protocols]
-    if len(protocols) > 1 or len(others) > 1 or "" in rest:
+    rates = [part for part in rest if _is_rate(part)]
+    others = [part for part in rest if part not in (*protocols, *rates)]
+    if max(map(len, (protocols, rates, others))) > 1 or "" in rest:
         raise click.UsageError(f"{text}: write FOLDER:ARCH@PROTOCOL@DATA")
     return Choice(
         text,
@@ -70,7 +75,12 @@ def parse_choice(text: str) -> Choice:
         architecture or "*",
         protocols[0] if protocols else None,
         others[0] if others else None,
+        rates[0] if rates else None,
     )
+
+
+def _is_rate(part: str) -> bool:
+    return part in ("scaled", "tuned") or part.startswith("lr ")
 
 
 def chosen(choice: Choice, study: StudyResult) -> list[Side]:
@@ -115,8 +125,8 @@ def matched(a: Sequence[Side], b: Sequence[Side]) -> list[tuple[Side, Side]]:
 
 def cell_text(cell: CellResult) -> str:
     """A cell as one may write it after FOLDER and a colon."""
-    architecture, data, protocol = cell.cell.key
-    return f"{architecture}@{protocol}@{data}"
+    architecture, data, protocol, *rate = cell.cell.key
+    return "@".join((architecture, protocol, data, *rate))
 
 
 def _joined(

@@ -84,8 +84,8 @@ def _table(found: Sequence[Comparison]) -> Table:
 
 
 def _name(side: Side) -> str:
-    architecture, data, protocol = side.cell.cell.key
-    return f"{architecture} ({data}, {protocol})"
+    architecture, *rest = side.cell.cell.key
+    return f"{architecture} ({', '.join(rest)})"
 
 
 def _chance_text(chance: float) -> str:

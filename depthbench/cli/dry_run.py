@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from depthbench.datasets.image_data import DataError
-from depthbench.estimate import Cost, cost_if, seconds_per_layer_epoch
+from depthbench.estimate import Cost, cost_if, seconds_of, seconds_per_layer_epoch
 from depthbench.failures import described
 from depthbench.record import TrialRecord
-from depthbench.report.words import duration
+from depthbench.report.words import count, duration
 from depthbench.runtime import configure_process
 from depthbench.spec import Cell, StudySpec, TrialSpec
 from depthbench.trial import TrialContext, time_layer_epoch
@@ -40,7 +40,7 @@ def show_plan(
     rates = _rates(cells, stored, context)
 
     def seconds(trials: Iterable[TrialSpec], num_cells: int = 1) -> float:
-        one_worker = sum(t.depth * t.epochs * rates[t.architecture] for t in trials)
+        one_worker = sum(seconds_of(t, rates[t.architecture]) for t in trials)
         is_limited = study.search == "posterior"
         at_once = num_cells * study.ahead if is_limited else num_workers
         return one_worker / min(num_workers, at_once)
@@ -49,7 +49,9 @@ def show_plan(
     likely: dict[str, TrialSpec] = {}
     for cell in cells:
         limit, pace = _likely_limit(cell, study), rates[cell.architecture]
-        for assumed in dict.fromkeys((limit, cell.grid.floor(study.cap))):
+        # A grid is the same whatever it finds.
+        ends = [limit, cell.grid.floor(study.cap)][: 1 + (study.search != "grid")]
+        for assumed in dict.fromkeys(ends):
             cost = cost_if(cell, study, assumed, done, seconds_per_layer_epoch=pace)
             rows.append(_row(cell, assumed, cost, seconds(cost.trials)))
             if assumed == limit:
@@ -65,14 +67,17 @@ def show_plan(
         click.echo(json.dumps(plan, indent=2))
         return 0
     for row in rows:
+        is_grid = study.search == "grid"
+        condition = "" if is_grid else f", if it trains up to {row['if_it_trains_to']}"
         click.echo(
-            f"{row['architecture']} on {row['data']} ({_how(row)}), if it trains "
-            f"up to {row['if_it_trains_to']}: {row['num_probes']} probes, "
-            f"{row['num_trials']} trials, {duration(row['estimated_seconds'])}"
+            f"{row['architecture']} on {row['data']} ({_how(row)}){condition}: "
+            f"{count(row['num_probes'], 'probe')}, "
+            f"{count(row['num_trials'], 'trial')}, "
+            f"{duration(row['estimated_seconds'])}"
         )
     click.echo(
-        f"in all, if each does the first: {len(likely)} trials, about "
-        f"{duration(total['estimated_seconds'])} on {num_workers} workers; "
+        f"in all, if each does the first: {count(len(likely), 'trial')}, about "
+        f"{duration(total['estimated_seconds'])} on {count(num_workers, 'worker')}; "
         f"{len(done)} are stored in {folder}"
     )
     return 0

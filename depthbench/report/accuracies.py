@@ -52,7 +52,10 @@ def accuracies(result: StudyResult) -> list[Accuracies]:
 def _row(one: Pictured) -> Accuracies:
     records = [trial.record for trial in one.trials]
     last = [t.record.epochs[-1] if t.has_final_error else None for t in one.trials]
-    first = [record.epochs[0] if record.epochs else None for record in records]
+    first = [
+        record.epochs[0] if len(record.epochs) > (record.ended_by is not None) else None
+        for record in records
+    ]
     return Accuracies(
         label=one.label,
         weight_layers=str(records[0].num_weight_layers),

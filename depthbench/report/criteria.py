@@ -21,6 +21,7 @@ CRITERIA_COLUMNS = (
     Column("architecture", "text", "registered name"),
     Column("data", "text", "data set"),
     Column("protocol", "text", "standard or notebook"),
+    Column("rate", "text", "learning rate, in a study of several"),
     Column("epochs", "whole", "judged by the errors after this epoch"),
     Column("threshold", "number", "the error to stay below"),
     Column("is_own", "flag", "whether the study itself asked this"),
@@ -79,6 +80,11 @@ def budgets_of(num_epochs: int) -> list[int]:
     return sorted({*doublings, num_epochs})
 
 
+def criteria_columns(*, has_rates: bool) -> tuple[Column, ...]:
+    """Of criteria.csv; the rate only in a study of several."""
+    return tuple(c for c in CRITERIA_COLUMNS if has_rates or c.name != "rate")
+
+
 def criteria_csv(result: StudyResult) -> str:
     """The text of criteria.csv: a row for each cell, number of epochs and threshold."""
     rows = [
@@ -86,6 +92,7 @@ def criteria_csv(result: StudyResult) -> str:
             "architecture": cell.cell.architecture,
             "data": cell.cell.data,
             "protocol": cell.cell.protocol,
+            "rate": cell.cell.rate.name,
             "epochs": point.num_epochs,
             "threshold": point.threshold,
             "is_own": point.is_own,
@@ -99,7 +106,8 @@ def criteria_csv(result: StudyResult) -> str:
         for cell in result.cells
         for point in criterion_points(cell)
     ]
-    return csv_text(rows, CRITERIA_COLUMNS)
+    has_rates = any(cell.cell.rate.name for cell in result.cells)
+    return csv_text(rows, criteria_columns(has_rates=has_rates))
 
 
 def num_left_out(result: StudyResult) -> int:

@@ -96,8 +96,10 @@ def _posterior(study: StudySpec) -> tuple[str, ...]:
 
 def _grid(study: StudySpec) -> tuple[str, ...]:
     low, high = study.depths or (0, 0)
+    which = (
+        f"Depth {low}" if low == high else f"Every depth there is from {low} to {high}"
+    )
     return (
-        f"Every depth from {low} to {high} is trained with "
-        f"{count(study.seeds, 'seed')}.",
+        f"{which} is trained with {count(study.seeds, 'seed')}.",
         _CUT_SENTENCE,
     )

@@ -216,7 +216,7 @@ _HEADINGS = (
     ),
     Heading(
         "lr",
-        "learning rate of SGD, constant during a training",
+        "learning rate at the start of a training",
         _lr,
     ),
     Heading(

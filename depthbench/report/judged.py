@@ -1,9 +1,11 @@
 """A trial as a report shows it."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from depthbench.record import Outcome, TrialRecord
+from depthbench.spec import Criterion
 
 
 class JudgedTrial(NamedTuple):
@@ -37,6 +39,12 @@ class JudgedTrial(NamedTuple):
         """
         measured = self.outcome.is_evidence and self.outcome is not Outcome.DIVERGED
         return measured and bool(self.record.epochs) and not self.record.was_stopped
+
+
+def shown_criterion(criterion: Criterion) -> Criterion:
+    """The same, of the error that figures show: of images that were not trained on."""
+    is_held_out = criterion.source == "validation"
+    return replace(criterion, source="validation" if is_held_out else "test")
 
 
 def observations_of(trials: Iterable[JudgedTrial]) -> tuple[tuple[int, bool], ...]:

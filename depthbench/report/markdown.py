@@ -19,8 +19,9 @@ def depths_markdown(result: StudyResult) -> str:
 
 
 def study_markdown(result: StudyResult) -> str:
-    """The table that answers the study: of accuracies if it pictures histories."""
-    if "histories" not in result.study.pictures:
+    """The table that answers the study: of accuracies for a grid with histories."""
+    study = result.study
+    if study.search != "grid" or "histories" not in study.pictures:
         return depths_markdown(result)
     is_number = [place > 0 for place in range(len(HEADINGS))]
     return _table(HEADINGS, is_number, accuracies(result))

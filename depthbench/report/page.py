@@ -16,7 +16,7 @@ from depthbench.report.columns import (
     Column,
     depth_columns,
 )
-from depthbench.report.criteria import CRITERIA_COLUMNS, num_left_out
+from depthbench.report.criteria import criteria_columns, num_left_out
 from depthbench.report.display import depths_display
 from depthbench.report.facts import (
     environments,
@@ -100,7 +100,7 @@ def _dictionaries(result: StudyResult) -> dict[str, tuple[Column, ...]]:
         "depths.csv": depth_columns(has_rates=bool(rate_columns(result))),
         "trials.csv": TRIAL_COLUMNS,
         "epochs.csv": EPOCH_COLUMNS,
-        "criteria.csv": CRITERIA_COLUMNS,
+        "criteria.csv": criteria_columns(has_rates=bool(rate_columns(result))),
     } | rate_columns(result)
 
 
@@ -161,6 +161,9 @@ def _trial(cell: CellResult, trial: JudgedTrial) -> dict[str, Any]:
         "outcome": words.outcome_word(trial.outcome),
         "train_error": last.train_error[-1] if last else None,
         "test_error": last.test_error[-1] if last else None,
+        "validation_error": (
+            last.validation_error[-1] if last and last.validation_error else None
+        ),
         "epochs": len(record.epochs),
         "seconds": record.seconds,
         "time": words.duration(record.seconds),

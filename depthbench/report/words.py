@@ -8,7 +8,7 @@ from depthbench.spec import StudySpec
 
 OUTCOME_MEANINGS = {
     Outcome.TRAINED: "the error of the last epoch is below the threshold",
-    Outcome.STUCK: "it learned little or nothing; most often still guessing at chance",
+    Outcome.STUCK: "above the threshold and no longer improving; often still at chance",
     Outcome.DIVERGED: "a loss or a weight became NaN or infinite",
     Outcome.COLLAPSED: "it had learned something in an earlier epoch and lost it again",
     Outcome.SLOW: "above the threshold, but the training loss was still falling; more "
@@ -130,7 +130,9 @@ def stop_reason(result: CellResult) -> str:
 
 def answer_sentence(result: CellResult) -> str:
     """What follows the name: "trains at depth 63 and fails at 66. Half of ..."."""
-    k50 = k50_sentence(result.fit) if result.fit else ""
+    # Of one depth's trials there is no fall of success to speak of.
+    has_depths = len({depth for depth, _ in result.observations}) > 1
+    k50 = k50_sentence(result.fit) if result.fit and has_depths else ""
     return f"{_bracket_sentence(result)} {k50}".strip()
 
 

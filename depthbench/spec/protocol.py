@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from depthbench.spec.study import StudySpec
     from depthbench.spec.trial import TrialSpec
 
+_DEFAULT_GAMMA, _DEFAULT_MOMENTUM = 0.1, 0.9
+
 PROTOCOL_FIELDS = (
     "optimizer",
     "nesterov",
@@ -65,6 +67,11 @@ def check_protocol(study: "StudySpec") -> None:
 def _check_optimizer(study: "StudySpec") -> None:
     if not (math.isfinite(study.l2) and study.l2 >= 0):
         raise ValueError(f"l2 = {study.l2}: a finite number of at least 0")
+    if study.optimizer != "sgd" and study.momentum != _DEFAULT_MOMENTUM:
+        raise ValueError(
+            f"momentum = {study.momentum:g}: without effect, {study.optimizer} has "
+            "none; leave momentum out"
+        )
     if study.nesterov and study.optimizer != "sgd":
         raise ValueError(
             f"nesterov = true: a correction of SGD's momentum; {study.optimizer} has "
@@ -86,6 +93,10 @@ def _check_schedule(study: "StudySpec") -> None:
         )
     if not 0 < study.lr_gamma < math.inf:
         raise ValueError(f"lr_gamma = {study.lr_gamma}: a finite number above 0")
+    if study.lr_gamma != _DEFAULT_GAMMA and not milestones:
+        raise ValueError(
+            f"lr_gamma = {study.lr_gamma:g}: without effect; add lr_milestones, as 6,8"
+        )
 
 
 def _check_images(study: "StudySpec") -> None:

@@ -30,7 +30,8 @@ def first_filters(
     """
     for parameter in net.parameters():
         weights = parameter if replica is None else parameter[replica]
-        if weights.dim() == 4 and weights.shape[1] == image_channels:
+        is_first = weights.dim() == 4 and weights.shape[1] == image_channels
+        if is_first and weights.numel():
             return _rounded(weights[:_MOST_FILTERS].detach())
     return None
 

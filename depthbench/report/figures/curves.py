@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -24,12 +23,11 @@ from depthbench.report.figures.style import (
     legend_above,
     outcome_label,
 )
-from depthbench.report.judged import JudgedTrial
+from depthbench.report.judged import JudgedTrial, shown_criterion
 from depthbench.report.results import CellResult, StudyResult
 from depthbench.spec import Criterion
 from depthbench.verdict import error_of
 
-_NAMES = {"loss": "training loss, nats", "error": "test error"}
 _DASHES: dict[str, Any] = {"trains": (1, 0), "fails": (3, 1.6)}
 
 # Heights as multiples of chance. The largest error there is, 1, lies below the band
@@ -100,7 +98,7 @@ def curve_points(cell: CellResult) -> pd.DataFrame:
 
 
 def _epoch_rows(cell: CellResult, trial: JudgedTrial) -> list[dict[str, float]]:
-    criterion = replace(cell.cell.criterion, source="test")
+    criterion = shown_criterion(cell.cell.criterion)
     epochs = trial.record.epochs
     rows = [
         {
@@ -144,7 +142,9 @@ def _draw_cell(pair: Sequence[Axes], result: StudyResult, cell: CellResult) -> N
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
         _draw_lines(axes, points, what)
         above: dict[str, Any] = {"transform": axes.transAxes, "color": MUTED}
-        axes.text(0, 1.05, _NAMES[what], fontsize=9, **above)
+        source = shown_criterion(cell.cell.criterion).source
+        name = "training loss, nats" if what == "loss" else f"{source} error"
+        axes.text(0, 1.05, name, fontsize=9, **above)
         sns.despine(ax=axes)
     _draw_threshold(error_axes, cell)
     loss_axes.set_title(cell_name(result, cell), loc="left", weight="bold", pad=18)

@@ -1,7 +1,6 @@
 """Figure 3: the test error of every trial against its depth, one panel a cell."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pandas as pd
 import seaborn as sns
@@ -22,7 +21,7 @@ from depthbench.report.figures.style import (
     legend_above,
     outcome_label,
 )
-from depthbench.report.judged import JudgedTrial
+from depthbench.report.judged import JudgedTrial, shown_criterion
 from depthbench.report.results import CellResult, StudyResult
 from depthbench.report.words import short_percent
 from depthbench.verdict import error_of
@@ -73,7 +72,7 @@ def points_of(cell: CellResult) -> pd.DataFrame:
 def _height(cell: CellResult, trial: JudgedTrial) -> float:
     if not trial.outcome.is_evidence:
         return NO_EVIDENCE_LEVEL
-    criterion = replace(cell.cell.criterion, source="test")
+    criterion = shown_criterion(cell.cell.criterion)
     if trial.record.at_stop is not None:
         return error_of(trial.record.at_stop, criterion)
     if not trial.has_final_error:
@@ -197,7 +196,7 @@ def _label_sides(page: Sheet, grid: Sequence[Sequence[CellResult]]) -> None:
                 fontsize=9,
                 linespacing=1.1,
             )
-        axes_row[0].set_ylabel("test error")
+        axes_row[0].set_ylabel(f"{shown_criterion(cell.cell.criterion).source} error")
     for column, axes in enumerate(page.axes[-1]):
         bottom = [
             row[column]

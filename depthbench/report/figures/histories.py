@@ -71,11 +71,12 @@ def accuracy_points(
 def _epoch_ends(record: TrialRecord) -> list[float]:
     """Steps of the training at the end of each epoch."""
     num_epochs = len(record.epochs)
-    begun = num_epochs + (record.first_nonfinite_step is not None)
+    is_cut = record.was_stopped or record.first_nonfinite_step is not None
+    begun = num_epochs + is_cut
     if record.num_train:
         each: float = math.ceil(record.num_train / record.spec.batch_size)
     else:
-        # Exact unless it diverged: older records do not say how long an epoch was.
+        # Exact unless it was cut: older records do not say how long an epoch was.
         each = record.num_steps / max(begun, 1)
     return [min(each * number, record.num_steps) for number in range(1, num_epochs + 1)]
 
