@@ -302,6 +302,19 @@ def test_a_gradient_that_starts_at_zero_is_named():
     )
 
 
+def test_a_signal_that_vanishes_on_the_way_is_told():
+    def shrinking(depth):
+        net = mlp(depth)
+        with torch.no_grad():
+            for weight in net.parameters():
+                weight.mul_(1e-4)
+        return net
+
+    deep = results(subject_of(shrinking), (2, 4))
+    assert "vanishes" in figures_of(deep, "warning")["gradients arrive"]
+    assert not figures_of(results(subject_of(mlp), (2, 4)), "warning")
+
+
 def test_who_claims_to_know_no_modes_must_not_use_them():
     subject = subject_of(SOUND["dropout"], has_train_mode=False)
     failed = figures_of(results(subject), "failed")

@@ -17,6 +17,7 @@ from depthbench.checks.subject import (
 from depthbench.network import check_modes, num_weight_layers
 
 _NUM_IMAGES = 8
+_VANISHED = 1e-6
 _NUM_SHOWN = 3
 # Along a random direction, to see whether the loss notices a weight at all.
 _NOTICEABLE_STEP = 0.1
@@ -27,6 +28,9 @@ def check_gradients(subject: Subject, depth: int) -> Finding:
 
     At the initial weights, or near them: behind a layer that starts at 0 there is none
     at first. In float64, where the network runs in it, so that a small one is not 0.
+
+    A warning if the first weights get a millionth of the last ones' gradient or less:
+    the signal vanishes on the way, and the network is likely to stay at chance.
     """
     net, images = in_float64(subject, depth, _NUM_IMAGES)
     labels = subject.labels[:_NUM_IMAGES]
@@ -46,7 +50,16 @@ def check_gradients(subject: Subject, depth: int) -> Finding:
         if dead:
             return Finding("failed", _why_dead(net, dead, images, labels))
         also += f"; that of {_listed(late)} is 0 until the weights have moved"
-    return Finding("passed", f"all {len(found)} parameters have a finite one{also}")
+    says = f"all {len(found)} parameters have a finite one{also}"
+    norms = [g.norm().item() for g in found.values() if g is not None and g.dim() >= 2]
+    if len(norms) < 2 or 0 in (norms[0], norms[-1]):
+        return Finding("passed", says)
+    says += f"; from {norms[0]:.1e} at the first weights to {norms[-1]:.1e} at the last"
+    if norms[0] <= _VANISHED * norms[-1]:
+        return Finding(
+            "warning", f"{says}: it vanishes on the way, expect it to stay at chance"
+        )
+    return Finding("passed", says)
 
 
 def check_same_modes(subject: Subject, depth: int) -> Finding:
