@@ -231,7 +231,7 @@ def test_how_a_depth_was_decided_is_true_of_the_search() -> None:
     assert "after 40 trials, or 2h of training." in posterior
     assert "bisected" not in posterior and "doubles" not in posterior
     grid = " ".join(decision_sentences(replace(GRID, seeds=1)))
-    assert "Every depth from 3 to 60 is trained with 1 seed." in grid
+    assert "Every depth there is from 3 to 60 is trained with 1 seed." in grid
     bisect = " ".join(decision_sentences(BISECT))
     assert "bisected" in bisect and "budget" not in bisect
     terms = [fact.term for fact in measured_facts(result_of(BISECT))]

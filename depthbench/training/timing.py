@@ -32,4 +32,4 @@ def seconds_per_epoch(net: nn.Module, data: ResidentData, spec: TrialSpec) -> fl
     # images. In one of few, evaluating takes most of the time: a third of training.
     num_tested = len(data.test) + (len(data.validation) if data.validation else 0)
     num_images = max(len(data.train), (3 * len(data.train) + num_tested) / 4)
-    return min(times) * num_images / len(one_batch.train)
+    return min(times) * num_images / batch
