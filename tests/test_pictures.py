@@ -2,6 +2,7 @@
 
 import base64
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from depthbench.record import (
     from_line,
     to_line,
 )
+from depthbench.report import write_report
 from depthbench.report.collect import study_result
 from depthbench.report.figures import PICTURES, render
 from depthbench.report.figures.filters import mosaic, weights
@@ -27,7 +29,7 @@ from depthbench.report.figures.histories import accuracy_points
 from depthbench.report.page import PICTURE_TITLES
 from depthbench.report.pictured import pictured
 from depthbench.report.results import StudyResult
-from depthbench.spec import StudySpec
+from depthbench.spec import StudySpec, write_study
 from depthbench.spec.choices import Picture
 from depthbench.training.filters import first_filters
 
@@ -198,19 +200,40 @@ def test_pictures_are_the_same_bytes_every_time(
     assert once == again
 
 
-def test_the_page_shows_what_was_asked_for_only(tmp_path: Path) -> None:
-    from depthbench.report import write_report
-    from depthbench.spec import write_study
+def page_of(folder: Path, study: StudySpec) -> str:
+    folder.mkdir()
+    cells = [cell(name, study=study) for name in study.arch]
+    (folder / "study.toml").write_text(write_study(study, cells))
+    (folder / "trials.jsonl").write_text("".join(map(to_line, RECORDS)))
+    return write_report(folder).page.read_text(encoding="utf-8")
 
+
+def test_a_grid_of_one_depth_claims_no_limit(tmp_path: Path) -> None:
+    grid = replace(STUDY, search="grid", depths=(6, 6))
+    alone = page_of(tmp_path / "alone", grid)
+    assert "How well does each network train at depth 6?" in alone
+    sections = ("chance", "curves", "criteria")
+    assert not any(f'id="{name}"' in alone for name in sections)
+    several = page_of(tmp_path / "several", replace(grid, depths=(3, 9)))
+    assert all(f'id="{name}"' in several for name in sections)
+
+
+@pytest.mark.parametrize("depths", [(6, 6), (3, 9)])
+def test_figures_are_numbered_without_a_gap(
+    depths: tuple[int, int], tmp_path: Path
+) -> None:
+    study = replace(STUDY, search="grid", depths=depths)
+    page = page_of(tmp_path / "page", study)
+    captions = [int(each) for each in re.findall(r"<b>Figure (\d+)\.", page)]
+    regions = [int(each) for each in re.findall(r'aria-label="Figure (\d+)"', page)]
+    assert captions == regions == list(range(1, 1 + page.count("<figure>")))
+
+
+def test_the_page_shows_what_was_asked_for_only(tmp_path: Path) -> None:
     pages = {}
     for asked in ((), ("filters",), ("histories", "filters")):
-        study = replace(STUDY, pictures=asked)
         folder = tmp_path / str(len(asked))
-        folder.mkdir()
-        cells = [cell(name, study=study) for name in study.arch]
-        (folder / "study.toml").write_text(write_study(study, cells))
-        (folder / "trials.jsonl").write_text("".join(map(to_line, RECORDS)))
-        pages[asked] = write_report(folder).page.read_text(encoding="utf-8")
+        pages[asked] = page_of(folder, replace(STUDY, pictures=asked))
         drawn = {path.stem for path in (folder / "figures").glob("*.png")}
         assert drawn & set(PICTURES) == set(asked)
     for asked, page in pages.items():

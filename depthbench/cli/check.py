@@ -19,7 +19,7 @@ from depthbench.cli.options import (
     json_option,
     plugin_option,
 )
-from depthbench.cli.parameters import Depths
+from depthbench.cli.parameters import DEPTHS
 
 if TYPE_CHECKING:
     from depthbench.blueprint import Architecture
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--depths",
-    type=Depths(),
+    type=DEPTHS,
     help="Smallest and largest depth to look at; one between them is, too. [the "
     "architecture's smallest, and the deepest of its grid up to 30]",
 )

@@ -49,8 +49,9 @@ def show_plan(
     likely: dict[str, TrialSpec] = {}
     for cell in cells:
         limit, pace = _likely_limit(cell, study), rates[cell.architecture]
-        # A grid is the same whatever it finds.
-        ends = [limit, cell.grid.floor(study.cap)][: 1 + (study.search != "grid")]
+        ends = [limit]
+        if study.search != "grid":  # which is the same whatever it finds
+            ends.append(cell.grid.floor(study.cap))
         for assumed in dict.fromkeys(ends):
             cost = cost_if(cell, study, assumed, done, seconds_per_layer_epoch=pace)
             rows.append(_row(cell, assumed, cost, seconds(cost.trials)))

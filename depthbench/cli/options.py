@@ -9,7 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from depthbench import runtime
-from depthbench.cli.parameters import Depths, FolderPath
+from depthbench.cli.parameters import DEPTHS, FolderPath
 from depthbench.cli.protocol_options import PROTOCOL_FLAGS
 from depthbench.cli.rate_options import RATE_FLAGS
 from depthbench.early_stopping import packaged_fit
@@ -139,7 +139,7 @@ _STUDY_FLAGS = (
     click.option("--first-seed", type=int, help="Smallest seed. [0]"),
     click.option(
         "--depths",
-        type=Depths(),
+        type=DEPTHS,
         help="Bracket to start from, or the ends of a grid. "
         "[double up from the bottom]",
     ),

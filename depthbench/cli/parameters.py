@@ -43,19 +43,37 @@ class Seconds(click.ParamType[float]):
         return seconds
 
 
-class Depths(click.ParamType[tuple[int, int]]):
-    """LOW:HIGH, two whole numbers."""
+class Numbers(click.ParamType[tuple[Any, ...]]):
+    """Numbers between commas, or two with a colon between them.
 
-    name = "LOW:HIGH"
+    Args:
+        kind: Of each number.
+        name: How help shows the value; with a colon for a pair.
+        example: One that is allowed.
+    """
+
+    def __init__(self, kind: type[int] | type[float], name: str, example: str) -> None:
+        self.name, self._kind, self._example = name, kind, example
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        """The pair; whether it makes sense is the study's to say."""
+    ) -> tuple[Any, ...]:
+        """The numbers; whether they make sense is the study's to say."""
         if isinstance(value, tuple):
             return value
-        low, _, high = value.partition(":")
+        is_pair = ":" in self.name
+        parts = value.split(":" if is_pair else ",")
         try:
-            return int(low), int(high)
+            if is_pair and len(parts) != 2:
+                raise ValueError
+            return tuple(self._kind(part) for part in parts)
         except ValueError:
-            self.fail(f"{value!r}: two whole numbers, as in 30:90", param, ctx)
+            whole = "whole " if self._kind is int else ""
+            wanted = f"two {whole}numbers" if is_pair else f"{whole}numbers"
+            between = "" if is_pair else " between commas"
+            self.fail(
+                f"{value!r}: {wanted}{between}, as in {self._example}", param, ctx
+            )
+
+
+DEPTHS = Numbers(int, "LOW:HIGH", "30:90")

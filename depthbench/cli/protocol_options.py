@@ -1,28 +1,8 @@
 """Flags of a protocol beyond plain SGD on whole data."""
 
-from typing import Any
-
 import click
 
-from depthbench.cli.parameters import Seconds
-
-
-class Milestones(click.ParamType[tuple[int, ...]]):
-    """Whole numbers between commas."""
-
-    name = "EPOCH,EPOCH,..."
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        """The numbers; whether they make sense is the study's to say."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(int(each) for each in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r}: whole numbers between commas, as in 6,8", param, ctx)
-
+from depthbench.cli.parameters import Numbers, Seconds
 
 PROTOCOL_FLAGS = (
     click.option("--optimizer", metavar="NAME", help="sgd or adam. [sgd]"),
@@ -37,7 +17,7 @@ PROTOCOL_FLAGS = (
     ),
     click.option(
         "--lr-milestones",
-        type=Milestones(),
+        type=Numbers(int, "EPOCH,EPOCH,...", "6,8"),
         help="Epochs after which the learning rate is multiplied by --lr-gamma.",
     ),
     click.option("--lr-gamma", type=float, help="See --lr-milestones. [0.1]"),

@@ -24,7 +24,7 @@ class Column(NamedTuple):
     meaning: str
 
 
-_CELL = (
+CELL_COLUMNS = (
     Column("architecture", "text", "registered name"),
     Column("data", "text", "data set"),
     Column("protocol", "text", "standard or notebook"),
@@ -48,7 +48,7 @@ _ENVIRONMENT = tuple(
 )
 
 TRIAL_COLUMNS = (
-    *_CELL,
+    *CELL_COLUMNS,
     *_TRIAL,
     Column("lr", "number", "learning rate"),
     Column("initializer", "text", "in place of the architecture's own; empty: its own"),
@@ -97,7 +97,7 @@ TRIAL_COLUMNS = (
 )
 
 EPOCH_COLUMNS = (
-    *_CELL,
+    *CELL_COLUMNS,
     Column("depth", "whole", "k"),
     Column("seed", "whole", "of the initial weights and of the data order"),
     Column("trial", "text", "as in trials.csv"),
@@ -116,7 +116,7 @@ EPOCH_COLUMNS = (
 )
 
 DEPTH_COLUMNS = (
-    *_CELL,
+    *CELL_COLUMNS,
     Column("deepest", "text", "the answer: the deepest depth that trains"),
     Column("status", "text", "done, censored, stopped or unfinished"),
     Column("search", "text", "how depths were chosen: bisect, posterior or grid"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from depthbench.plan import curve_of
 from depthbench.record import EpochRecord, Outcome, TrialRecord
-from depthbench.report.columns import Column
+from depthbench.report.columns import CELL_COLUMNS, Column
 from depthbench.report.csv_text import csv_text
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.results import CellResult, StudyResult
@@ -18,9 +18,7 @@ THRESHOLDS = (0.50, 0.20, 0.10, 0.05)
 _MOST_BUDGETS = 6  # with more epochs than that, budgets double
 
 CRITERIA_COLUMNS = (
-    Column("architecture", "text", "registered name"),
-    Column("data", "text", "data set"),
-    Column("protocol", "text", "standard or notebook"),
+    *CELL_COLUMNS,
     Column("rate", "text", "learning rate, in a study of several"),
     Column("epochs", "whole", "judged by the errors after this epoch"),
     Column("threshold", "number", "the error to stay below"),

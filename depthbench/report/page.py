@@ -78,6 +78,7 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         accuracies={"headings": HEADINGS, "rows": accuracies(result)},
         rates=rates_section(result),
         study=result.study,
+        only_depth=_only_depth(result),
         num_architectures=len({cell.cell.architecture for cell in result.cells}),
         protocols=words.protocol_meanings(result) if _num_protocols(result) > 1 else {},
         threshold=words.short_percent(result.study.threshold),
@@ -92,6 +93,12 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         dictionaries=_dictionaries(result),
         num_left_out=num_left_out(result),
     )
+
+
+def _only_depth(result: StudyResult) -> int | None:
+    """Of a grid that asks for one depth; there is no limit to speak of."""
+    low, high = result.study.depths or (0, 1)
+    return low if result.study.search == "grid" and low == high else None
 
 
 def _dictionaries(result: StudyResult) -> dict[str, tuple[Column, ...]]:

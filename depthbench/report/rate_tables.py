@@ -4,20 +4,14 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from depthbench.report.columns import DTYPES, Column
+from depthbench.report.columns import CELL_COLUMNS, DTYPES, Column
 from depthbench.report.rates import AtRate, RateGroup, map_points, rate_groups
 from depthbench.report.results import StudyResult
 from depthbench.report.words import outcome_word
 from depthbench.search import Estimate
 
-_GROUP = (
-    Column("architecture", "text", "registered name"),
-    Column("data", "text", "data set"),
-    Column("protocol", "text", "standard or notebook"),
-)
-
 MAP_COLUMNS = (
-    *_GROUP,
+    *CELL_COLUMNS,
     Column("lr", "number", "learning rate"),
     Column("depth", "whole", "k"),
     Column("num_trained", "whole", "trials that trained"),
@@ -34,7 +28,7 @@ _AT = {
 }
 
 RATE_COLUMNS = (
-    *_GROUP,
+    *CELL_COLUMNS,
     *(
         column
         for name, where in _AT.items()
