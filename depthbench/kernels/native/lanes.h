@@ -1,12 +1,13 @@
 // Vectors of kLanes images and the arithmetic on them. Included once per instruction
-// set, inside a namespace of its own, with kLanes, kTileOut and kTilePixels defined.
+// set, inside a namespace of its own, with the constants that kernel.h asks for.
 
 typedef float V __attribute__((vector_size(kLanes * 4), may_alias));
 typedef int32_t I __attribute__((vector_size(kLanes * 4), may_alias));
 
 #define INLINE inline __attribute__((always_inline))
 
-INLINE V splat(float value) { return V{} + value; }
+// Not V{} + value, which would have to turn -0 into 0: this is one broadcast.
+INLINE V splat(float value) { return value - V{}; }
 
 // exp(x) - 1 for x <= 0, to 2 ulp; NaN stays NaN.
 // Cody-Waite reduction x = n ln 2 + r, then expm1(r) = r + r^2 q(r) with a polynomial

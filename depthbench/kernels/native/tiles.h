@@ -68,20 +68,22 @@ inline void convolve_row(const V* x, Plane plane, int num_in, int num_out, int w
     const int left = num_out - o;
     V* to = out + o * out_plane;
     int p = 0;
-    for (; p + kTilePixels <= width; p += kTilePixels)
+    // A single pixel would be left with too few sums, so it is joined to another.
+    for (; p + kTilePixels <= width && p + kTilePixels + 1 != width; p += kTilePixels)
       convolve_tile<kTilePixels>(x + p, plane, num_in, w, bias + o, to + p, out_plane,
                                  left, ahead, o, p);
-    for (; p + 4 <= width; p += 4)
-      convolve_tile<4>(x + p, plane, num_in, w, bias + o, to + p, out_plane, left,
+    if (kTilePixels > 4)
+      for (; p + 4 <= width; p += 4)
+        convolve_tile<4>(x + p, plane, num_in, w, bias + o, to + p, out_plane, left,
+                         ahead, o, p);
+    for (; p + 2 <= width; p += 2)
+      convolve_tile<2>(x + p, plane, num_in, w, bias + o, to + p, out_plane, left,
                        ahead, o, p);
-    for (; p < width; ++p)
+    if (p < width)
       convolve_tile<1>(x + p, plane, num_in, w, bias + o, to + p, out_plane, left,
                        ahead, o, p);
   }
 }
-
-constexpr int kGradOut = kTileOut == 1 ? 2 : 4;  // output channels of a weight tile
-constexpr int kGradTaps = 6;                     // (input channel, ky, kx) of one
 
 // Adds to sums[tap][out] the products of `dz` with `x` shifted by each tap's offset,
 // over some rows.
@@ -93,14 +95,26 @@ INLINE void weight_gradient_tile(const V* dz, int64_t dz_plane, const V* x,
     const V* z = dz + h * row;
     const V* s = x + h * row;
     for (int w = 0; w < width; ++w) {
-      V factor[kGradOut];
+      // The fewer of the two are held, the others pass by one at a time.
+      constexpr int kHeld = std::min(kGradTaps, kGradOut);
+      V held[kHeld];
 #pragma GCC unroll 8
-      for (int o = 0; o < kGradOut; ++o) factor[o] = z[o * dz_plane + w];
+      for (int i = 0; i < kHeld; ++i)
+        held[i] = kHeld < kGradOut ? s[offset[i] + w] : z[i * dz_plane + w];
+      if constexpr (kHeld < kGradOut) {
 #pragma GCC unroll 8
-      for (int t = 0; t < kGradTaps; ++t) {
-        const V value = s[offset[t] + w];
+        for (int o = 0; o < kGradOut; ++o) {
+          const V value = z[o * dz_plane + w];
 #pragma GCC unroll 8
-        for (int o = 0; o < kGradOut; ++o) sum[t][o] += value * factor[o];
+          for (int t = 0; t < kGradTaps; ++t) sum[t][o] += value * held[t];
+        }
+      } else {
+#pragma GCC unroll 8
+        for (int t = 0; t < kGradTaps; ++t) {
+          const V value = s[offset[t] + w];
+#pragma GCC unroll 8
+          for (int o = 0; o < kGradOut; ++o) sum[t][o] += value * held[o];
+        }
       }
     }
   }
