@@ -41,16 +41,28 @@ def cost_if(
     return Cost(num_probes=len(plan.probes), trials=new)
 
 
-def seconds_per_layer_epoch(records: Iterable[TrialRecord]) -> Mapping[str, float]:
-    """Measured seconds for one layer and epoch, by architecture, and "" for all."""
-    seconds: dict[str, float] = {}
-    layer_epochs: dict[str, float] = {}
+# What sets the time of a layer and epoch: architecture, data set, images trained on
+# where they are limited.
+Workload = tuple[str, str, int | None]
+
+
+def workload(spec: TrialSpec) -> Workload:
+    """Trials of one workload take seconds in proportion to depth times epochs."""
+    return spec.architecture, spec.data, spec.train_limit
+
+
+def seconds_per_layer_epoch(
+    records: Iterable[TrialRecord],
+) -> Mapping[Workload | None, float]:
+    """Measured seconds for one layer and epoch, by workload; None stands for all."""
+    seconds: dict[Workload | None, float] = {}
+    layer_epochs: dict[Workload | None, float] = {}
     for record in records:
         # The epoch in which a limit ended it may be short.
         whole = record.epochs[:-1] if record.ended_by else record.epochs
         if record.outcome.is_evidence and whole:
             spent = sum(epoch.seconds for epoch in whole)
-            for key in (record.spec.architecture, ""):
+            for key in (workload(record.spec), None):
                 seconds[key] = seconds.get(key, 0.0) + spent
                 work = record.spec.depth * len(whole)
                 layer_epochs[key] = layer_epochs.get(key, 0.0) + work
@@ -76,8 +88,8 @@ def eta_seconds(
     work: dict[tuple[TrialSpec, Rate], float] = {}
     at_once: dict[tuple[TrialSpec, Rate], int] = {}
     for plan in plans:
-        rate = rates.get(plan.cell.architecture, rates[""])
-        seconds = rate * plan.layer_epochs_left
+        pace = rates.get(workload(plan.cell.template), rates[None])
+        seconds = pace * plan.layer_epochs_left
         trains = plan.cell.template, plan.cell.rate
         work[trains] = max(seconds, work.get(trains, 0.0))
         at_once[trains] = plan.at_once

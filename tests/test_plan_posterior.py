@@ -346,6 +346,21 @@ def test_the_estimate_is_what_an_exact_network_costs(limit):
     assert len(cost_if(CELL, STUDY, limit, stored).trials) == len(records) - 2
 
 
+def test_a_trial_under_way_is_charged_no_more_than_its_time_limit():
+    """All take 4 s, as deep ones may that are ended by it, so 44 s are 11 trials."""
+
+    def train(spec):
+        return replace(record_of(spec, Outcome.TRAINED), seconds=4.0)
+
+    limited = replace(
+        STUDY, max_train_seconds=4.0, budget="44s", precision=0.01, ahead=3
+    )
+    assert len(serial(train, limited)[1]) == 11
+    # At the pace of the shallow ones, those under way would take longer.
+    unlimited = replace(limited, max_train_seconds=None)
+    assert len(serial(train, unlimited)[1]) < 11
+
+
 def test_the_estimate_minds_a_budget_of_time():
     study = replace(STUDY, budget="60s", precision=0.01)
     slow = cost_if(CELL, study, 21, frozenset(), seconds_per_layer_epoch=1.0)

@@ -16,7 +16,7 @@ from depthbench.datasets import DATASETS
 from depthbench.early_stopping import fit_rules, packaged_fit
 from depthbench.early_stopping.fit import is_full
 from depthbench.early_stopping.words import differences
-from depthbench.estimate import seconds_per_layer_epoch
+from depthbench.estimate import seconds_per_layer_epoch, workload
 from depthbench.plugins import load_architectures
 from depthbench.record import Outcome, TracePoint
 from depthbench.report.collect import study_result
@@ -253,8 +253,25 @@ def test_an_epoch_that_was_cut_does_not_tell_the_pace() -> None:
     short = replace(whole.epochs[1], seconds=0.001)
     cut = replace(whole, epochs=(whole.epochs[0], short), ended_by="max_train_seconds")
     pace = whole.epochs[0].seconds / 3
-    assert seconds_per_layer_epoch([cut])["net"] == pytest.approx(pace)
+    assert seconds_per_layer_epoch([cut])[workload(cut.spec)] == pytest.approx(pace)
     assert seconds_per_layer_epoch([replace(cut, epochs=(short,))]) == {}
+
+
+def test_each_data_set_and_limit_has_a_pace_of_its_own() -> None:
+    many = cell("net", study=STUDY).trial(3, 0)
+    seconds = {
+        many: 60.0,
+        replace(many, train_limit=100): 1.0,
+        replace(many, data="other"): 30.0,
+    }
+    records = []
+    for spec, duration in seconds.items():
+        whole = record_of(spec, Outcome.TRAINED, WORLD)
+        timed = tuple(replace(epoch, seconds=duration) for epoch in whole.epochs)
+        records.append(replace(whole, epochs=timed))
+    paces = seconds_per_layer_epoch(records)
+    for spec, duration in seconds.items():
+        assert paces[workload(spec)] == pytest.approx(duration / 3)
 
 
 def test_a_training_that_was_cut_is_none_in_full() -> None:

@@ -8,7 +8,14 @@ from typing import Any
 import click
 
 from depthbench.datasets.image_data import DataError
-from depthbench.estimate import Cost, cost_if, seconds_of, seconds_per_layer_epoch
+from depthbench.estimate import (
+    Cost,
+    Workload,
+    cost_if,
+    seconds_of,
+    seconds_per_layer_epoch,
+    workload,
+)
 from depthbench.failures import described
 from depthbench.record import TrialRecord
 from depthbench.report.words import count, duration
@@ -37,10 +44,10 @@ def show_plan(
 
     stored = list(read_records(folder).records.values()) if folder.exists() else []
     done = frozenset(record.id for record in stored if record.outcome.is_evidence)
-    rates = _rates(cells, stored, context)
+    paces = _paces(cells, stored, context)
 
     def seconds(trials: Iterable[TrialSpec], num_cells: int = 1) -> float:
-        one_worker = sum(seconds_of(t, rates[t.architecture]) for t in trials)
+        one_worker = sum(seconds_of(t, paces[workload(t)]) for t in trials)
         is_limited = study.search == "posterior"
         at_once = num_cells * study.ahead if is_limited else num_workers
         return one_worker / min(num_workers, at_once)
@@ -48,7 +55,7 @@ def show_plan(
     rows = []
     likely: dict[str, TrialSpec] = {}
     for cell in cells:
-        limit, pace = _likely_limit(cell, study), rates[cell.architecture]
+        limit, pace = _likely_limit(cell, study), paces[workload(cell.template)]
         ends = [limit]
         if study.search != "grid":  # which is the same whatever it finds
             ends.append(cell.grid.floor(study.cap))
@@ -106,20 +113,21 @@ def _likely_limit(cell: Cell, study: StudySpec) -> int:
     return cell.grid.floor(min(limit, study.cap))
 
 
-def _rates(
+def _paces(
     cells: Sequence[Cell], stored: Sequence[TrialRecord], context: TrialContext
-) -> dict[str, float]:
-    """Seconds for one layer and epoch of each architecture, stored or timed now."""
-    rates = dict(seconds_per_layer_epoch(stored))
+) -> dict[Workload | None, float]:
+    """Seconds for one layer and epoch of each workload, stored or timed now."""
+    paces = dict(seconds_per_layer_epoch(stored))
     configure_process(num_threads=1)
     for cell in cells:
-        if cell.architecture not in rates:
+        key = workload(cell.template)
+        if key not in paces:
             spec = cell.trial(cell.grid.floor(_TIMED_DEPTH), seed=0)
             try:
-                rates[cell.architecture] = time_layer_epoch(spec, context)
+                paces[key] = time_layer_epoch(spec, context)
             except DataError:
                 raise
             except Exception as error:  # in the user's own code
                 reason = f"{cell.architecture}, k={spec.depth}: {described(error)}"
                 raise click.ClickException(reason) from error
-    return rates
+    return paces

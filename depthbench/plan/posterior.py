@@ -6,6 +6,7 @@ still the sequence is a function of the outcomes: of neither the number of worke
 of which trial ends first.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -146,13 +147,18 @@ def _spent(
     known: Sequence[tuple[int, Measured]],
     pending: Sequence[int],
 ) -> float:
-    """What the trials used, in the budget's unit; pending ones at the pace so far."""
+    """What the trials used, in the budget's unit; pending ones at the pace so far.
+
+    None of these is charged more seconds than its time limit allows.
+    """
     layer_epochs = sum(trial.layer_epochs for _, trial in known)
-    under_way = study.epochs * sum(pending)
+    under_way = [study.epochs * depth for depth in pending]
     if budget.unit == "layer_epochs":
-        return layer_epochs + under_way
+        return layer_epochs + sum(under_way)
     seconds = sum(trial.seconds for _, trial in known)
-    return seconds + under_way * (seconds / layer_epochs if layer_epochs else 0)
+    pace = seconds / layer_epochs if layer_epochs else 0.0
+    longest = math.inf if study.max_train_seconds is None else study.max_train_seconds
+    return seconds + sum(min(pace * work, longest) for work in under_way)
 
 
 def _layer_epochs_left(

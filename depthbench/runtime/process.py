@@ -1,6 +1,7 @@
 """What this process may use, its switches, and its end."""
 
 import ctypes
+import gc
 import os
 import platform
 from collections.abc import Callable
@@ -52,3 +53,4 @@ def configure_process(num_threads: int) -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(_GLIBC_M_MMAP_THRESHOLD, 1 << 30)
         libc.mallopt(_GLIBC_M_TRIM_THRESHOLD, (1 << 31) - 1)
+    gc.freeze()
