@@ -29,6 +29,8 @@ _LANE_INCHES = 0.23
 _ARROW_POINTS = 26
 _MARKER_POINTS = 7.5
 _SHORT_TEXT = 6  # characters
+_FITTING_CHARACTERS = 31  # of a description beside its row at full size
+_MOST_CHARACTERS = 40  # at the smallest
 _EDGE = 0.7  # of the axis
 _INTERVAL_OFFSET = 0.33  # of a lane, below its middle
 
@@ -90,7 +92,8 @@ def _sorted_rows(result: StudyResult) -> list[_Row]:
 
 def _draw_row(axes: Axes, result: StudyResult, row: _Row, top: float) -> None:
     middle = top + row.num_lanes / 2
-    described = textwrap.shorten(row.description, 31, placeholder="…")
+    described = textwrap.shorten(row.description, _MOST_CHARACTERS, placeholder="…")
+    size = 9 * min(1, _FITTING_CHARACTERS / max(1, len(described)))
     lift = 0.38 if described else 0.0
     beside: dict[str, Any] = {
         "ha": "right",
@@ -98,7 +101,7 @@ def _draw_row(axes: Axes, result: StudyResult, row: _Row, top: float) -> None:
         "transform": axes.get_yaxis_transform(),
     }
     axes.text(-0.025, middle - lift, row.label, weight="bold", **beside)
-    axes.text(-0.025, middle + 0.42, described, color=MUTED, fontsize=9, **beside)
+    axes.text(-0.025, middle + 0.42, described, color=MUTED, fontsize=size, **beside)
     for place, cell in enumerate(row.cells):
         mark = protocol_mark(result, cell.cell.protocol)
         _draw_cell(axes, cell, mark, top + place + 0.5)
