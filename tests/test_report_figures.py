@@ -122,6 +122,25 @@ def test_threshold_and_chance_lines(threshold: float) -> None:
     assert said == [f"threshold\n{100 * threshold:g} %", "chance\n90 %"]
 
 
+@pytest.mark.parametrize("threshold", [0.85, 0.9, 0.95])
+def test_threshold_near_chance_keeps_both_labels_readable(threshold: float) -> None:
+    figure = errors_figure(result_of(study=replace(STUDY, threshold=threshold)))
+    figure.draw_without_rendering()
+    one, other = (text.get_window_extent() for text in panels(figure)[-1].texts)
+    assert not one.overlaps(other)
+
+
+@pytest.mark.parametrize("length", [5, 31, 39, 200])
+def test_a_description_stays_on_the_sheet(length: int) -> None:
+    words = ("conv, " * length)[:length]
+    cells = [cell("net", study=STUDY, description=words)]
+    figure = depths_figure(study_result(STUDY, cells, ()))
+    figure.draw_without_rendering()
+    (shown,) = [t for t in figure.axes[0].texts if t.get_text().startswith("conv")]
+    assert shown.get_text() == words.strip() or length > 40
+    assert shown.get_window_extent().x0 >= 0
+
+
 def test_the_bracket_is_shaded() -> None:
     for axes, one in zip(panels(drawn("errors")), RESULT.cells, strict=True):
         (shade,) = labelled(axes, "bracket")

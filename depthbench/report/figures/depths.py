@@ -29,8 +29,8 @@ _LANE_INCHES = 0.23
 _ARROW_POINTS = 26
 _MARKER_POINTS = 7.5
 _SHORT_TEXT = 6  # characters
-_FITTING_CHARACTERS = 31  # of a description beside its row at full size
-_MOST_CHARACTERS = 40  # at the smallest
+_MOST_CHARACTERS = 40  # of a description
+_CHARACTER_INCHES = 0.075  # of a description, on average
 _EDGE = 0.7  # of the axis
 _INTERVAL_OFFSET = 0.33  # of a lane, below its middle
 
@@ -59,8 +59,10 @@ def depths_figure(result: StudyResult) -> Figure:
     rows = _sorted_rows(result)
     gap = 0.9  # of a lane, between two rows
     num_lanes = sum(row.num_lanes + gap for row in rows)
+    longest = max((len(row.description) for row in rows), default=0)
+    left = max(2.5, 0.2 + _CHARACTER_INCHES * longest)
     with figure_style():
-        page = sheet((1, 1), (6.6, _LANE_INCHES * num_lanes), (2.5, 0.5, 0.45, 0.5))
+        page = sheet((1, 1), (6.6, _LANE_INCHES * num_lanes), (left, 0.5, 0.45, 0.5))
         axes = page.axes[0][0]
         set_depth_scale(axes, _shown_depths(result))
         lane = gap / 2
@@ -81,7 +83,9 @@ def _sorted_rows(result: StudyResult) -> list[_Row]:
     rows = [
         _Row(
             label=row_label(result, cells[0]),
-            description=cells[0].cell.description,
+            description=textwrap.shorten(
+                cells[0].cell.description, _MOST_CHARACTERS, placeholder="…"
+            ),
             cells=cells,
             reference=cells[0].cell.reference,
         )
@@ -92,16 +96,14 @@ def _sorted_rows(result: StudyResult) -> list[_Row]:
 
 def _draw_row(axes: Axes, result: StudyResult, row: _Row, top: float) -> None:
     middle = top + row.num_lanes / 2
-    described = textwrap.shorten(row.description, _MOST_CHARACTERS, placeholder="…")
-    size = 9 * min(1, _FITTING_CHARACTERS / max(1, len(described)))
-    lift = 0.38 if described else 0.0
+    lift = 0.38 if row.description else 0.0
     beside: dict[str, Any] = {
         "ha": "right",
         "va": "center",
         "transform": axes.get_yaxis_transform(),
     }
     axes.text(-0.025, middle - lift, row.label, weight="bold", **beside)
-    axes.text(-0.025, middle + 0.42, described, color=MUTED, fontsize=size, **beside)
+    axes.text(-0.025, middle + 0.42, row.description, color=MUTED, fontsize=9, **beside)
     for place, cell in enumerate(row.cells):
         mark = protocol_mark(result, cell.cell.protocol)
         _draw_cell(axes, cell, mark, top + place + 0.5)

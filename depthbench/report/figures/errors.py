@@ -29,6 +29,7 @@ from depthbench.verdict import error_of
 DIVERGED_LEVEL = 1.12
 NO_EVIDENCE_LEVEL = 1.28
 _HALF_BAND = 0.07
+_LABEL_POINTS = 24  # from one label of two lines to the next
 _POINTS_APART = 3.2
 
 
@@ -184,12 +185,13 @@ def _label_sides(page: Sheet, grid: Sequence[Sequence[CellResult]]) -> None:
         lines = [("threshold", cell.cell.criterion.threshold, INK)]
         if cell.num_classes:
             lines.append(("chance", 1 - 1 / cell.num_classes, MUTED))
-        for name, height, color in lines:
+        push = _push(last, [height for _, height, _ in lines])
+        for (name, height, color), up in zip(lines, push, strict=True):
             last.annotate(
                 f"{name}\n{short_percent(height)}",
                 (1, height),
                 xycoords=("axes fraction", "data"),
-                xytext=(6, 0),
+                xytext=(6, up),
                 textcoords="offset points",
                 va="center",
                 color=color,
@@ -204,6 +206,16 @@ def _label_sides(page: Sheet, grid: Sequence[Sequence[CellResult]]) -> None:
             if column < len(cells)
         ]
         (bottom[-1] if bottom else axes).set_xlabel("depth k")
+
+
+def _push(axes: Axes, heights: Sequence[float]) -> list[float]:
+    """How many points up each of at most two labels goes, to leave the other free."""
+    low, high = axes.get_ylim()
+    points = axes.get_window_extent().height / axes.figure.dpi * 72 / (high - low)
+    apart = (max(heights) - min(heights)) * points
+    each = max(0.0, _LABEL_POINTS - apart) / 2 if len(heights) > 1 else 0.0
+    top = heights.index(max(heights))
+    return [each if place == top else -each for place in range(len(heights))]
 
 
 def _legend(labels: set[str]) -> list[Line2D]:
