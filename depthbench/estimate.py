@@ -41,14 +41,13 @@ def cost_if(
     return Cost(num_probes=len(plan.probes), trials=new)
 
 
-# What sets the time of a layer and epoch: architecture, data set, images trained on
-# where they are limited.
-Workload = tuple[str, str, int | None]
+# Architecture, hash of the file that defines it, data set and kernels.
+Workload = tuple[str, str | None, str, str]
 
 
 def workload(spec: TrialSpec) -> Workload:
-    """Trials of one workload take seconds in proportion to depth times epochs."""
-    return spec.architecture, spec.data, spec.train_limit
+    """What sets the seconds of a layer and epoch among the trials of one folder."""
+    return spec.architecture, spec.plugin_sha256, spec.data, spec.kernels
 
 
 def seconds_per_layer_epoch(
@@ -70,7 +69,10 @@ def seconds_per_layer_epoch(
 
 
 def seconds_of(spec: TrialSpec, pace: float) -> float:
-    """What a trial takes at most, at so many seconds for one layer and epoch."""
+    """What a trial takes, at so many seconds for one layer and epoch.
+
+    A time limit is on training alone, so one that it ends takes a little longer.
+    """
     limit = math.inf if spec.max_train_seconds is None else spec.max_train_seconds
     return min(pace * spec.depth * spec.epochs, limit)
 
@@ -81,14 +83,14 @@ def eta_seconds(
     num_workers: int,
 ) -> float | None:
     """Seconds until every search ends, by the pace of the trials; None without any."""
-    rates = seconds_per_layer_epoch(records)
-    if not rates:
+    paces = seconds_per_layer_epoch(records)
+    if not paces:
         return None
     # Cells that train alike share their trials; the longer search counts.
     work: dict[tuple[TrialSpec, Rate], float] = {}
     at_once: dict[tuple[TrialSpec, Rate], int] = {}
     for plan in plans:
-        pace = rates.get(workload(plan.cell.template), rates[None])
+        pace = paces.get(workload(plan.cell.template), paces[None])
         seconds = pace * plan.layer_epochs_left
         trains = plan.cell.template, plan.cell.rate
         work[trains] = max(seconds, work.get(trains, 0.0))

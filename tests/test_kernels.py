@@ -234,6 +234,15 @@ def test_thin_and_long_images_equal_the_reference(
 
 
 @pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("width", range(1, 18))
+def test_any_number_of_pixels_left_over_equals_the_reference(
+    name: str, width: int
+) -> None:
+    for channels in ((1, 2, 5), (3, 6, 9)):
+        compare(name, Case(channels=channels, num_images=9, height=3, width=width))
+
+
+@pytest.mark.parametrize("name", KERNELS)
 def test_a_mean_of_a_hundred_deviations_costs_no_accuracy(name: str) -> None:
     images, blocks, grad_out = drawn(Case(norm="batch", offset=100.0, num_images=33))
     run = (images, blocks, False, grad_out)

@@ -257,11 +257,11 @@ def test_an_epoch_that_was_cut_does_not_tell_the_pace() -> None:
     assert seconds_per_layer_epoch([replace(cut, epochs=(short,))]) == {}
 
 
-def test_each_data_set_and_limit_has_a_pace_of_its_own() -> None:
+def test_each_data_set_and_plugin_has_a_pace_of_its_own() -> None:
     many = cell("net", study=STUDY).trial(3, 0)
     seconds = {
         many: 60.0,
-        replace(many, train_limit=100): 1.0,
+        replace(many, plugin_sha256="edited"): 1.0,
         replace(many, data="other"): 30.0,
     }
     records = []

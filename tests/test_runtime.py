@@ -1,5 +1,6 @@
-"""What a record says of the code that made it."""
+"""How a process is set up, and what a record says of the code that made it."""
 
+import gc
 import subprocess
 from pathlib import Path
 
@@ -8,6 +9,11 @@ import pytest
 from depthbench import runtime
 
 ROOT = Path(__file__).parents[1]
+
+
+def test_what_is_imported_is_not_looked_at_by_the_garbage_collector() -> None:
+    """`conftest` configures this process as a worker is."""
+    assert gc.get_freeze_count() > 10_000
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a checkout")

@@ -69,7 +69,8 @@ def _measure_ours(setting: Setting, side: Side, context: TrialContext) -> Work:
     first = _part(data, spec.batch_size, 1)
     train(net, first, replace(spec, epochs=1), runtime.generator(spec.seed, "order"))
     for parameter in net.parameters():
-        # Training left them in one memory, and moves none that shares its own.
+        # `train` moves parameters into one memory, as in a trial, only if each has a
+        # memory of its own; the training above left them in one.
         parameter.data = parameter.data.clone()
 
     def work() -> float:

@@ -48,12 +48,21 @@ class Numbers(click.ParamType[tuple[Any, ...]]):
 
     Args:
         kind: Of each number.
-        name: How help shows the value; with a colon for a pair.
+        name: How help shows the value.
         example: One that is allowed.
+        is_pair: Whether it is two with a colon.
     """
 
-    def __init__(self, kind: type[int] | type[float], name: str, example: str) -> None:
+    def __init__(
+        self,
+        kind: type[int] | type[float],
+        name: str,
+        example: str,
+        *,
+        is_pair: bool = False,
+    ) -> None:
         self.name, self._kind, self._example = name, kind, example
+        self._is_pair = is_pair
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -61,19 +70,18 @@ class Numbers(click.ParamType[tuple[Any, ...]]):
         """The numbers; whether they make sense is the study's to say."""
         if isinstance(value, tuple):
             return value
-        is_pair = ":" in self.name
-        parts = value.split(":" if is_pair else ",")
+        parts = value.split(":" if self._is_pair else ",")
         try:
-            if is_pair and len(parts) != 2:
+            if self._is_pair and len(parts) != 2:
                 raise ValueError
             return tuple(self._kind(part) for part in parts)
         except ValueError:
             whole = "whole " if self._kind is int else ""
-            wanted = f"two {whole}numbers" if is_pair else f"{whole}numbers"
-            between = "" if is_pair else " between commas"
+            wanted = f"two {whole}numbers" if self._is_pair else f"{whole}numbers"
+            between = "" if self._is_pair else " between commas"
             self.fail(
                 f"{value!r}: {wanted}{between}, as in {self._example}", param, ctx
             )
 
 
-DEPTHS = Numbers(int, "LOW:HIGH", "30:90")
+DEPTHS = Numbers(int, "LOW:HIGH", "30:90", is_pair=True)

@@ -30,7 +30,7 @@ RATE_FLAGS = (
     ),
     click.option(
         "--lr-range",
-        type=Numbers(float, "LOW:HIGH", "1e-4:1"),
+        type=Numbers(float, "LOW:HIGH", "1e-4:1", is_pair=True),
         help="Where to search for it. [1e-4:1]",
     ),
 )

@@ -149,7 +149,7 @@ def _spent(
 ) -> float:
     """What the trials used, in the budget's unit; pending ones at the pace so far.
 
-    None of these is charged more seconds than its time limit allows.
+    A time limit is the most that these are charged, although it leaves out tests.
     """
     layer_epochs = sum(trial.layer_epochs for _, trial in known)
     under_way = [study.epochs * depth for depth in pending]

@@ -43,9 +43,14 @@ class CurveFit:
 
 
 def fit_of(plan: CellPlan, observations: Sequence[tuple[int, bool]]) -> CurveFit | None:
-    """The fit to trials (depth, trained) of any kind of search; None without any."""
+    """The fit to trials (depth, trained) of any kind of search.
+
+    Returns:
+        None without any trial, and for a grid of one depth, which asks for no fall of
+        success.
+    """
     posterior = curve_of(plan, observations)
-    if posterior is None:
+    if posterior is None or (plan.search == "grid" and len(plan.probes) < 2):
         return None
     return CurveFit(
         posterior=posterior,

@@ -27,6 +27,7 @@ from depthbench.report.facts import (
 from depthbench.report.figures.panels import rows_of
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.markdown import depths_markdown
+from depthbench.report.pictured import pictures_all_depths
 from depthbench.report.rate_section import rate_columns, rates_section
 from depthbench.report.results import CellResult, StudyResult
 from depthbench.report.svg import inline_svg
@@ -79,6 +80,7 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         rates=rates_section(result),
         study=result.study,
         only_depth=_only_depth(result),
+        pictures_all_depths=pictures_all_depths(result),
         num_architectures=len({cell.cell.architecture for cell in result.cells}),
         protocols=words.protocol_meanings(result) if _num_protocols(result) > 1 else {},
         threshold=words.short_percent(result.study.threshold),

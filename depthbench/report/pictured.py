@@ -44,13 +44,19 @@ def pictured(result: StudyResult) -> list[Pictured]:
     ]
 
 
+def pictures_all_depths(result: StudyResult) -> bool:
+    """Whether every depth is shown, as of a short grid."""
+    depths = {t.depth for cell in result.cells for t in cell.evidence}
+    return result.study.search == "grid" and len(depths) <= _MOST_DEPTHS
+
+
 def _trials(result: StudyResult, cell: CellResult) -> list[tuple[JudgedTrial, ...]]:
     """Those that ran some steps, at each depth that is pictured."""
     by_depth: dict[int, list[JudgedTrial]] = {}
     for trial in cell.evidence:
         if trial.record.num_steps:
             by_depth.setdefault(trial.depth, []).append(trial)
-    if result.study.search != "grid" or len(by_depth) > _MOST_DEPTHS:
+    if not pictures_all_depths(result):
         depth = cell.trains if cell.trains in by_depth else min(by_depth, default=None)
         by_depth = {each: by_depth[each] for each in by_depth if each == depth}
     return [tuple(by_depth[depth]) for depth in sorted(by_depth)]

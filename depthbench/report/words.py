@@ -130,9 +130,7 @@ def stop_reason(result: CellResult) -> str:
 
 def answer_sentence(result: CellResult) -> str:
     """What follows the name: "trains at depth 63 and fails at 66. Half of ..."."""
-    # A grid of one depth asks for no fall of success.
-    is_alone = result.plan.search == "grid" and len(result.plan.probes) < 2
-    k50 = k50_sentence(result.fit) if result.fit and not is_alone else ""
+    k50 = k50_sentence(result.fit) if result.fit else ""
     return f"{_bracket_sentence(result)} {k50}".strip()
 
 

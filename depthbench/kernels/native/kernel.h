@@ -1,8 +1,8 @@
 // The kernel for one instruction set: define DEPTHBENCH_NAMESPACE and the constants below,
 // include this, and compile with that set's flags.
 //
-// kLanes: images in a vector. A tile keeps its sums in registers, at least 8 for two
-// multiply-adds a cycle of 4 cycles each, beside what it multiplies:
+// kLanes: images in a vector. A tile keeps its sums in registers, beside what it
+// multiplies. Two multiply-adds that start in every cycle and take 4 need 8 sums or more:
 // kTileOut x kTilePixels: of a convolution, output channels and neighbouring pixels.
 // kGradOut x kGradTaps: of the weights' gradient, output channels and (input channel,
 // ky, kx).

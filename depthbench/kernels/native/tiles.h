@@ -68,11 +68,12 @@ inline void convolve_row(const V* x, Plane plane, int num_in, int num_out, int w
     const int left = num_out - o;
     V* to = out + o * out_plane;
     int p = 0;
-    // A single pixel would be left with too few sums, so it is joined to another.
+    // One pixel left over has too few sums to keep the processor busy: two and two more
+    // are better than three and one.
     for (; p + kTilePixels <= width && p + kTilePixels + 1 != width; p += kTilePixels)
       convolve_tile<kTilePixels>(x + p, plane, num_in, w, bias + o, to + p, out_plane,
                                  left, ahead, o, p);
-    if (kTilePixels > 4)
+    if constexpr (kTilePixels > 4)
       for (; p + 4 <= width; p += 4)
         convolve_tile<4>(x + p, plane, num_in, w, bias + o, to + p, out_plane, left,
                          ahead, o, p);
@@ -96,12 +97,11 @@ INLINE void weight_gradient_tile(const V* dz, int64_t dz_plane, const V* x,
     const V* s = x + h * row;
     for (int w = 0; w < width; ++w) {
       // The fewer of the two are held, the others pass by one at a time.
-      constexpr int kHeld = std::min(kGradTaps, kGradOut);
-      V held[kHeld];
+      constexpr bool kHoldsTaps = kGradTaps < kGradOut;
+      V held[kHoldsTaps ? kGradTaps : kGradOut];
+      if constexpr (kHoldsTaps) {
 #pragma GCC unroll 8
-      for (int i = 0; i < kHeld; ++i)
-        held[i] = kHeld < kGradOut ? s[offset[i] + w] : z[i * dz_plane + w];
-      if constexpr (kHeld < kGradOut) {
+        for (int t = 0; t < kGradTaps; ++t) held[t] = s[offset[t] + w];
 #pragma GCC unroll 8
         for (int o = 0; o < kGradOut; ++o) {
           const V value = z[o * dz_plane + w];
@@ -109,6 +109,8 @@ INLINE void weight_gradient_tile(const V* dz, int64_t dz_plane, const V* x,
           for (int t = 0; t < kGradTaps; ++t) sum[t][o] += value * held[t];
         }
       } else {
+#pragma GCC unroll 8
+        for (int o = 0; o < kGradOut; ++o) held[o] = z[o * dz_plane + w];
 #pragma GCC unroll 8
         for (int t = 0; t < kGradTaps; ++t) {
           const V value = s[offset[t] + w];

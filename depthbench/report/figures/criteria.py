@@ -1,4 +1,4 @@
-"""Figure 5: k50 after each number of epochs, at several thresholds."""
+"""K50 after each number of epochs, at several thresholds."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Figure 4: learning curves on the two sides of the bracket."""
+"""Learning curves on the two sides of the bracket."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Figure 1: the deepest depth that trains, one row an architecture."""
+"""The deepest depth that trains, one row an architecture."""
 
 import textwrap
 from typing import Any, NamedTuple
@@ -7,6 +7,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import NullLocator
 
 from depthbench.report.figures.depth_axis import set_depth_scale
@@ -29,8 +30,8 @@ _LANE_INCHES = 0.23
 _ARROW_POINTS = 26
 _MARKER_POINTS = 7.5
 _SHORT_TEXT = 6  # characters
+_DESCRIPTION_POINTS = 9
 _MOST_CHARACTERS = 40  # of a description
-_CHARACTER_INCHES = 0.075  # of a description, on average
 _EDGE = 0.7  # of the axis
 _INTERVAL_OFFSET = 0.33  # of a lane, below its middle
 
@@ -59,9 +60,9 @@ def depths_figure(result: StudyResult) -> Figure:
     rows = _sorted_rows(result)
     gap = 0.9  # of a lane, between two rows
     num_lanes = sum(row.num_lanes + gap for row in rows)
-    longest = max((len(row.description) for row in rows), default=0)
-    left = max(2.5, 0.2 + _CHARACTER_INCHES * longest)
     with figure_style():
+        widest = max((_inches(row.description) for row in rows), default=0.0)
+        left = max(2.5, 0.35 + widest)
         page = sheet((1, 1), (6.6, _LANE_INCHES * num_lanes), (left, 0.5, 0.45, 0.5))
         axes = page.axes[0][0]
         set_depth_scale(axes, _shown_depths(result))
@@ -94,6 +95,14 @@ def _sorted_rows(result: StudyResult) -> list[_Row]:
     return sorted(rows, key=lambda row: -(row.cells[0].trains or 0))
 
 
+def _inches(description: str) -> float:
+    """Its width on the sheet."""
+    if not description:
+        return 0.0
+    path = TextPath((0, 0), description, size=_DESCRIPTION_POINTS)
+    return float(path.get_extents().width) / 72
+
+
 def _draw_row(axes: Axes, result: StudyResult, row: _Row, top: float) -> None:
     middle = top + row.num_lanes / 2
     lift = 0.38 if row.description else 0.0
@@ -103,7 +112,14 @@ def _draw_row(axes: Axes, result: StudyResult, row: _Row, top: float) -> None:
         "transform": axes.get_yaxis_transform(),
     }
     axes.text(-0.025, middle - lift, row.label, weight="bold", **beside)
-    axes.text(-0.025, middle + 0.42, row.description, color=MUTED, fontsize=9, **beside)
+    axes.text(
+        -0.025,
+        middle + 0.42,
+        row.description,
+        color=MUTED,
+        fontsize=_DESCRIPTION_POINTS,
+        **beside,
+    )
     for place, cell in enumerate(row.cells):
         mark = protocol_mark(result, cell.cell.protocol)
         _draw_cell(axes, cell, mark, top + place + 0.5)

@@ -1,4 +1,4 @@
-"""Figure 3: the test error of every trial against its depth, one panel a cell."""
+"""The test error of every trial against its depth, one panel a cell."""
 
 from collections.abc import Sequence
 

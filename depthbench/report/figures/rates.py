@@ -1,4 +1,4 @@
-"""Figure 5: which learning rates train at which depths."""
+"""Which learning rates train at which depths."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Figure 2: the share of trainings that succeed against depth, and the fitted curve."""
+"""The share of trainings that succeed against depth, and the fitted curve."""
 
 from collections import Counter
 from collections.abc import Sequence
