@@ -214,8 +214,13 @@ def test_a_grid_of_one_depth_claims_no_limit(tmp_path: Path) -> None:
     assert "How well does each network train at depth 6?" in alone
     sections = ("chance", "curves", "criteria")
     assert not any(f'id="{name}"' in alone for name in sections)
+    assert "How deep can" not in alone and "The shaded strip" not in alone
     several = page_of(tmp_path / "several", replace(grid, depths=(3, 9)))
     assert all(f'id="{name}"' in several for name in sections)
+    for study, has_fit in ((grid, False), (replace(grid, depths=(3, 9)), True)):
+        cells = [cell(name, study=study) for name in study.arch]
+        fits = [found.fit for found in study_result(study, cells, RECORDS).cells]
+        assert any(fit is not None for fit in fits) is has_fit
 
 
 @pytest.mark.parametrize("depths", [(6, 6), (3, 9)])

@@ -119,7 +119,8 @@ def _compared(a: str, b: str) -> tuple[list["Comparison"], list[str]]:
     if not found:
         raise click.UsageError(
             f"nothing to compare: {_name(pairs[0][0])} or {_name(pairs[0][1])} has no "
-            "measured trial yet; `depthbench run` adds some"
+            "measured trial yet, which `depthbench run` adds, or is a grid of one "
+            "depth, which has no k50"
         )
     used = {id(side) for pair in pairs for side in pair}
     alone = [
@@ -129,7 +130,7 @@ def _compared(a: str, b: str) -> tuple[list["Comparison"], list[str]]:
         if id(side) not in used
     ]
     empty = [
-        f"{_name(pair[0])} has no measured trial on both sides"
+        f"{_name(pair[0])} has no k50 on both sides"
         for pair, each in zip(pairs, comparisons, strict=True)
         if each is None
     ]
