@@ -1,4 +1,4 @@
-"""K50 after each number of epochs, at several thresholds."""
+"""The depth k50 after each number of epochs, at several thresholds."""
 
 from collections.abc import Sequence
 from typing import Any
