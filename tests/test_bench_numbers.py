@@ -42,6 +42,9 @@ def test_each_side_takes_its_turn_at_each_comparison():
     assert {setting.processes(Side.NOTEBOOK) for setting in todo[4:8]} == {(1, 2)}
     assert {setting.processes(Side.FUSED) for setting in todo[4:8]} == {(2, 1)}
     assert [setting.spec.depth for setting in todo[8:15]] == list(FULL.depths)
+    turns = {setting.spec.depth: setting.num_train_images for setting in todo[8:15]}
+    assert turns[102] == turns[1002] == 4 * 256
+    assert turns[30] * 30 == pytest.approx(turns[102] * 102, rel=0.15)
 
 
 def test_without_fused_kernels_the_others_stand_for_ours():
@@ -167,7 +170,8 @@ def test_linearity_looks_at_depths_from_30_to_300_alone():
         measured(Side.FUSED, 0, seconds, part="depth", depth=depth)
         for depth, seconds in times.items()
     ]
-    found = linearity(summaries(rows(given, 1.0, "cpu")))
+    disturbed = measured(Side.FUSED, 1, 50.0, part="depth", depth=30)
+    found = linearity(summaries(rows([*given, disturbed], 1.0, "cpu")))
     assert found is not None
     assert found.ms_per_layer == pytest.approx({30: 25.0, 102: 25.0, 300: 27.5})
     assert found.spread == pytest.approx(0.1)

@@ -197,7 +197,8 @@ class Linearity:
     """Milliseconds a step takes for each layer, over a range of depths.
 
     Attributes:
-        ms_per_layer: Median over the rounds, by depth.
+        ms_per_layer: Lowest of the rounds, by depth. Other programs only ever add to
+            a time, and each depth has its own share of them.
         spread: Largest over smallest, less 1: 0 if time is linear in depth.
     """
 
@@ -210,7 +211,7 @@ def linearity(
 ) -> Linearity | None:
     """How linear the time of a step is in depth; None for fewer than two depths."""
     by_depth = {
-        one.depth: one.median / one.depth
+        one.depth: one.low / one.depth
         for one in found
         if (one.part, one.metric) == ("depth", "ms_per_step")
         and low <= one.depth <= high

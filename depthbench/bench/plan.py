@@ -32,7 +32,8 @@ class BenchPlan:
     Attributes:
         cases: Architecture and depth of each comparison.
         rounds: How often each side takes its turn; fewer where nothing is compared.
-        num_steps: Timed in a turn, after one that is not.
+        num_steps: Timed in a turn, after one that is not; more of them at a depth
+            below `batch_depth`, for a turn as long.
         batch_size: Images a step, but where batches are compared.
         num_train_images: Of the epoch that stands for a whole one.
         num_test_images: The same; MNIST has six training images to a test image.
@@ -205,7 +206,8 @@ def _growth(
 ) -> Iterator[Setting]:
     for depth in plan.depths:
         spec = _spec(plan, plan.growth, depth, data, device)
-        yield _steps(plan, "depth", spec, sides)
+        num_steps = plan.num_steps * max(1, plan.batch_depth // depth)
+        yield _steps(replace(plan, num_steps=num_steps), "depth", spec, sides)
     for batch_size in plan.batch_sizes:
         spec = _spec(plan, plan.growth, plan.batch_depth, data, device)
         yield _steps(plan, "batch", replace(spec, batch_size=batch_size), sides)

@@ -121,10 +121,10 @@ def _notes(benchmark: Benchmark) -> list[str]:
     linear = benchmark.linearity
     if linear is not None:
         depths = f"{min(linear.ms_per_layer)} to {max(linear.ms_per_layer)}"
+        times = linear.ms_per_layer.values()
         notes.append(
-            f"time a layer from k={depths}: {min(linear.ms_per_layer.values()):.2f} to "
-            f"{max(linear.ms_per_layer.values()):.2f} ms, a spread of "
-            f"{100 * linear.spread:.0f} %"
+            f"time a layer from k={depths}, lowest of the rounds: {min(times):.2f} to "
+            f"{max(times):.2f} ms, a spread of {100 * linear.spread:.0f} %"
         )
     if benchmark.without_fused is not None:
         notes.append(f"fused kernels not measured: {benchmark.without_fused}")
