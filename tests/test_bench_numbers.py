@@ -34,17 +34,32 @@ STACKS = [name for name in ARCHITECTURES if ARCHITECTURES[name].stack]
 def test_each_side_takes_its_turn_at_each_comparison():
     todo = list(settings(FULL, data="mnist", device="cpu", has_fused=True, num_cores=2))
     parts = [setting.part for setting in todo]
-    assert parts == ["step"] * 4 + ["epoch"] * 4 + ["depth"] * 7 + ["batch"] * 6
+    growth = ["depth"] * 7 + ["batch"] * 6
+    assert parts == ["step"] * 4 + ["epoch"] * 4 + 3 * growth
     everyone = (Side.NOTEBOOK, Side.REFERENCE, Side.FUSED)
     assert {setting.sides for setting in todo[:8]} == {everyone}
     assert {setting.sides for setting in todo[8:]} == {(Side.FUSED,)}
     assert {setting.processes(Side.NOTEBOOK) for setting in todo[:4]} == {(1, 1)}
     assert {setting.processes(Side.NOTEBOOK) for setting in todo[4:8]} == {(1, 2)}
     assert {setting.processes(Side.FUSED) for setting in todo[4:8]} == {(2, 1)}
-    assert [setting.spec.depth for setting in todo[8:15]] == list(FULL.depths)
-    turns = {setting.spec.depth: setting.num_train_images for setting in todo[8:15]}
-    assert turns[102] == turns[1002] == 4 * 256
-    assert turns[30] * 30 == pytest.approx(turns[102] * 102, rel=0.15)
+
+
+def test_growth_goes_through_all_depths_and_batches_in_turns_of_one_length():
+    todo = settings(FULL, data="mnist", device="cpu", has_fused=True, num_cores=2)
+    growth = [setting for setting in todo if setting.part in ("depth", "batch")]
+    for number in range(3):
+        once = [setting for setting in growth if list(setting.rounds) == [number]]
+        assert tuple(setting.spec.depth for setting in once[:7]) == FULL.depths
+        assert tuple(setting.spec.batch_size for setting in once[7:]) == (
+            FULL.batch_sizes
+        )
+    lengths = [
+        setting.spec.depth * setting.num_train_images
+        for setting in growth
+        if setting.spec.depth != 1002  # one step is longer
+    ]
+    usual = FULL.batch_depth * FULL.num_steps * FULL.batch_size
+    assert lengths == [pytest.approx(usual, rel=0.35)] * len(lengths)
 
 
 def test_without_fused_kernels_the_others_stand_for_ours():

@@ -90,7 +90,7 @@ def _run(
     context: TrialContext,
     report: Callable[[str], None],
 ) -> tuple[list[Measurement], list[Failure]]:
-    """Measure every setting; a side that fails is left out of the rest of it.
+    """Measure every setting; a side that fails is left out of its later rounds.
 
     Each setting gets new processes, so that none inherits memory; they end with it,
     or with this call, however it ends.
@@ -99,17 +99,23 @@ def _run(
     failures: list[Failure] = []
     for setting in todo:
         flop = _flop_per_image(setting, data)
-        with _workers({s: setting.processes(s) for s in setting.sides}) as workers:
-            failed: set[Side] = set()
-            for number in range(setting.rounds):
-                sides = [side for side in setting.sides if side not in failed]
-                done = _round(setting, number, sides, context, workers)
-                taken = [_measurement(setting, number, *one, flop) for one in done[0]]
+        sides = _remaining(setting, failures)
+        with _workers({side: setting.processes(side) for side in sides}) as workers:
+            for number in setting.rounds:
+                sides = _remaining(setting, failures)
+                done, failed = _round(setting, number, sides, context, workers)
+                taken = [_measurement(setting, number, *one, flop) for one in done]
                 measurements += taken
-                failures += done[1]
-                failed |= {failure.side for failure in done[1]}
-                report(_line(setting, number, taken, done[1]))
+                failures += failed
+                if sides:
+                    report(_line(setting, number, taken, failed))
     return measurements, failures
+
+
+def _remaining(setting: Setting, failures: Iterable[Failure]) -> list[Side]:
+    """The sides that have not failed in an earlier round."""
+    failed = {each.side for each in failures if each.setting == setting.name}
+    return [side for side in setting.sides if side not in failed]
 
 
 def _round(
@@ -187,7 +193,8 @@ def _line(
         for each in measured
     ]
     shown += [f"{SIDE_NAMES[each.side]} failed: {each.message}" for each in failures]
-    return f"{setting.name}, round {number + 1} of {setting.rounds}: {'; '.join(shown)}"
+    turn = f"round {number + 1} of {setting.num_rounds}"
+    return f"{setting.name}, {turn}: {'; '.join(shown)}"
 
 
 @contextmanager

@@ -32,8 +32,8 @@ class BenchPlan:
     Attributes:
         cases: Architecture and depth of each comparison.
         rounds: How often each side takes its turn; fewer where nothing is compared.
-        num_steps: Timed in a turn, after one that is not; more of them at a depth
-            below `batch_depth`, for a turn as long.
+        num_steps: Timed in a turn, after one that is not; where growth is measured,
+            as many as take as long as these at `batch_depth`.
         batch_size: Images a step, but where batches are compared.
         num_train_images: Of the epoch that stands for a whole one.
         num_test_images: The same; MNIST has six training images to a test image.
@@ -104,7 +104,8 @@ class Setting:
         num_test_images: Tested on after it; 0 leaves the test out.
         num_trials: Trials of ours side by side, a process each.
         num_threads: Threads of the notebook's way; a trial of ours has one.
-        rounds: How often.
+        rounds: Numbers of its turns with the same processes.
+        num_rounds: Of all its turns, some of which may be settings of their own.
     """
 
     part: Part
@@ -114,7 +115,8 @@ class Setting:
     num_test_images: int = 0
     num_trials: int = 1
     num_threads: int = 1
-    rounds: int
+    rounds: range
+    num_rounds: int
 
     def processes(self, side: Side) -> tuple[int, int]:
         """How many processes train on a side, and how many threads each has."""
@@ -137,7 +139,7 @@ def settings(
     ours = (Side.REFERENCE, *([Side.FUSED] if has_fused else []))
     cases = [_spec(plan, *case, data, device) for case in plan.cases]
     for case in cases:
-        yield _steps(plan, "step", case, (Side.NOTEBOOK, *ours))
+        yield _steps(plan, case, (Side.NOTEBOOK, *ours))
     for case in cases:
         yield Setting(
             part="epoch",
@@ -148,7 +150,8 @@ def settings(
             # A GPU is one machine to one trial; cores of its host are not shared out.
             num_trials=num_cores if device == "cpu" else 1,
             num_threads=num_cores,
-            rounds=plan.rounds,
+            rounds=range(plan.rounds),
+            num_rounds=plan.rounds,
         )
     if device == "cuda":
         yield from _whole_trials(plan, cases, (Side.NOTEBOOK, ours[-1]), num_cores)
@@ -170,16 +173,14 @@ def _spec(
     )
 
 
-def _steps(
-    plan: BenchPlan, part: Part, spec: TrialSpec, sides: tuple[Side, ...]
-) -> Setting:
+def _steps(plan: BenchPlan, spec: TrialSpec, sides: tuple[Side, ...]) -> Setting:
     return Setting(
-        part=part,
+        part="step",
         spec=spec,
         sides=sides,
         num_train_images=plan.num_steps * spec.batch_size,
-        # A ratio needs more of them than a time does.
-        rounds=plan.rounds if part == "step" else min(plan.rounds, 3),
+        rounds=range(plan.rounds),
+        num_rounds=plan.rounds,
     )
 
 
@@ -189,6 +190,7 @@ def _whole_trials(
     sides: tuple[Side, ...],
     num_threads: int,
 ) -> Iterator[Setting]:
+    num_rounds = min(plan.rounds, 2)
     for case in cases:
         yield Setting(
             part="trial",
@@ -197,17 +199,35 @@ def _whole_trials(
             num_train_images=_ALL,
             num_test_images=_ALL,
             num_threads=num_threads,
-            rounds=min(plan.rounds, 2),
+            rounds=range(num_rounds),
+            num_rounds=num_rounds,
         )
 
 
 def _growth(
     plan: BenchPlan, data: str, device: str, sides: tuple[Side, ...]
 ) -> Iterator[Setting]:
+    """All depths and batch sizes once a round: no few of them get a busy minute.
+
+    Turns are about as long as one at `batch_depth` and `batch_size`.
+    """
+    grown: list[tuple[Part, TrialSpec]] = []
     for depth in plan.depths:
-        spec = _spec(plan, plan.growth, depth, data, device)
-        num_steps = plan.num_steps * max(1, plan.batch_depth // depth)
-        yield _steps(replace(plan, num_steps=num_steps), "depth", spec, sides)
+        grown.append(("depth", _spec(plan, plan.growth, depth, data, device)))
     for batch_size in plan.batch_sizes:
         spec = _spec(plan, plan.growth, plan.batch_depth, data, device)
-        yield _steps(plan, "batch", replace(spec, batch_size=batch_size), sides)
+        grown.append(("batch", replace(spec, batch_size=batch_size)))
+    usual = plan.num_steps * plan.batch_depth * plan.batch_size
+    # A ratio needs more rounds than a time does.
+    num_rounds = min(plan.rounds, 3)
+    for number in range(num_rounds):
+        for part, spec in grown:
+            num_steps = max(1, usual // (spec.depth * spec.batch_size))
+            yield Setting(
+                part=part,
+                spec=spec,
+                sides=sides,
+                num_train_images=num_steps * spec.batch_size,
+                rounds=range(number, number + 1),
+                num_rounds=num_rounds,
+            )
