@@ -198,8 +198,7 @@ def _trained(
     orders = [runtime.generator(spec.seed, "order") for spec in specs]
     stacks = cast(Sequence[ConvStackNet], nets)
     net = nets[0] if len(nets) == 1 else Replicas(stacks)
-    captures = specs[0].device == "cuda" and context.eager_reason is None
-    graphed = Graphed(net, CudaRecorder()) if captures else None
+    graphed = graphed_steps(net, specs[0], context)
     run = graphed or run_eagerly
     if len(nets) == 1:
         trainings: tuple[Training, ...] = (train(net, data, specs[0], orders[0], run),)
@@ -213,6 +212,14 @@ def _trained(
     )
     reason = graphed.eager_reason if graphed else context.eager_reason
     return pictured, reason and f"steps ran without a CUDA graph: {reason}"
+
+
+def graphed_steps(
+    net: nn.Module, spec: TrialSpec, context: TrialContext
+) -> Graphed | None:
+    """What replays the steps of a trial; None where they are run eagerly."""
+    captures = spec.device == "cuda" and context.eager_reason is None
+    return Graphed(net, CudaRecorder()) if captures else None
 
 
 def _failed(spec: TrialSpec, outcome: Outcome, message: str) -> TrialRecord:

@@ -5,6 +5,7 @@ import os
 import signal
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,14 @@ import toy
 from test_cli import call as call  # a fixture
 from test_executors import are_gone, is_alive
 
-from depthbench import datasets, trial
+from depthbench import datasets, runtime, trial
 from depthbench.architectures import ARCHITECTURES
 from depthbench.bench import driver, notebook_way, tasks
 from depthbench.bench import plan as plans
 from depthbench.bench.machine import why_not_fused
 from depthbench.bench.plan import BenchPlan, Side, settings
 from depthbench.training import train
+from depthbench.training.testing import run_eagerly
 from depthbench.trial import TrialContext, set_up
 
 NAMES = tuple(name for name in ARCHITECTURES if ARCHITECTURES[name].stack)
@@ -135,6 +137,45 @@ def test_every_side_is_asked_for_the_same_number_of_images(part, side):
     assert work.peak_memory_bytes > 0
 
 
+def test_steps_are_timed_without_what_a_training_does_once(monkeypatch):
+    """Buffers take 60 s, a step that warms up 10, one that is timed 1, the test 100."""
+    now = [0.0]
+
+    def take(seconds):
+        now[0] += seconds
+
+    monkeypatch.setattr(runtime, "monotonic_seconds", lambda: now[0])
+    monkeypatch.setattr(runtime, "cpu_seconds", lambda: now[0] / 2)
+    clock = tasks.StepClock(run_eagerly, range(2, 5), "cpu")
+    take(60)
+    for seconds in (10, 10, 1, 1, 1):
+        clock(("train", True, 16), partial(take, seconds))
+    clock(("test", "eval", 16), partial(take, 100))
+    work = clock.work(48)
+    assert (work.ended - work.began, work.cpu_seconds) == (3, 1.5)
+    assert (work.num_steps, work.num_images) == (3, 48)
+
+
+def test_a_small_data_set_is_gone_through_again_for_more_steps():
+    setting = setting_of("resnet", num_steps=11)  # 80 images make 5
+    work = tasks.measure(setting, Side.REFERENCE, NOWHERE)
+    assert (work.num_images, work.num_steps) == (11 * 16, 11)
+
+
+@pytest.mark.parametrize("part", ["step", "epoch"])
+def test_steps_are_run_as_those_of_a_trial_are(part, monkeypatch):
+    """On a GPU, by a graph: here by what stands for it."""
+    keys = []
+
+    def graph(key, step):
+        keys.append(key)
+        step()
+
+    monkeypatch.setattr(tasks, "graphed_steps", lambda net, spec, context: graph)
+    tasks.measure(setting_of("resnet", part=part), Side.REFERENCE, NOWHERE)
+    assert keys.count(("train", True, 16)) == 2
+
+
 @pytest.mark.parametrize("side", [Side.NOTEBOOK, Side.REFERENCE])
 def test_a_loss_that_is_nan_is_no_measurement(side):
     setting = setting_of("elu", num_steps=3)
@@ -245,4 +286,4 @@ def test_a_gpu_is_measured_like_a_cpu(monkeypatch):
     )
     assert benchmark.failures == ()
     parts = {row.part for row in benchmark.rows}
-    assert parts == {"step", "epoch", "trial", "depth", "batch"}
+    assert parts == {"step", "trial", "depth", "batch"}

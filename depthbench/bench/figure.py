@@ -50,7 +50,8 @@ def bench_figure(benchmark: Benchmark) -> Figure:
         threads = benchmark.num_cores if benchmark.device == "cpu" else 1
         peak = benchmark.peak.gflop_per_second
         _draw_bars(page.axes[0][0], found, "step", peak)
-        _draw_bars(page.axes[0][1], found, "epoch", peak * threads)
+        whole: Part = "epoch" if benchmark.device == "cpu" else "trial"
+        _draw_bars(page.axes[0][1], found, whole, peak * threads)
         page.axes[0][1].set_yticklabels([])
         _head(page, benchmark)
         for axes, part in zip(page.axes[1:], growing, strict=True):
@@ -68,13 +69,15 @@ def _key(side: Side) -> Line2D:
 
 
 def _head(page: Sheet, benchmark: Benchmark) -> None:
-    one = "one thread" if benchmark.device == "cpu" else "one GPU"
-    many = f"all {benchmark.num_cores} cores" if benchmark.device == "cpu" else one
-    left, right = page.axes[0][0], page.axes[0][1]
-    left.set_title(f"Training step, {one}", loc="left", weight="bold")
-    right.set_title(
-        f"Whole epochs with data and test, {many}", loc="left", weight="bold"
-    )
+    titles = ("Training step, one GPU", "Whole trials of 3 epochs, one GPU")
+    if benchmark.device == "cpu":
+        cores = f"all {benchmark.num_cores} cores"
+        titles = (
+            "Training step, one thread",
+            f"Whole epochs with data and test, {cores}",
+        )
+    for axes, title in zip(page.axes[0], titles, strict=True):
+        axes.set_title(title, loc="left", weight="bold")
 
 
 def _draw_bars(axes: Axes, found: Sequence[Summary], part: Part, peak: float) -> None:

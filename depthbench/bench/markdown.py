@@ -9,7 +9,8 @@ from depthbench.bench.plan import Side
 def speed_markdown(document: Mapping[str, Any]) -> str:
     """One row a network, from what `document.to_document` gives.
 
-    Steps are of one thread; the machine is all its cores, ours as one trial a core.
+    Steps are of one thread; the machine is all its cores, ours as one trial a core. Of
+    a GPU, it is a whole trial.
     """
     found = {
         (s["part"], s["architecture"], s["depth"], s["side"], s["metric"]): s
@@ -27,14 +28,15 @@ def speed_markdown(document: Mapping[str, Any]) -> str:
     lines = [f"| {' | '.join(head)} |", f"| --- |{' ---: |' * (len(head) - 1)}"]
     for architecture, depth in document["plan"]["cases"]:
         step = ("step", architecture, depth)
-        epoch = ("epoch", architecture, depth)
+        part = "epoch" if document["device"] == "cpu" else "trial"
+        whole = (part, architecture, depth)
         cells = (
             f"{architecture} {depth}",
             _median(found, *step, Side.NOTEBOOK, "ms_per_step", ".0f"),
             _median(found, *step, ours, "ms_per_step", ".0f"),
             _median(found, *step, ours, "share_of_peak", ".0%"),
             _range(found, *step, ours),
-            _range(found, *epoch, ours),
+            _range(found, *whole, ours),
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

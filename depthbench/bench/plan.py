@@ -32,8 +32,8 @@ class BenchPlan:
     Attributes:
         cases: Architecture and depth of each comparison.
         rounds: How often each side takes its turn; fewer where nothing is compared.
-        num_steps: Timed in a turn, after one that is not; where growth is measured,
-            as many as take as long as these at `batch_depth`.
+        num_steps: Timed in a turn on a CPU; 25 times as many on a GPU. Where growth is
+            measured, as many as take as long as these at `batch_depth`.
         batch_size: Images a step, but where batches are compared.
         num_train_images: Of the epoch that stands for a whole one.
         num_test_images: The same; MNIST has six training images to a test image.
@@ -85,6 +85,9 @@ QUICK = BenchPlan(
 # a step, which arithmetic on NaN might.
 _TIMING_LR = 1e-4
 
+# A GPU replays in milliseconds what takes a core half a second.
+_MORE_STEPS = {"cpu": 1, "cuda": 25}
+
 _ALL = 1 << 40  # more images than any data set has
 
 
@@ -96,8 +99,9 @@ class Setting:
         part: `step`: training steps alone, on ready batches, one thread; ours take
             theirs from the data set and normalise them. `epoch`: data loading,
             training and testing, with all cores; ours as one trial a core, which
-            with BatchNorm tests twice. `depth` and `batch`: steps again, of ours
-            only. `trial`: whole trials, where a GPU makes them short.
+            with BatchNorm tests twice. `trial`: whole trials, instead of epochs,
+            where a GPU makes them short. `depth` and `batch`: steps again, of ours
+            only.
         spec: What is trained; `kernels` is the side's to choose.
         sides: In their order.
         num_train_images: Trained on in each epoch; fewer where there are fewer.
@@ -140,20 +144,9 @@ def settings(
     cases = [_spec(plan, *case, data, device) for case in plan.cases]
     for case in cases:
         yield _steps(plan, case, (Side.NOTEBOOK, *ours))
-    for case in cases:
-        yield Setting(
-            part="epoch",
-            spec=case,
-            sides=(Side.NOTEBOOK, *ours),
-            num_train_images=plan.num_train_images,
-            num_test_images=plan.num_test_images,
-            # A GPU is one machine to one trial; cores of its host are not shared out.
-            num_trials=num_cores if device == "cpu" else 1,
-            num_threads=num_cores,
-            rounds=range(plan.rounds),
-            num_rounds=plan.rounds,
-        )
-    if device == "cuda":
+    if device == "cpu":
+        yield from _epochs(plan, cases, (Side.NOTEBOOK, *ours), num_cores)
+    else:
         yield from _whole_trials(plan, cases, (Side.NOTEBOOK, ours[-1]), num_cores)
     yield from _growth(plan, data, device, ours[-1:])
 
@@ -173,15 +166,39 @@ def _spec(
     )
 
 
+def _num_steps(plan: BenchPlan, device: str) -> int:
+    return plan.num_steps * _MORE_STEPS[device]
+
+
 def _steps(plan: BenchPlan, spec: TrialSpec, sides: tuple[Side, ...]) -> Setting:
     return Setting(
         part="step",
         spec=spec,
         sides=sides,
-        num_train_images=plan.num_steps * spec.batch_size,
+        num_train_images=_num_steps(plan, spec.device) * spec.batch_size,
         rounds=range(plan.rounds),
         num_rounds=plan.rounds,
     )
+
+
+def _epochs(
+    plan: BenchPlan,
+    cases: Sequence[TrialSpec],
+    sides: tuple[Side, ...],
+    num_cores: int,
+) -> Iterator[Setting]:
+    for case in cases:
+        yield Setting(
+            part="epoch",
+            spec=case,
+            sides=sides,
+            num_train_images=plan.num_train_images,
+            num_test_images=plan.num_test_images,
+            num_trials=num_cores,
+            num_threads=num_cores,
+            rounds=range(plan.rounds),
+            num_rounds=plan.rounds,
+        )
 
 
 def _whole_trials(
@@ -217,7 +234,7 @@ def _growth(
     for batch_size in plan.batch_sizes:
         spec = _spec(plan, plan.growth, plan.batch_depth, data, device)
         grown.append(("batch", replace(spec, batch_size=batch_size)))
-    usual = plan.num_steps * plan.batch_depth * plan.batch_size
+    usual = _num_steps(plan, device) * plan.batch_depth * plan.batch_size
     # A ratio needs more rounds than a time does.
     num_rounds = min(plan.rounds, 3)
     for number in range(num_rounds):

@@ -1,6 +1,7 @@
 """What the worker processes of a benchmark do."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -12,9 +13,14 @@ from depthbench.architectures import ARCHITECTURES
 from depthbench.bench import notebook_way
 from depthbench.bench.plan import Setting, Side
 from depthbench.layers.conv_stack import ConvStackNet
-from depthbench.training import ResidentData, train
+from depthbench.spec import TrialSpec
+from depthbench.training import ResidentData, Training, train
 from depthbench.training.resident import Split
-from depthbench.trial import TrialContext, set_up
+from depthbench.training.testing import Runner, run_eagerly
+from depthbench.trial import TrialContext, graphed_steps, set_up
+
+# Steps before those that are timed. On a GPU two are run eagerly, and one captured.
+_NUM_WARM = {"cpu": 1, "cuda": 3}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,22 +70,43 @@ def _measure_ours(setting: Setting, side: Side, context: TrialContext) -> Work:
     spec = replace(setting.spec, kernels=kernels)  # type: ignore[arg-type]
     net, data = set_up(spec, context)
     runtime.reset_peak_memory(spec.device)
-    # `train` always tests. One image stands for none, at our cost.
-    whole = _part(data, setting.num_train_images, max(1, setting.num_test_images))
+    run: Runner = graphed_steps(net, spec, context) or run_eagerly
+    if setting.part in ("epoch", "trial"):
+        return _measure_epochs(setting, spec, net, data, run)
+    num_warm = _NUM_WARM[spec.device]
+    num_steps = -(-setting.num_train_images // spec.batch_size)
+    clock = StepClock(run, range(num_warm, num_warm + num_steps), spec.device)
+    whole = replace(
+        data,
+        train=_over_and_over(data.train, (num_warm + num_steps) * spec.batch_size),
+        test=_over_and_over(data.test, 1),  # `train` always tests
+    )
+    order = runtime.generator(spec.seed, "order")
+    _check_finite(setting, _last_loss(train(net, whole, spec, order, clock)))
+    return clock.work(num_steps * spec.batch_size)
+
+
+def _measure_epochs(
+    setting: Setting, spec: TrialSpec, net: nn.Module, data: ResidentData, run: Runner
+) -> Work:
     first = _part(data, spec.batch_size, 1)
     train(net, first, replace(spec, epochs=1), runtime.generator(spec.seed, "order"))
     for parameter in net.parameters():
         # `train` moves parameters into one memory, as in a trial, only if each has a
         # memory of its own; the training above left them in one.
         parameter.data = parameter.data.clone()
+    whole = _part(data, setting.num_train_images, setting.num_test_images)
 
     def work() -> float:
         order = runtime.generator(spec.seed, "order")
-        training = train(net, whole, spec, order)
-        is_finite = training.first_nonfinite_step is None
-        return training.epochs[-1].train_loss[-1] if is_finite else float("nan")
+        return _last_loss(train(net, whole, spec, order, run))
 
     return _timed(setting, len(whole.train), work)
+
+
+def _last_loss(training: Training) -> float:
+    is_finite = training.first_nonfinite_step is None
+    return training.epochs[-1].train_loss[-1] if is_finite else float("nan")
 
 
 def _measure_notebook_way(setting: Setting, context: TrialContext) -> Work:
@@ -117,8 +144,7 @@ def _timed(setting: Setting, num_images: int, work: Callable[[], float]) -> Work
     loss = work()
     runtime.synchronize(spec.device)
     ended = runtime.monotonic_seconds()
-    if loss - loss != 0:
-        raise ArithmeticError(f"the loss of {setting.name} is {loss}")
+    _check_finite(setting, loss)
     return Work(
         began=began,
         ended=ended,
@@ -127,6 +153,58 @@ def _timed(setting: Setting, num_images: int, work: Callable[[], float]) -> Work
         num_images=spec.epochs * num_images,
         peak_memory_bytes=runtime.peak_memory_bytes(spec.device),
     )
+
+
+def _check_finite(setting: Setting, loss: float) -> None:
+    """Arithmetic on NaN may take another time."""
+    if not math.isfinite(loss):
+        raise ArithmeticError(f"the loss of {setting.name} is {loss}")
+
+
+class StepClock:
+    """A runner of a training (see `training.loop`) that times some training steps.
+
+    What is done once a training is left out: making the optimizer's buffers, the test.
+
+    Args:
+        run: What runs the steps.
+        timed: Numbers of the steps; the ones before warm up.
+        device: That they run on.
+    """
+
+    def __init__(self, run: Runner, timed: range, device: str) -> None:
+        self._run, self._timed, self._device = run, timed, device
+        self._num_begun = 0
+        self._began: tuple[float, float] | None = None
+        self._ended: tuple[float, float] | None = None
+
+    def __call__(self, key: Hashable, step: Callable[[], None]) -> None:
+        """Run the step."""
+        if cast(tuple[str, ...], key)[0] != "train":
+            self._run(key, step)
+            return
+        if self._num_begun == self._timed.start:
+            self._began = self._now()
+        self._num_begun += 1
+        self._run(key, step)
+        if self._num_begun == self._timed.stop:
+            self._ended = self._now()
+
+    def work(self, num_images: int) -> Work:
+        """What the timed steps took, which trained on that many images."""
+        assert self._began is not None and self._ended is not None
+        return Work(
+            began=self._began[0],
+            ended=self._ended[0],
+            cpu_seconds=self._ended[1] - self._began[1],
+            num_steps=len(self._timed),
+            num_images=num_images,
+            peak_memory_bytes=runtime.peak_memory_bytes(self._device),
+        )
+
+    def _now(self) -> tuple[float, float]:
+        runtime.synchronize(self._device)
+        return runtime.monotonic_seconds(), runtime.cpu_seconds()
 
 
 def notebook_set_up(
@@ -172,3 +250,9 @@ def _part(data: ResidentData, num_train: int, num_test: int) -> ResidentData:
     return replace(
         data, train=first(data.train, num_train), test=first(data.test, num_test)
     )
+
+
+def _over_and_over(split: Split, number: int) -> Split:
+    """As many images as are asked for, even of a small data set."""
+    places = torch.arange(number, device=split.labels.device) % len(split)
+    return Split(split.images[places], split.labels[places])
