@@ -35,7 +35,7 @@ def test_each_side_takes_its_turn_at_each_comparison():
     todo = list(settings(FULL, data="mnist", device="cpu", has_fused=True, num_cores=2))
     parts = [setting.part for setting in todo]
     growth = ["depth"] * 7 + ["batch"] * 6
-    assert parts == ["step"] * 4 + ["epoch"] * 4 + 3 * growth
+    assert parts == ["step"] * 4 + ["epoch"] * 4 + FULL.rounds * growth
     everyone = (Side.NOTEBOOK, Side.REFERENCE, Side.FUSED)
     assert {setting.sides for setting in todo[:8]} == {everyone}
     assert {setting.sides for setting in todo[8:]} == {(Side.FUSED,)}
@@ -47,7 +47,7 @@ def test_each_side_takes_its_turn_at_each_comparison():
 def test_growth_goes_through_all_depths_and_batches_in_turns_of_one_length():
     todo = settings(FULL, data="mnist", device="cpu", has_fused=True, num_cores=2)
     growth = [setting for setting in todo if setting.part in ("depth", "batch")]
-    for number in range(3):
+    for number in range(FULL.rounds):
         once = [setting for setting in growth if list(setting.rounds) == [number]]
         assert tuple(setting.spec.depth for setting in once[:7]) == FULL.depths
         assert tuple(setting.spec.batch_size for setting in once[7:]) == (
@@ -249,6 +249,14 @@ def test_no_cell_of_the_tables_is_cut(capsys):
     assert "1,000.0" in out
     assert "…" not in out
     assert "disturbed: a thread had a core for 25 % of its time" in out
+
+
+def test_whole_trials_are_said_to_have_fewer_rounds(capsys):
+    trials = [measured(Side.FUSED, number, 1.0, part="trial") for number in range(2)]
+    print_benchmark(benchmark_of(trials))
+    assert "medians of 5 rounds (2 of whole trials), range" in capsys.readouterr().out
+    print_benchmark(benchmark_of(MADE_UP))
+    assert "medians of 5 rounds, range" in capsys.readouterr().out
 
 
 def test_the_table_of_a_readme_is_made_from_the_stored_file():

@@ -31,7 +31,7 @@ class BenchPlan:
 
     Attributes:
         cases: Architecture and depth of each comparison.
-        rounds: How often each side takes its turn; fewer where nothing is compared.
+        rounds: How often each side takes its turn; of whole trials, at most twice.
         num_steps: Timed in a turn on a CPU; 25 times as many on a GPU. Where growth is
             measured, as many as take as long as these at `batch_depth`.
         batch_size: Images a step, but where batches are compared.
@@ -235,9 +235,7 @@ def _growth(
         spec = _spec(plan, plan.growth, plan.batch_depth, data, device)
         grown.append(("batch", replace(spec, batch_size=batch_size)))
     usual = _num_steps(plan, device) * plan.batch_depth * plan.batch_size
-    # A ratio needs more rounds than a time does.
-    num_rounds = min(plan.rounds, 3)
-    for number in range(num_rounds):
+    for number in range(plan.rounds):
         for part, spec in grown:
             num_steps = max(1, usual // (spec.depth * spec.batch_size))
             yield Setting(
@@ -246,5 +244,5 @@ def _growth(
                 sides=sides,
                 num_train_images=num_steps * spec.batch_size,
                 rounds=range(number, number + 1),
-                num_rounds=num_rounds,
+                num_rounds=plan.rounds,
             )

@@ -137,9 +137,7 @@ def _notes(benchmark: Benchmark) -> list[str]:
 
 
 def _rounds_text(benchmark: Benchmark) -> str:
-    compared = count(benchmark.plan.rounds, "round")
-    growing = {
-        s.num_rounds for s in benchmark.summaries if s.part in ("depth", "batch")
-    }
-    fewer = growing - {benchmark.plan.rounds}
-    return f"{compared} ({max(fewer)} for growth)" if fewer else compared
+    rounds = benchmark.plan.rounds
+    fewer = {s.num_rounds for s in benchmark.summaries if s.part == "trial"} - {rounds}
+    of_trials = f" ({max(fewer)} of whole trials)" if fewer else ""
+    return count(rounds, "round") + of_trials
