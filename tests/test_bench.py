@@ -138,7 +138,7 @@ def test_every_side_is_asked_for_the_same_number_of_images(part, side):
 
 
 def test_steps_are_timed_without_what_a_training_does_once(monkeypatch):
-    """Buffers take 60 s, a step that warms up 10, one that is timed 1, the test 100."""
+    """Buffers take 60 s, a step that warms up 10, those timed 2, 1, 3, the test 100."""
     now = [0.0]
 
     def take(seconds):
@@ -148,11 +148,12 @@ def test_steps_are_timed_without_what_a_training_does_once(monkeypatch):
     monkeypatch.setattr(runtime, "cpu_seconds", lambda: now[0] / 2)
     clock = tasks.StepClock(run_eagerly, range(2, 5), "cpu")
     take(60)
-    for seconds in (10, 10, 1, 1, 1):
+    for seconds in (10, 10, 2, 1, 3):
         clock(("train", True, 16), partial(take, seconds))
     clock(("test", "eval", 16), partial(take, 100))
     work = clock.work(48)
-    assert (work.ended - work.began, work.cpu_seconds) == (3, 1.5)
+    assert (work.ended - work.began, work.cpu_seconds) == (6, 3)
+    assert work.fastest_step_seconds == 1
     assert (work.num_steps, work.num_images) == (3, 48)
 
 
@@ -213,8 +214,8 @@ def test_bench_prints_tables_and_writes_its_files(bench, tmp_path):
     assert stored["plan"]["rounds"] == 2
     assert stored["failures"] == []
     lines = (tmp_path / "b" / "bench.csv").read_text().splitlines()
-    per_round = 2 * (6 + 4) + 2  # two sides, steps and epochs, and two ratios
-    assert len(lines) == 1 + 2 * (per_round + 3 * 6)
+    theirs, ours = 6 + 4, 7 + 1 + 4 + 1  # steps and epochs; ours with ratios
+    assert len(lines) == 1 + 2 * (theirs + ours + 3 * 7)
 
 
 def test_bench_prints_json(bench, tmp_path):

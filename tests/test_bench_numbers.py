@@ -179,13 +179,20 @@ def test_a_round_without_the_notebooks_way_has_no_ratio():
     assert values_of(rows(given, 1.0, "cpu"), "speedup", Side.FUSED) == [2.0]
 
 
-def test_linearity_looks_at_depths_from_30_to_300_alone():
+def test_linearity_looks_at_the_fastest_steps_of_depths_from_30_to_300_alone():
     times = {3: 9.0, 30: 3.0, 102: 10.2, 300: 33.0, 1002: 500.0}
     given = [
-        measured(Side.FUSED, 0, seconds, part="depth", depth=depth)
+        measured(
+            Side.FUSED,
+            0,
+            60.0,
+            part="depth",
+            depth=depth,
+            fastest_step_seconds=seconds / 4,
+        )
         for depth, seconds in times.items()
     ]
-    disturbed = measured(Side.FUSED, 1, 50.0, part="depth", depth=30)
+    disturbed = replace(given[1], round=1, fastest_step_seconds=9.0)
     found = linearity(summaries(rows([*given, disturbed], 1.0, "cpu")))
     assert found is not None
     assert found.ms_per_layer == pytest.approx({30: 25.0, 102: 25.0, 300: 27.5})

@@ -170,6 +170,10 @@ def _measurement(
         num_steps=works[0].num_steps,
         num_images=sum(work.num_images for work in works),
         flop_per_image=flop,
+        fastest_step_seconds=min(
+            (w.fastest_step_seconds for w in works if w.fastest_step_seconds),
+            default=None,
+        ),
         peak_memory_bytes=max(work.peak_memory_bytes for work in works),
     )
 

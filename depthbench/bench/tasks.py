@@ -1,5 +1,6 @@
 """What the worker processes of a benchmark do."""
 
+import itertools
 import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
@@ -33,6 +34,8 @@ class Work:
         cpu_seconds: Of processor time in between, over all threads.
         num_steps: Updates made.
         num_images: Trained on.
+        fastest_step_seconds: Of a single step on a CPU, of the mean one on a GPU; None
+            where steps were not told apart.
         peak_memory_bytes: Of the process with torch and data, or of a GPU's allocator.
     """
 
@@ -41,6 +44,7 @@ class Work:
     cpu_seconds: float
     num_steps: int
     num_images: int
+    fastest_step_seconds: float | None = None
     peak_memory_bytes: int
 
 
@@ -175,8 +179,9 @@ class StepClock:
     def __init__(self, run: Runner, timed: range, device: str) -> None:
         self._run, self._timed, self._device = run, timed, device
         self._num_begun = 0
-        self._began: tuple[float, float] | None = None
-        self._ended: tuple[float, float] | None = None
+        # Steps begun, wall clock and processor time, at the ends of what is timed; on a
+        # CPU, which has done a step when it returns, after each step as well.
+        self._marks: list[tuple[int, float, float]] = []
 
     def __call__(self, key: Hashable, step: Callable[[], None]) -> None:
         """Run the step."""
@@ -184,27 +189,33 @@ class StepClock:
             self._run(key, step)
             return
         if self._num_begun == self._timed.start:
-            self._began = self._now()
+            self._mark()
         self._num_begun += 1
         self._run(key, step)
-        if self._num_begun == self._timed.stop:
-            self._ended = self._now()
+        is_last = self._num_begun == self._timed.stop
+        if is_last or (self._num_begun - 1 in self._timed and self._device == "cpu"):
+            self._mark()
 
     def work(self, num_images: int) -> Work:
         """What the timed steps took, which trained on that many images."""
-        assert self._began is not None and self._ended is not None
+        first, last = self._marks[0], self._marks[-1]
         return Work(
-            began=self._began[0],
-            ended=self._ended[0],
-            cpu_seconds=self._ended[1] - self._began[1],
+            began=first[1],
+            ended=last[1],
+            cpu_seconds=last[2] - first[2],
             num_steps=len(self._timed),
             num_images=num_images,
+            fastest_step_seconds=min(
+                (after[1] - before[1]) / (after[0] - before[0])
+                for before, after in itertools.pairwise(self._marks)
+            ),
             peak_memory_bytes=runtime.peak_memory_bytes(self._device),
         )
 
-    def _now(self) -> tuple[float, float]:
+    def _mark(self) -> None:
         runtime.synchronize(self._device)
-        return runtime.monotonic_seconds(), runtime.cpu_seconds()
+        now = runtime.monotonic_seconds(), runtime.cpu_seconds()
+        self._marks.append((self._num_begun, *now))
 
 
 def notebook_set_up(

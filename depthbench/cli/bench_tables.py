@@ -123,7 +123,7 @@ def _notes(benchmark: Benchmark) -> list[str]:
         depths = f"{min(linear.ms_per_layer)} to {max(linear.ms_per_layer)}"
         times = linear.ms_per_layer.values()
         notes.append(
-            f"time a layer from k={depths}, lowest of the rounds: {min(times):.2f} to "
+            f"time a layer from k={depths}, of the fastest steps: {min(times):.2f} to "
             f"{max(times):.2f} ms, a spread of {100 * linear.spread:.0f} %"
         )
     if benchmark.without_fused is not None:
