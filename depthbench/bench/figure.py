@@ -166,7 +166,7 @@ def _draw_growth(
 
 def _sparse(along: Sequence[int]) -> list[str]:
     """Labels on a logarithmic axis, empty where they would touch the one before."""
-    room = 0.065 * math.log(along[-1] / along[0])
+    room = 0.08 * math.log(along[-1] / along[0])
     labels, last = [], -math.inf
     for x in along:
         is_free = math.log(x) - last >= room
