@@ -224,7 +224,7 @@ def _whole_trials(
 def _growth(
     plan: BenchPlan, data: str, device: str, sides: tuple[Side, ...]
 ) -> Iterator[Setting]:
-    """All depths and batch sizes once a round: no few of them get a busy minute.
+    """All depths and batch sizes once a round, so that a busy minute spoils one round.
 
     Turns are about as long as one at `batch_depth` and `batch_size`.
     """

@@ -104,13 +104,16 @@ def _notes(benchmark: Benchmark) -> list[str]:
         f"{duration(benchmark.seconds)}",
         f"medians of {_rounds_text(benchmark)}, range in brackets; a speed-up is over "
         "the notebook's way in the same round",
-        f"an epoch is one of {benchmark.plan.num_train_images:,} training and "
-        f"{benchmark.plan.num_test_images:,} test images here",
         f"peak: {peak.gflop_per_second:.0f} GFLOP/s {per}, by {peak.probe}",
         "memory: the process's highest, with torch and the data"
         if benchmark.device == "cpu"
         else "memory: the allocator's highest",
     ]
+    if benchmark.device == "cpu":
+        notes.append(
+            f"an epoch is one of {benchmark.plan.num_train_images:,} training and "
+            f"{benchmark.plan.num_test_images:,} test images here"
+        )
     shares = [s.low for s in benchmark.summaries if s.metric == "cpu_share"]
     if min(shares, default=1.0) < _UNDISTURBED:
         notes.append(
