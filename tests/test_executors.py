@@ -16,6 +16,7 @@ from depthbench.executors import (
     LocalProcesses,
     TaskTimedOutError,
     WorkerDiedError,
+    child,
 )
 
 
@@ -191,6 +192,31 @@ def test_cancelling_while_workers_start_ends_them_too(delay):
     time.sleep(delay)
     executor.shutdown(wait=True, cancel_futures=True)
     assert all(future.done() for future in futures)
+
+
+@pytest.mark.parametrize("how", ["spawn", "launch"])
+def test_an_interrupt_before_a_worker_is_ready_does_not_reach_it(how, tmp_path, capfd):
+    """A terminal sends Ctrl-C to all processes, also to one that imports torch."""
+    start = child.spawn if how == "spawn" else partial(child.launch, scratch=tmp_path)
+    for delay in (0.0, 0.05, 0.3):
+        process, pipe = start(nothing)
+        time.sleep(delay)
+        os.kill(process.pid if how == "spawn" else process._process.pid, signal.SIGINT)
+        assert pipe.recv() is True
+        process.kill()
+        process.join()
+        pipe.close()
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_an_interrupt_while_a_worker_is_started_still_stops_this_process(monkeypatch):
+    def interrupted(*args, **kwargs):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        child.launch(nothing, Path())
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, set())
 
 
 def test_no_worker_outlives_a_killed_parent(tmp_path):

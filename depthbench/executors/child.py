@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
@@ -53,7 +55,8 @@ def spawn(prepare: Prepare) -> tuple[Process, Connection]:
     """A process of `multiprocessing`, which dies with this one."""
     ours, theirs = _SPAWN.Pipe()
     process = _SPAWN.Process(target=_spawned, args=(theirs, prepare), daemon=True)
-    process.start()
+    with _interrupts_blocked():
+        process.start()
     theirs.close()
     return process, ours
 
@@ -69,16 +72,36 @@ def launch(prepare: Prepare, scratch: Path) -> tuple[Process, Connection]:
     """
     sent = pickle.dumps(prepare)
     ours, theirs = _SPAWN.Pipe()
-    process = subprocess.Popen(
-        [sys.executable, "-c", _LAUNCHED, str(theirs.fileno())],
-        # Held open as long as this process lives; its end is the child's.
-        stdin=subprocess.PIPE,
-        pass_fds=[theirs.fileno()],
-        env=runtime.child_environment(scratch),
-    )
+    with _interrupts_blocked():
+        process = subprocess.Popen(
+            [sys.executable, "-c", _LAUNCHED, str(theirs.fileno())],
+            # Held open as long as this process lives; its end is the child's.
+            stdin=subprocess.PIPE,
+            pass_fds=[theirs.fileno()],
+            env=runtime.child_environment(scratch),
+        )
     theirs.close()
     ours.send_bytes(sent)
     return _Launched(process), ours
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Processes that start here do not notice Ctrl-C, even while they import torch.
+
+    A terminal sends it to all processes; what becomes of a worker is for this one to
+    say. They inherit the thread's mask of signals. One for this process waits.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    # `multiprocessing` starts this with its first process, and unblocks the signal.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Launched:
