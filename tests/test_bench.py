@@ -18,6 +18,7 @@ from depthbench import datasets, runtime, trial
 from depthbench.architectures import ARCHITECTURES
 from depthbench.bench import driver, notebook_way, tasks
 from depthbench.bench import plan as plans
+from depthbench.bench.clock import StepClock
 from depthbench.bench.machine import why_not_fused
 from depthbench.bench.plan import BenchPlan, Side, settings
 from depthbench.training import train
@@ -146,7 +147,7 @@ def test_steps_are_timed_without_what_a_training_does_once(monkeypatch):
 
     monkeypatch.setattr(runtime, "monotonic_seconds", lambda: now[0])
     monkeypatch.setattr(runtime, "cpu_seconds", lambda: now[0] / 2)
-    clock = tasks.StepClock(run_eagerly, range(2, 5), "cpu")
+    clock = StepClock(run_eagerly, range(2, 5), "cpu")
     take(60)
     for seconds in (10, 10, 2, 1, 3):
         clock(("train", True, 16), partial(take, seconds))
@@ -157,9 +158,10 @@ def test_steps_are_timed_without_what_a_training_does_once(monkeypatch):
     assert (work.num_steps, work.num_images) == (3, 48)
 
 
-def test_a_small_data_set_is_gone_through_again_for_more_steps():
+@pytest.mark.parametrize("side", [Side.NOTEBOOK, Side.REFERENCE])
+def test_a_small_data_set_is_gone_through_again_for_more_steps(side):
     setting = setting_of("resnet", num_steps=11)  # 80 images make 5
-    work = tasks.measure(setting, Side.REFERENCE, NOWHERE)
+    work = tasks.measure(setting, side, NOWHERE)
     assert (work.num_images, work.num_steps) == (11 * 16, 11)
 
 

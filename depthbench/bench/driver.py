@@ -7,6 +7,7 @@ from pathlib import Path
 
 from depthbench import runtime
 from depthbench.architectures import ARCHITECTURES
+from depthbench.bench.clock import Work
 from depthbench.bench.document import Benchmark
 from depthbench.bench.flop import training_flop_per_image
 from depthbench.bench.machine import (
@@ -17,7 +18,7 @@ from depthbench.bench.machine import (
 )
 from depthbench.bench.measurement import Failure, Measurement, rows
 from depthbench.bench.plan import SIDE_NAMES, BenchPlan, Setting, Side, settings
-from depthbench.bench.tasks import Work, measure, prepare
+from depthbench.bench.tasks import measure, prepare
 from depthbench.datasets.image_data import ImageData
 from depthbench.executors import LocalProcesses
 from depthbench.record import Environment

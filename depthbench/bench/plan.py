@@ -104,7 +104,8 @@ class Setting:
             only.
         spec: What is trained; `kernels` is the side's to choose.
         sides: In their order.
-        num_train_images: Trained on in each epoch; fewer where there are fewer.
+        num_train_images: Trained on in each epoch. Of a smaller data set, epochs take
+            all, and steps go through it again.
         num_test_images: Tested on after it; 0 leaves the test out.
         num_trials: Trials of ours side by side, a process each.
         num_threads: Threads of the notebook's way; a trial of ours has one.

@@ -1,9 +1,8 @@
 """What the worker processes of a benchmark do."""
 
-import itertools
 import math
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import cast
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from depthbench import runtime
 from depthbench.architectures import ARCHITECTURES
 from depthbench.bench import notebook_way
+from depthbench.bench.clock import StepClock, Work
 from depthbench.bench.plan import Setting, Side
 from depthbench.layers.conv_stack import ConvStackNet
 from depthbench.spec import TrialSpec
@@ -22,30 +22,6 @@ from depthbench.trial import TrialContext, graphed_steps, set_up
 
 # Steps before those that are timed. On a GPU two are run eagerly, and one captured.
 _NUM_WARM = {"cpu": 1, "cuda": 3}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """What one process did in one round.
-
-    Attributes:
-        began: On `runtime.monotonic_seconds`, which all processes share.
-        ended: The same.
-        cpu_seconds: Of processor time in between, over all threads.
-        num_steps: Updates made.
-        num_images: Trained on.
-        fastest_step_seconds: Of a single step on a CPU, of the mean one on a GPU; None
-            where steps were not told apart.
-        peak_memory_bytes: Of the process with torch and data, or of a GPU's allocator.
-    """
-
-    began: float
-    ended: float
-    cpu_seconds: float
-    num_steps: int
-    num_images: int
-    fastest_step_seconds: float | None = None
-    peak_memory_bytes: int
 
 
 def prepare(side: Side, num_threads: int) -> None:
@@ -118,13 +94,15 @@ def _measure_notebook_way(setting: Setting, context: TrialContext) -> Work:
     model, data = notebook_set_up(setting, context)
     runtime.reset_peak_memory(spec.device)
     optimizer = torch.optim.SGD(model.parameters(), lr=spec.lr, momentum=spec.momentum)
-    whole = _part(data, setting.num_train_images, setting.num_test_images)
     batches: notebook_way.Batches
     tests: notebook_way.Batches | None = None
     if setting.part in ("epoch", "trial"):
+        whole = _part(data, setting.num_train_images, setting.num_test_images)
         batches = _loader(whole, whole.train, spec.batch_size)
         tests = _loader(whole, whole.test, spec.batch_size)
     else:
+        images = _over_and_over(data.train, setting.num_train_images)
+        whole = replace(data, train=images)
         batches = ready_batches(whole, spec.batch_size)
     first = ready_batches(_part(data, spec.batch_size, 0), spec.batch_size)
     notebook_way.train(model, first, optimizer, spec.device)
@@ -163,59 +141,6 @@ def _check_finite(setting: Setting, loss: float) -> None:
     """Arithmetic on NaN may take another time."""
     if not math.isfinite(loss):
         raise ArithmeticError(f"the loss of {setting.name} is {loss}")
-
-
-class StepClock:
-    """A runner of a training (see `training.loop`) that times some training steps.
-
-    What is done once a training is left out: making the optimizer's buffers, the test.
-
-    Args:
-        run: What runs the steps.
-        timed: Numbers of the steps; the ones before warm up.
-        device: That they run on.
-    """
-
-    def __init__(self, run: Runner, timed: range, device: str) -> None:
-        self._run, self._timed, self._device = run, timed, device
-        self._num_begun = 0
-        # Steps begun, wall clock and processor time, at the ends of what is timed; on a
-        # CPU, which has done a step when it returns, after each step as well.
-        self._marks: list[tuple[int, float, float]] = []
-
-    def __call__(self, key: Hashable, step: Callable[[], None]) -> None:
-        """Run the step."""
-        if cast(tuple[str, ...], key)[0] != "train":
-            self._run(key, step)
-            return
-        if self._num_begun == self._timed.start:
-            self._mark()
-        self._num_begun += 1
-        self._run(key, step)
-        is_last = self._num_begun == self._timed.stop
-        if is_last or (self._num_begun - 1 in self._timed and self._device == "cpu"):
-            self._mark()
-
-    def work(self, num_images: int) -> Work:
-        """What the timed steps took, which trained on that many images."""
-        first, last = self._marks[0], self._marks[-1]
-        return Work(
-            began=first[1],
-            ended=last[1],
-            cpu_seconds=last[2] - first[2],
-            num_steps=len(self._timed),
-            num_images=num_images,
-            fastest_step_seconds=min(
-                (after[1] - before[1]) / (after[0] - before[0])
-                for before, after in itertools.pairwise(self._marks)
-            ),
-            peak_memory_bytes=runtime.peak_memory_bytes(self._device),
-        )
-
-    def _mark(self) -> None:
-        runtime.synchronize(self._device)
-        now = runtime.monotonic_seconds(), runtime.cpu_seconds()
-        self._marks.append((self._num_begun, *now))
 
 
 def notebook_set_up(
