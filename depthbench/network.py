@@ -29,7 +29,7 @@ def build_network(
         spec.depth,
         image_shape=data.image_shape,
         num_classes=data.num_classes,
-        seed=spec.seed,
+        entropy=spec.entropy,
     )
     if isinstance(net, ConvStackNet):
         net.conv_blocks = conv_blocks_of(spec.kernels, spec.device)
@@ -44,9 +44,11 @@ def bare_network(
     *,
     image_shape: tuple[int, int, int],
     num_classes: int,
-    seed: int,
+    entropy: tuple[int, ...],
 ) -> nn.Module:
     """What the builder makes, found to be a network whose layers are known.
+
+    Its weights are drawn as those of a trial of this entropy.
 
     Raises:
         TypeError: If it is none.
@@ -57,7 +59,7 @@ def bare_network(
         depth,
         image_shape=image_shape,
         num_classes=num_classes,
-        generator=runtime.generator(seed, "weights"),
+        generator=runtime.generator(*entropy, "weights"),
     )
     if not isinstance(net, nn.Module):
         raise TypeError(

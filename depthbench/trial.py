@@ -96,7 +96,7 @@ def _run(specs: Sequence[TrialSpec], context: TrialContext) -> list[TrialRecord]
         parts = [specs[at : at + size] for at in range(0, len(specs), size)]
         return [record for part in parts for record in _run(part, context)]
     try:
-        with runtime.seeded_global_generators(specs[0].seed, "modules"):
+        with runtime.seeded_global_generators(*specs[0].entropy, "modules"):
             return _measure(specs, context)
     except CaptureError:
         raise
@@ -129,7 +129,7 @@ def _after(
 
 def time_layer_epoch(spec: TrialSpec, context: TrialContext) -> float:
     """Seconds that one layer takes for one epoch, timed on a few steps; an estimate."""
-    with runtime.seeded_global_generators(spec.seed, "modules"):
+    with runtime.seeded_global_generators(*spec.entropy, "modules"):
         net, data = set_up(spec, context)
         return seconds_per_epoch(net, data, spec) / spec.depth
 
@@ -195,7 +195,7 @@ def _trained(
     context: TrialContext,
 ) -> tuple[tuple[Training, ...], str | None]:
     """The trainings, and why they ran eagerly if they did so on a GPU."""
-    orders = [runtime.generator(spec.seed, "order") for spec in specs]
+    orders = [runtime.generator(*spec.entropy, "order") for spec in specs]
     stacks = cast(Sequence[ConvStackNet], nets)
     net = nets[0] if len(nets) == 1 else Replicas(stacks)
     graphed = graphed_steps(net, specs[0], context)

@@ -47,7 +47,9 @@ EXTENDED = OTHER | {
     "train_limit": 500,
     "normalization": "half",
     "max_train_seconds": 60.0,
+    "seeding": "seed",
 }
+REST = {name: value for name, value in EXTENDED.items() if name != "seeding"}
 
 
 @pytest.mark.parametrize(
@@ -59,14 +61,19 @@ EXTENDED = OTHER | {
         (OTHER | {"kernels": "reference", "stop_rules": ()}, "0dd2cbe9c95bf408"),
         (OTHER | {"stop_rules": ()}, "431e80b8aff3fa42"),
         (OTHER, "39fdb5a2c5b07f77"),
-        (EXTENDED, "5b55741115a3a9db"),
+        (REST, "5b55741115a3a9db"),
         ({"max_train_seconds": 60, "l2": 1}, "d2f32bb5a8128d75"),
         ({"max_train_seconds": 60.0, "l2": 1.0}, "d2f32bb5a8128d75"),
     ],
 )
 def test_golden_ids(changes: dict[str, Any], golden: str) -> None:
     """Results already stored are found by these: a change here orphans all of them."""
-    assert replace(PLAIN, **changes).id == golden
+    assert replace(PLAIN, seeding="seed", **changes).id == golden
+
+
+def test_golden_ids_of_trials_seeded_by_seed_and_depth() -> None:
+    assert PLAIN.id == "239d93c17ef701a4"
+    assert replace(PLAIN, **OTHER).id == "3c717881a23932a2"
 
 
 def test_every_field_is_part_of_the_identity() -> None:

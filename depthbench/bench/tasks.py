@@ -39,7 +39,7 @@ def measure(setting: Setting, side: Side, context: TrialContext) -> Work:
         ArithmeticError: If the loss becomes NaN or infinite.
         Exception: What training raises, out of memory for one.
     """
-    with runtime.seeded_global_generators(setting.spec.seed, "bench"):
+    with runtime.seeded_global_generators(*setting.spec.entropy, "bench"):
         if side is Side.NOTEBOOK:
             return _measure_notebook_way(setting, context)
         return _measure_ours(setting, side, context)
@@ -61,7 +61,7 @@ def _measure_ours(setting: Setting, side: Side, context: TrialContext) -> Work:
         train=_over_and_over(data.train, (num_warm + num_steps) * spec.batch_size),
         test=_over_and_over(data.test, 1),  # `train` always tests
     )
-    order = runtime.generator(spec.seed, "order")
+    order = runtime.generator(*spec.entropy, "order")
     _check_finite(setting, _last_loss(train(net, whole, spec, order, clock)))
     return clock.work(num_steps * spec.batch_size)
 
@@ -70,7 +70,9 @@ def _measure_epochs(
     setting: Setting, spec: TrialSpec, net: nn.Module, data: ResidentData, run: Runner
 ) -> Work:
     first = _part(data, spec.batch_size, 1)
-    train(net, first, replace(spec, epochs=1), runtime.generator(spec.seed, "order"))
+    train(
+        net, first, replace(spec, epochs=1), runtime.generator(*spec.entropy, "order")
+    )
     for parameter in net.parameters():
         # `train` moves parameters into one memory, as in a trial, only if each has a
         # memory of its own; the training above left them in one.
@@ -78,7 +80,7 @@ def _measure_epochs(
     whole = _part(data, setting.num_train_images, setting.num_test_images)
 
     def work() -> float:
-        order = runtime.generator(spec.seed, "order")
+        order = runtime.generator(*spec.entropy, "order")
         return _last_loss(train(net, whole, spec, order, run))
 
     return _timed(setting, len(whole.train), work)

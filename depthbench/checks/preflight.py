@@ -41,7 +41,7 @@ def preflight(trial: TrialSpec, context: TrialContext) -> str | None:
         ProcessUnusableError: If the device failed.
     """
     try:
-        with runtime.seeded_global_generators(trial.seed, "modules"):
+        with runtime.seeded_global_generators(*trial.entropy, "modules"):
             _run_two_images(trial, context)
     except DataError:
         raise

@@ -49,13 +49,13 @@ class Subject:
             Exception: What a user's builder raises.
         """
         channels, height, width = self.images.shape[1:]
-        with runtime.seeded_global_generators(seed, "modules"):
+        with runtime.seeded_global_generators(seed, depth, "modules"):
             net = bare_network(
                 self.architecture,
                 depth,
                 image_shape=(channels, height, width),
                 num_classes=self.num_classes,
-                seed=seed,
+                entropy=(seed, depth),
             )
         return net.train()
 

@@ -114,7 +114,7 @@ def _network(
             depth,
             image_shape=image_shape,
             num_classes=_NUM_CLASSES,
-            seed=0,
+            entropy=(0, depth),
         )
 
 

@@ -17,6 +17,7 @@ from depthbench.record.trial_record import (
 )
 from depthbench.spec import TrialSpec
 from depthbench.spec.protocol import PROTOCOL_FIELDS
+from depthbench.spec.trial import FIRST_SEEDING
 
 SCHEMA_VERSION = 1
 
@@ -89,6 +90,8 @@ def _said(record: TrialRecord) -> dict[str, Any]:
     for name in _LATER_SPEC_FIELDS:
         if name not in said:
             del values["spec"][name]
+    if record.spec.seeding == FIRST_SEEDING:
+        del values["spec"]["seeding"]
     at_stop = values["at_stop"]
     for epoch in (*values["epochs"], *([at_stop] if at_stop else [])):
         for name in _LATER_EPOCH_FIELDS:
@@ -109,6 +112,7 @@ def _record(body: dict[str, Any]) -> TrialRecord:
     spec = body.pop("spec")
     for name in ("stop_rules", "lr_milestones"):
         spec[name] = tuple(spec.get(name, ()))
+    spec.setdefault("seeding", FIRST_SEEDING)
     return TrialRecord(
         spec=TrialSpec(**spec),
         outcome=Outcome(body.pop("outcome")),

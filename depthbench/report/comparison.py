@@ -43,7 +43,7 @@ class Comparison:
         k50_a: The depth at which half of A's trainings succeed.
         k50_b: The same of B.
         posterior: Of k50_b / k50_a.
-        pairs: Trials at the same depth with the same seed.
+        pairs: Trials at the same depth with the same seed, derived alike.
         num_shared: Pairs that are one training: the same in every number.
         differences: In what was asked, and where it ran.
     """
@@ -130,9 +130,9 @@ def differences(a: Side, b: Side) -> Iterator[Difference]:
     yield from _differing("environment", [_environment(side) for side in (a, b)])
 
 
-def _trials(cell: CellResult) -> dict[tuple[int, int], JudgedTrial]:
-    """The evidence by depth and seed, which the fit rests on."""
-    return {(trial.depth, trial.seed): trial for trial in cell.evidence}
+def _trials(cell: CellResult) -> dict[tuple[int, ...], JudgedTrial]:
+    """The evidence by depth and by what its randomness came from."""
+    return {(trial.depth, *trial.record.spec.entropy): trial for trial in cell.evidence}
 
 
 def _pair(a: JudgedTrial, b: JudgedTrial) -> Pair:

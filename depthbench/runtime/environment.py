@@ -31,10 +31,21 @@ def capture_environment(device: str) -> Environment:
 
 @functools.cache
 def _processor_name() -> str:
+    """Its name with family and model: clouds call several generations by one name."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2] for line in lines if line.startswith("model name")]
-    return names[0].strip() if names else platform.processor() or platform.machine()
+    pairs = (
+        (line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
+        if info.exists()
+        else ()
+    )
+    said = {key.strip(): value.strip() for key, value in pairs}
+    name = said.get("model name") or platform.processor() or platform.machine()
+    numbers = [
+        f"{key.split()[-1]} {said[key]}"
+        for key in ("cpu family", "model")
+        if key in said
+    ]
+    return f"{name} ({', '.join(numbers)})" if numbers else name
 
 
 @functools.cache

@@ -9,25 +9,25 @@ if TYPE_CHECKING:
     import torch
 
 
-def seed_for(seed: int, purpose: str) -> int:
-    """A seed of 63 bits for one purpose of one trial.
+def seed_for(*source: int | str) -> int:
+    """A seed of 63 bits that a source names: a trial's entropy and a purpose.
 
-    Purposes at the same seed are independent, and the same purpose at the same seed
-    is equal in every architecture, depth and process.
+    Different sources give independent seeds, and one source gives the same seed in
+    every architecture and process.
     """
-    digest = hashlib.sha256(f"{seed}:{purpose}".encode()).digest()
+    digest = hashlib.sha256(":".join(map(str, source)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def generator(seed: int, purpose: str) -> "torch.Generator":
-    """A CPU generator for one purpose of one trial."""
+def generator(*source: int | str) -> "torch.Generator":
+    """A CPU generator of its own for a source; see `seed_for`."""
     import torch
 
-    return torch.Generator().manual_seed(seed_for(seed, purpose))
+    return torch.Generator().manual_seed(seed_for(*source))
 
 
 @contextmanager
-def seeded_global_generators(seed: int, purpose: str) -> Iterator[None]:
+def seeded_global_generators(*source: int | str) -> Iterator[None]:
     """Seed torch's global generators inside the block, and restore them after it.
 
     For code of users, whose modules draw their default weights from there.
@@ -36,5 +36,5 @@ def seeded_global_generators(seed: int, purpose: str) -> Iterator[None]:
 
     devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices):
-        torch.manual_seed(seed_for(seed, purpose))
+        torch.manual_seed(seed_for(*source))
         yield

@@ -14,7 +14,7 @@ import tomli_w
 from depthbench.spec.cell import Cell, DepthGrid
 from depthbench.spec.rate import Rate
 from depthbench.spec.study import STUDY_KEYS, StudySpec
-from depthbench.spec.trial import TrialSpec
+from depthbench.spec.trial import FIRST_SEEDING, TrialSpec
 
 
 def read_study(path: Path, overrides: Mapping[str, Any] | None = None) -> StudySpec:
@@ -93,6 +93,7 @@ def _cell(table: Mapping[str, Any], study: StudySpec) -> Cell:
     trial = {key: table[key] for key in table if key not in _CELL_KEYS}
     for key in ("stop_rules", "lr_milestones"):
         trial[key] = tuple(trial.get(key, ()))
+    trial.setdefault("seeding", FIRST_SEEDING)
     grid = DepthGrid(*table["grid"])
     reference = table.get("reference")
     return Cell(

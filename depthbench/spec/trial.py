@@ -9,6 +9,10 @@ from depthbench.spec.choices import Normalization, OptimizerName
 
 TrainMode = Literal["every_epoch", "first_epoch"]
 Kernels = Literal["reference", "fused"]
+Seeding = Literal["seed", "seed_and_depth"]
+
+# Of trials that do not say theirs: the first version had no other.
+FIRST_SEEDING: Seeding = "seed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +26,8 @@ class TrialSpec:
         architecture: Registered name.
         depth: k, on the architecture's depth grid.
         data: Registered name of the data set.
-        seed: Source of the initial weights and of the data order.
+        seed: With the depth, source of the initial weights and of the data order. At
+            one depth and seed all architectures, rates and protocols share both.
         lr: Learning rate at the start.
         initializer: Convolution initialiser in place of the architecture's own;
             None keeps that.
@@ -57,6 +62,9 @@ class TrialSpec:
         max_train_seconds: Training ends at the first step after so many seconds of
             training, evaluations not counted; what is trained by then counts. None
             for no limit. A result then depends on how fast the machine is.
+        seeding: What the generators are derived from. Under `seed`, as the first
+            version did it, trials of one seed at different depths begin alike, and
+            are no independent evidence.
     """
 
     architecture: str
@@ -83,6 +91,13 @@ class TrialSpec:
     train_limit: int | None = None
     normalization: Normalization = "data"
     max_train_seconds: float | None = None
+    seeding: Seeding = "seed_and_depth"
+
+    @property
+    def entropy(self) -> tuple[int, ...]:
+        """What every generator of the trial is derived from, with its purpose."""
+        is_first = self.seeding == FIRST_SEEDING
+        return (self.seed,) if is_first else (self.seed, self.depth)
 
     @property
     def id(self) -> str:
@@ -96,6 +111,10 @@ class TrialSpec:
             name: float(value) if name in _REAL_FIELDS else value
             for name, value in self.non_defaults().items()
         }
+        # Left out not at its default, but where the first identities had none.
+        named["seeding"] = self.seeding
+        if self.seeding == FIRST_SEEDING:
+            del named["seeding"]
         text = json.dumps(named, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -26,7 +26,7 @@ def seconds_per_epoch(net: nn.Module, data: ResidentData, spec: TrialSpec) -> fl
     times = []
     for _ in range(3):
         began = monotonic_seconds()
-        train(net, one_batch, one_epoch, generator(spec.seed, "order"))
+        train(net, one_batch, one_epoch, generator(*spec.entropy, "order"))
         times.append(monotonic_seconds() - began)
     # The batch is evaluated as often as it is trained on, more than in an epoch of all
     # images. In one of few, evaluating takes most of the time: a third of training.
