@@ -5,7 +5,7 @@ What a file that adds architectures needs: `Stack` describes one by its ingredie
 `functional_net` makes a module of a function over a list of tensors.
 """
 
-from depthbench.blueprint import Architecture, Stack, architecture
-from depthbench.functional import functional_net
+from depthbench.architectures.definition import Architecture, Stack, architecture
+from depthbench.architectures.functional import functional_net
 
 __all__ = ["Architecture", "Stack", "architecture", "functional_net"]

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from depthbench.architectures import ARCHITECTURES
-from depthbench.blueprint import Architecture, Stack
+from depthbench.architectures.definition import Architecture, Stack
 from depthbench.registry import Registry
 
 ENTRY_POINT_GROUP = "depthbench.architectures"

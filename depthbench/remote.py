@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from depthbench import runtime
-from depthbench.cells import require_kernels, sums_of
 from depthbench.datasets import DATASETS
 from depthbench.record import TrialRecord
 from depthbench.spec import Cell, TrialSpec
+from depthbench.study.resolve import require_kernels, sums_of
 from depthbench.trial import TrialContext, run_trials
 
 

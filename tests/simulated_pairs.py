@@ -26,11 +26,11 @@ from statistics import NormalDist
 
 import numpy as np
 
+from depthbench.curves import CurvePosterior
+from depthbench.curves.pairs import Pair, PairCounts
+from depthbench.curves.ratio import RatioPosterior, compare_curves
 from depthbench.plan import plan_cell
 from depthbench.record import EpochRecord, Outcome, TrialRecord
-from depthbench.search import CurvePosterior
-from depthbench.search.paired import Pair, PairCounts
-from depthbench.search.ratio import RatioPosterior, compare_curves
 from depthbench.spec import Cell, Criterion, StudySpec, TrialSpec
 
 CAP = 150
@@ -53,7 +53,7 @@ BAD = replace(GOOD, train_error=(0.9,), test_error=(0.9,))
 
 @dataclass(frozen=True)
 class Curve:
-    """The chance to train: a logistic fall, as in `depthbench.search.curve`."""
+    """The chance to train: a logistic fall, as in `depthbench.curves.model`."""
 
     k50: float
     width: float

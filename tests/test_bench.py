@@ -14,7 +14,7 @@ import toy
 from test_cli import call as call  # a fixture
 from test_executors import are_gone, is_alive
 
-from depthbench import datasets, runtime, trial
+from depthbench import datasets, runtime
 from depthbench.architectures import ARCHITECTURES
 from depthbench.bench import driver, notebook_way, tasks
 from depthbench.bench import plan as plans
@@ -24,6 +24,7 @@ from depthbench.bench.plan import BenchPlan, Side, settings
 from depthbench.training import train
 from depthbench.training.testing import run_eagerly
 from depthbench.trial import TrialContext, set_up
+from depthbench.trial import run as trial
 
 NAMES = tuple(name for name in ARCHITECTURES if ARCHITECTURES[name].stack)
 NOWHERE = TrialContext(data_dir=Path())

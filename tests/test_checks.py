@@ -10,9 +10,7 @@ from torch import nn
 from torch.nn import functional
 from toy import TOY_SETS, toy_data
 
-from depthbench import trial
-from depthbench.blueprint import Architecture
-from depthbench.cells import resolve_cells
+from depthbench.architectures.definition import Architecture
 from depthbench.checks import derivatives
 from depthbench.checks.depths import depths_of
 from depthbench.checks.derivatives import check_derivatives
@@ -23,7 +21,9 @@ from depthbench.checks.subject import Subject, move_weights
 from depthbench.plugins import load_architectures
 from depthbench.registry import Registry
 from depthbench.spec import DepthGrid, StudySpec
+from depthbench.study.resolve import resolve_cells
 from depthbench.trial import TrialContext
+from depthbench.trial import run as trial
 
 DATA = toy_data()
 # As small as a network that pads nothing can have.

@@ -12,13 +12,13 @@ from toy import TOY_SETS, know_toy
 
 from depthbench import cli, datasets
 from depthbench.architectures import ARCHITECTURES
-from depthbench.cells import resolve_cells
 from depthbench.cli import engine, results
 from depthbench.datasets import DATASETS
 from depthbench.plan import plan_cell
 from depthbench.plugins import load_architectures
 from depthbench.spec import StudySpec, read_cells, write_study
 from depthbench.store import open_store
+from depthbench.study.resolve import resolve_cells
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 from fixtures.report.synthetic import World, cell, search
 from toy import TOY_SETS
 
-from depthbench import trial
 from depthbench.record import Outcome, TrialRecord
 from depthbench.report import study_result
 from depthbench.report.criteria import (
@@ -25,6 +24,7 @@ from depthbench.report.figures import criteria_figure
 from depthbench.report.results import StudyResult
 from depthbench.spec import Criterion, StudySpec, TrialSpec
 from depthbench.trial import TrialContext, run_trial
+from depthbench.trial import run as trial
 from depthbench.verdict import outcome_under
 
 STUDY = StudySpec(name="made_up", arch=("net",), cap=96)

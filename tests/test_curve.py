@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from depthbench.search import CurvePosterior, Estimate, Prior
-from depthbench.search.curve_grid import TRIAL_WEIGHT, CurveGrid
+from depthbench.curves import CurvePosterior, Estimate, Prior
+from depthbench.curves.grid import TRIAL_WEIGHT, CurveGrid
 
 SMALL = Prior(
     widths=(0.05, 0.2, 0.5),

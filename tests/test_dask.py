@@ -22,10 +22,10 @@ from test_executors import are_gone, die, fail, give_up, is_alive
 from test_trial import without_times
 from toy import TOY_SETS, know_toy, toy_data
 
-from depthbench import cli, datasets, executors, remote, trial
+from depthbench import cli, datasets, engine, remote
 from depthbench.cli import engine as cli_engine
 from depthbench.datasets import Dataset
-from depthbench.executors import (
+from depthbench.engine import (
     ClusterError,
     TaskTimedOutError,
     WorkerDiedError,
@@ -34,11 +34,12 @@ from depthbench.plugins import load_architectures
 from depthbench.registry import Registry
 from depthbench.spec import Cell, Criterion, TrialSpec
 from depthbench.store import read_records
+from depthbench.trial import run as trial
 
 pytest.importorskip("distributed")
 
-from depthbench.executors.dask_cluster import DaskCluster
-from depthbench.executors.dask_scheduler import needed_resources, num_slots
+from depthbench.engine.dask_cluster import DaskCluster
+from depthbench.engine.dask_scheduler import needed_resources, num_slots
 
 TESTS = Path(__file__).parent
 DATA = toy_data()
@@ -232,7 +233,7 @@ class Inline(Executor):
 def expected(place, run, monkeypatch):
     """The records of the local engine."""
     with monkeypatch.context() as patch:
-        patch.setattr(executors, "LocalProcesses", Inline)
+        patch.setattr(engine, "LocalProcesses", Inline)
         code, err = run("--engine", "local", "--workers", "1", "--out", "local")
     assert code == 0, err
     return records(place, "local")

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from toy import TOY_SETS, toy_data
 
-from depthbench import runtime, trial
+from depthbench import runtime
 from depthbench.kernels import reference
 from depthbench.plugins import load_architectures
 from depthbench.record import Outcome, from_line, to_line
@@ -20,6 +20,7 @@ from depthbench.training.loop import train_replicas
 from depthbench.training.replicas import Replicas, linear_one_by_one, one_by_one
 from depthbench.training.testing import evaluate
 from depthbench.trial import TrialContext, run_trial
+from depthbench.trial import run as trial
 
 REGISTRY = load_architectures()
 RESIDENT = ResidentData.on("cpu", toy_data())

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from depthbench import runtime
-from depthbench.executors import (
+from depthbench.engine import (
     LocalProcesses,
     TaskTimedOutError,
     WorkerDiedError,
@@ -228,7 +228,7 @@ def test_no_worker_outlives_a_killed_parent(tmp_path):
             import os, sys, time
             sys.path.insert(0, sys.argv[1])
             from test_executors import nothing, pid_after
-            from depthbench.executors import LocalProcesses
+            from depthbench.engine import LocalProcesses
 
             if __name__ == "__main__":
                 executor = LocalProcesses(2, prepare=nothing)

@@ -11,9 +11,9 @@ from torch import nn
 from depthbench import runtime
 from depthbench.architectures import ARCHITECTURES
 from depthbench.architectures.deep_convnet import DeepConvNet
-from depthbench.layers.preresnet import GlobalAveragePool
-from depthbench.network import memory_format
+from depthbench.architectures.layers.preresnet import GlobalAveragePool
 from depthbench.spec import TrialSpec
+from depthbench.trial.network import memory_format
 
 COLOUR = (3, 32, 32)
 

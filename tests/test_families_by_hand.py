@@ -19,7 +19,7 @@ from by_hand.numeric import relative_error
 from depthbench import runtime
 from depthbench.architectures import ARCHITECTURES
 from depthbench.architectures.deep_convnet import DeepConvNet
-from depthbench.layers.baselines import NUM_HIDDEN
+from depthbench.architectures.layers.baselines import NUM_HIDDEN
 
 RELU = ACTIVATIONS["relu"]
 
@@ -158,7 +158,7 @@ def test_forward_and_gradients_equal_those_by_hand(item, depth, side, by_hand):
 
 
 def test_fully_connected_layers_equal_those_by_hand(monkeypatch):
-    monkeypatch.setattr("depthbench.layers.baselines.NUM_HIDDEN", 50)
+    monkeypatch.setattr("depthbench.architectures.layers.baselines.NUM_HIDDEN", 50)
     assert NUM_HIDDEN == 4000
     net = build(ARCHITECTURES["two_layer_fc"], 3, 4)
     assert_equals_by_hand(net, 4, ByHand.fully_connected)

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 import depthbench
-from depthbench import trial
 from depthbench.datasets import Dataset
 from depthbench.datasets.image_data import ImageData
 from depthbench.datasets.stroke_digits.drawing import generate
@@ -17,6 +16,7 @@ from depthbench.record import Outcome
 from depthbench.registry import Registry
 from depthbench.spec import TrialSpec
 from depthbench.trial import TrialContext, run_trial
+from depthbench.trial import run as trial
 
 THREE_FORMS = Path(__file__).parent / "fixtures" / "three_forms.py"
 FORMS = {

@@ -8,8 +8,7 @@ import torch
 from op_recorder import OpRecorder
 from toy import TOY_SETS, toy_data
 
-from depthbench import runtime, trial
-from depthbench.cells import resolve_cells, sums_of
+from depthbench import runtime
 from depthbench.datasets import Dataset
 from depthbench.datasets.image_data import ImageData, TooFewImagesError, num_trained_on
 from depthbench.kernels import reference
@@ -17,12 +16,14 @@ from depthbench.plugins import load_architectures
 from depthbench.record import Outcome, TrialRecord, from_line, to_line
 from depthbench.registry import Registry
 from depthbench.spec import StudySpec, TrialSpec
+from depthbench.study.resolve import resolve_cells, sums_of
 from depthbench.training import ResidentData, train
 from depthbench.training.graphed import Graphed
 from depthbench.training.loop import train_replicas
 from depthbench.training.replicas import Replicas, one_by_one
 from depthbench.training.timing import seconds_per_epoch
 from depthbench.trial import TrialContext, run_trial
+from depthbench.trial import run as trial
 
 REGISTRY = load_architectures()
 WHOLE = ResidentData.on("cpu", toy_data())

@@ -8,13 +8,13 @@ import torch
 from torch import nn
 from toy import TOY_SETS, toy_data
 
-from depthbench import trial
 from depthbench.architectures import ARCHITECTURES
-from depthbench.blueprint import Architecture
-from depthbench.network import build_network
+from depthbench.architectures.definition import Architecture
 from depthbench.registry import Registry
 from depthbench.spec import DepthGrid, TrialSpec
 from depthbench.trial import TrialContext, run_trial
+from depthbench.trial import run as trial
+from depthbench.trial.network import build_network
 
 SPEC = TrialSpec(
     architecture="elu", depth=27, data="toy", seed=5, lr=0.05, epochs=1, batch_size=7

@@ -9,12 +9,11 @@ from dataclasses import replace
 import pytest
 from toy import TOY_SETS, know_toy
 
-from depthbench import cli, trial
+from depthbench import cli
 from depthbench.architectures import ARCHITECTURES
-from depthbench.blueprint import Stack
-from depthbench.cells import resolve_cells
+from depthbench.architectures.definition import Stack
 from depthbench.datasets import DATASETS
-from depthbench.executors import LocalProcesses
+from depthbench.engine import LocalProcesses
 from depthbench.kernels import compiled, memory
 from depthbench.kernels.memory import Memory
 from depthbench.plugins import load_architectures
@@ -22,7 +21,9 @@ from depthbench.record import Outcome, TrialRecord
 from depthbench.registry import Registry
 from depthbench.spec import StudySpec, TrialSpec, read_cells
 from depthbench.store import read_records
+from depthbench.study.resolve import resolve_cells
 from depthbench.trial import TrialContext, run_trial
+from depthbench.trial import run as trial
 
 needs_library = pytest.mark.skipif(
     compiled.missing() is not None, reason=str(compiled.missing())
@@ -209,7 +210,7 @@ def toy_runs(monkeypatch):
     """`run` on the toy set, in this process."""
     from concurrent.futures import Future
 
-    from depthbench import datasets, executors
+    from depthbench import datasets, engine
 
     class Inline:
         def __init__(self, *args, **kwargs):
@@ -223,7 +224,7 @@ def toy_runs(monkeypatch):
         def shutdown(self, **kwargs):
             pass
 
-    monkeypatch.setattr(executors, "LocalProcesses", Inline)
+    monkeypatch.setattr(engine, "LocalProcesses", Inline)
     monkeypatch.setattr(datasets, "DATASETS", TOY_SETS)
     monkeypatch.setattr(trial, "DATASETS", TOY_SETS)
     trial._loaded.cache_clear()

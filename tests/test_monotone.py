@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from depthbench.search import monotonicity_p_value
-from depthbench.search.monotone import falling_fit
+from depthbench.curves import monotonicity_p_value
+from depthbench.curves.monotonicity import falling_fit
 
 COUNTS = st.lists(
     st.integers(1, 6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),

@@ -11,13 +11,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from depthbench.estimate import cost_if
-from depthbench.executors import WorkerDiedError
+from depthbench.engine import WorkerDiedError
 from depthbench.plan import curve_of, plan_cell
 from depthbench.plan.posterior import posterior_search
 from depthbench.record import EpochRecord, Outcome, TrialRecord
 from depthbench.spec import Cell, Criterion, StudySpec, TrialSpec
-from depthbench.study import Engine, run_study
+from depthbench.study.cost import cost_if
+from depthbench.study.drive import Engine, run_study
 
 STUDY = StudySpec(arch=("net",), search="posterior", cap=30, max_trials=12)
 CELL = Cell(
@@ -122,7 +122,7 @@ class Chaos:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr("depthbench.study._POLL_SECONDS", 0)
+    monkeypatch.setattr("depthbench.study.drive._POLL_SECONDS", 0)
 
 
 def assert_same(plan, expected):

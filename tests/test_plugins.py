@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from depthbench.blueprint import Architecture
+from depthbench.architectures.definition import Architecture
 from depthbench.plugins import ENTRY_POINT_GROUP, load_architectures
 
 GOOD = """

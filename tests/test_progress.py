@@ -9,7 +9,7 @@ from test_study import STUDY, cell, record_of
 from depthbench.cli.progress import progress_table, show_progress, trial_text
 from depthbench.plan import plan_cell
 from depthbench.record import Outcome, TrialRecord
-from depthbench.study import Progress
+from depthbench.study.drive import Progress
 
 
 def records_up_to(limit, num_trials, crash_at=None, study=STUDY):

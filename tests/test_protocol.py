@@ -10,13 +10,11 @@ import pytest
 from click.testing import CliRunner
 from fixtures.report.synthetic import World, cell, record_of
 
-from depthbench.cells import resolve_cells
 from depthbench.cli.options import study_from, study_options
 from depthbench.datasets import DATASETS
 from depthbench.early_stopping import fit_rules, packaged_fit
 from depthbench.early_stopping.fit import is_full
 from depthbench.early_stopping.words import differences
-from depthbench.estimate import seconds_per_layer_epoch, workload
 from depthbench.plugins import load_architectures
 from depthbench.record import Outcome, TracePoint
 from depthbench.report.collect import study_result
@@ -24,6 +22,8 @@ from depthbench.report.facts import measured_facts
 from depthbench.report.tables import tables_of
 from depthbench.spec import StudySpec, TrialSpec, read_study, write_study
 from depthbench.spec.protocol import PROTOCOL_FIELDS, changed_fields
+from depthbench.study.cost import seconds_per_layer_epoch, workload
+from depthbench.study.resolve import resolve_cells
 
 STUDY = StudySpec(name="made_up", arch=("net",), cap=48)
 

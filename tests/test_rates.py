@@ -11,10 +11,15 @@ from click.testing import CliRunner
 from fixtures.rates import a_cell, a_record, below_a_power, run
 
 from depthbench.architectures import ARCHITECTURES
-from depthbench.cells import resolve_cells
 from depthbench.cli.run import command as run_command
+from depthbench.curves import Estimate
+from depthbench.curves.stable_rate import (
+    RateOutcome,
+    StableRate,
+    about_large_rates,
+    fit_stable_rate,
+)
 from depthbench.datasets import DATASETS
-from depthbench.estimate import eta_seconds
 from depthbench.plan import plan_cell
 from depthbench.record import Outcome, TrialRecord
 from depthbench.report.collect import study_result
@@ -25,13 +30,6 @@ from depthbench.report.rates import (
     limit_sentence,
     rate_groups,
 )
-from depthbench.search import Estimate
-from depthbench.search.stable_rate import (
-    RateOutcome,
-    StableRate,
-    about_large_rates,
-    fit_stable_rate,
-)
 from depthbench.spec import (
     Cell,
     Rate,
@@ -41,6 +39,8 @@ from depthbench.spec import (
     read_study,
     write_study,
 )
+from depthbench.study.cost import eta_seconds
+from depthbench.study.resolve import resolve_cells
 
 GRID = (0.005, 0.015, 0.05, 0.15)
 STUDY = StudySpec(arch=("net",), cap=192, lr_grid=GRID)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from simulated_pairs import LUCKS, Curve, compared, score
 
-from depthbench.search import CurvePosterior, Prior
-from depthbench.search.paired import Pair, PairCounts
-from depthbench.search.ratio import _gain, compare_curves
+from depthbench.curves import CurvePosterior, Prior
+from depthbench.curves.pairs import Pair, PairCounts
+from depthbench.curves.ratio import _gain, compare_curves
 
 CAP = 120
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from toy import TOY_SETS
 
-from depthbench import cli, trial
+from depthbench import cli
 from depthbench.bench.markdown import speed_markdown
 from depthbench.calibration.markdown import calibration_markdown
 from depthbench.plugins import load_architectures
@@ -21,6 +21,7 @@ from depthbench.report.tables import build_tables, to_csv
 from depthbench.spec import TrialSpec, read_cells, read_study
 from depthbench.store import read_records
 from depthbench.trial import TrialContext, run_trial
+from depthbench.trial import run as trial
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from fixtures.report.synthetic import World, cell, record_of, search
 
+from depthbench.curves import CurvePosterior, Estimate, monotonicity_p_value
 from depthbench.plan import plan_cell
 from depthbench.record import Outcome
 from depthbench.report.collect import study_result
@@ -23,7 +24,6 @@ from depthbench.report.words import (
     estimate_text,
     note_text,
 )
-from depthbench.search import CurvePosterior, Estimate, monotonicity_p_value
 from depthbench.spec import StudySpec
 
 BISECT = StudySpec(name="made_up", arch=("net",), cap=384)

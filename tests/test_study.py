@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from depthbench.estimate import cost_if, eta_seconds
-from depthbench.executors import TaskTimedOutError, WorkerDiedError
+from depthbench.engine import TaskTimedOutError, WorkerDiedError
 from depthbench.record import EpochRecord, Outcome, TrialRecord
 from depthbench.spec import Cell, StudySpec, TrialSpec
-from depthbench.study import Engine, run_study
+from depthbench.study.cost import cost_if, eta_seconds
+from depthbench.study.drive import Engine, run_study
 
 STUDY = StudySpec(name="test", arch=("a", "b"), cap=192)
 LIMITS = {"a": 39, "b": 6, "c": 768, "dead": 0}
@@ -58,7 +58,7 @@ def oracle(spec):
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
     """The oracle answers between the driver's waits, so waiting gains nothing."""
-    monkeypatch.setattr("depthbench.study._POLL_SECONDS", 0)
+    monkeypatch.setattr("depthbench.study.drive._POLL_SECONDS", 0)
 
 
 class RandomEngine:

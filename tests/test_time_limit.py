@@ -9,7 +9,7 @@ from test_training import RESIDENT, numbers, run
 from torch import nn
 from toy import TOY_SETS
 
-from depthbench import runtime, trial
+from depthbench import runtime
 from depthbench.record import from_line, to_line
 from depthbench.report.criteria import after_epochs
 from depthbench.spec import Criterion, TrialSpec
@@ -20,6 +20,7 @@ from depthbench.training import trace as trace_module
 from depthbench.training.testing import evaluate
 from depthbench.training.time_limit import TimeLimit
 from depthbench.trial import TrialContext, run_trial
+from depthbench.trial import run as trial
 from depthbench.verdict import outcome_under
 
 # Five steps an epoch.

@@ -8,14 +8,15 @@ import pytest
 import torch
 from toy import TOY_SETS, know_toy, toy_data
 
-from depthbench import runtime, trial
-from depthbench.blueprint import Architecture
-from depthbench.executors import LocalProcesses
-from depthbench.network import build_network, num_weight_layers
+from depthbench import runtime
+from depthbench.architectures.definition import Architecture
+from depthbench.engine import LocalProcesses
 from depthbench.plugins import load_architectures
 from depthbench.record import Outcome, from_line, to_line
 from depthbench.spec import TrialSpec
 from depthbench.trial import TrialContext, run_trial
+from depthbench.trial import run as trial
+from depthbench.trial.network import build_network, num_weight_layers
 
 SPEC = TrialSpec(
     architecture="elu_bn",
@@ -157,7 +158,7 @@ def test_a_lost_device_is_for_a_new_process_to_try(context, monkeypatch):
     def train(*args):
         raise torch.AcceleratorError("an illegal memory access")
 
-    monkeypatch.setattr("depthbench.trial.train", train)
+    monkeypatch.setattr("depthbench.trial.run.train", train)
     with pytest.raises(runtime.ProcessUnusableError, match="illegal memory access"):
         run_trial(SPEC, context)
 
@@ -185,7 +186,7 @@ def test_lack_of_memory_is_not_a_failed_training(context, monkeypatch, error):
     def train(*args):
         raise error
 
-    monkeypatch.setattr("depthbench.trial.train", train)
+    monkeypatch.setattr("depthbench.trial.run.train", train)
     assert run_trial(SPEC, context).outcome is Outcome.OUT_OF_MEMORY
 
 

@@ -7,14 +7,15 @@ import torch
 from test_trial import HEAD, without_times
 from toy import TOY_SETS
 
-from depthbench import network, runtime, trial
+from depthbench import runtime
 from depthbench.kernels import reference
 from depthbench.plugins import load_architectures
 from depthbench.record import Outcome
 from depthbench.spec import TrialSpec
 from depthbench.training import replicas
 from depthbench.training.graphed import CaptureError
-from depthbench.trial import TrialContext, run_trial, run_trials
+from depthbench.trial import TrialContext, network, run_trial, run_trials
+from depthbench.trial import run as trial
 
 SPEC = TrialSpec(
     architecture="elu_bn", depth=3, data="toy", seed=0, lr=0.05, epochs=2, batch_size=16

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import torch
 
-from depthbench import runtime, trial
+from depthbench import runtime
 from depthbench.datasets import Dataset
 from depthbench.datasets.image_data import ImageData
 from depthbench.registry import Registry
+from depthbench.trial import run as trial
 
 
 def toy_data(num_train: int = 70, num_test: int = 20, size: int = 8) -> ImageData:

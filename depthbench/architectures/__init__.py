@@ -2,10 +2,10 @@
 
 from depthbench.architectures.baselines import BASELINES
 from depthbench.architectures.deep_convnet import DEEP_CONVNETS
+from depthbench.architectures.definition import Architecture
 from depthbench.architectures.notebook import NOTEBOOK_STACKS
 from depthbench.architectures.preresnet import PRERESNETS
 from depthbench.architectures.residual_cnn import RESIDUAL_CNNS
-from depthbench.blueprint import Architecture
 from depthbench.registry import Registry
 
 _FAMILIES: tuple[tuple[Architecture, ...], ...] = (

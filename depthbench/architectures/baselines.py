@@ -7,7 +7,7 @@ every layer, the last one too, and biases are 0.
 from functools import partial
 from typing import TYPE_CHECKING
 
-from depthbench.blueprint import Architecture
+from depthbench.architectures.definition import Architecture
 from depthbench.spec import DepthGrid
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ def _build(
     num_classes: int,
     generator: "Generator",
 ) -> "nn.Module":
-    from depthbench.layers.baselines import NETS
-    from depthbench.layers.weights import draw_he
+    from depthbench.architectures.layers.baselines import NETS
+    from depthbench.architectures.layers.weights import draw_he
 
     net = NETS[kind](depth, image_shape=image_shape, num_classes=num_classes)
     draw_he(net, generator)

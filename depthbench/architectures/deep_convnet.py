@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from depthbench.blueprint import Architecture
+from depthbench.architectures.definition import Architecture
 from depthbench.spec import DepthGrid
 
 if TYPE_CHECKING:
@@ -80,7 +80,10 @@ class DeepConvNet:
         generator: Generator,
     ) -> nn.Module:
         """The network of L = `depth`, its weights drawn from `generator`."""
-        from depthbench.layers.deep_convnet import deep_convnet, draw_weights
+        from depthbench.architectures.layers.deep_convnet import (
+            deep_convnet,
+            draw_weights,
+        )
 
         net = deep_convnet(
             self.widths(depth),

@@ -8,7 +8,7 @@ path and are not counted. n = 5 gives the 32 and 47 layers usually compared.
 from functools import partial
 from typing import TYPE_CHECKING
 
-from depthbench.blueprint import Architecture
+from depthbench.architectures.definition import Architecture
 from depthbench.spec import DepthGrid
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def _build(
     generator: "Generator",
 ) -> "nn.Module":
     """PyTorch's default weights, drawn from `generator`."""
-    from depthbench.layers.preresnet import preresnet
-    from depthbench.layers.weights import draw_defaults
+    from depthbench.architectures.layers.preresnet import preresnet
+    from depthbench.architectures.layers.weights import draw_defaults
 
     per_block = 3 if block == "bottleneck" else 2
     net = preresnet(

@@ -9,7 +9,7 @@ normalised by mean 0.5 and deviation 0.5 where it comes from.
 from functools import partial
 from typing import TYPE_CHECKING
 
-from depthbench.blueprint import Architecture
+from depthbench.architectures.definition import Architecture
 from depthbench.spec import DepthGrid
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def _build(
     generator: "Generator",
 ) -> "nn.Module":
     """PyTorch's default weights, drawn from `generator`."""
-    from depthbench.layers.residual_cnn import residual_cnn
-    from depthbench.layers.weights import draw_defaults
+    from depthbench.architectures.layers.residual_cnn import residual_cnn
+    from depthbench.architectures.layers.weights import draw_defaults
 
     net = residual_cnn(
         depth, batch_norm=batch_norm, image_shape=image_shape, num_classes=num_classes

@@ -20,7 +20,7 @@ from depthbench.bench.measurement import Failure, Measurement, rows
 from depthbench.bench.plan import SIDE_NAMES, BenchPlan, Setting, Side, settings
 from depthbench.bench.tasks import measure, prepare
 from depthbench.datasets.image_data import ImageData
-from depthbench.executors import LocalProcesses
+from depthbench.engine import LocalProcesses
 from depthbench.record import Environment
 from depthbench.trial import TrialContext
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from depthbench.blueprint import Stack
+from depthbench.architectures.definition import Stack
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from depthbench import runtime
 from depthbench.architectures import ARCHITECTURES
+from depthbench.architectures.layers.conv_stack import ConvStackNet
 from depthbench.bench import notebook_way
 from depthbench.bench.clock import StepClock, Work
 from depthbench.bench.plan import Setting, Side
-from depthbench.layers.conv_stack import ConvStackNet
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData, Training, train
 from depthbench.training.resident import Split

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from depthbench.search.monotone import falling_fit
+from depthbench.curves.monotonicity import falling_fit
 
 Shape = Literal["logistic", "normal", "dip", "island"]
 

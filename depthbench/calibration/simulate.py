@@ -9,13 +9,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from depthbench.calibration.curves import Truth
+from depthbench.curves import CurvePosterior, monotonicity_p_value
 from depthbench.record import Outcome
-from depthbench.search import (
-    BracketSearch,
-    CurvePosterior,
-    PosteriorSearch,
-    monotonicity_p_value,
-)
+from depthbench.search import BracketSearch, PosteriorSearch
 from depthbench.verdict import Verdict, judge
 
 Method = Literal["posterior", "posterior_same_cost", "bisect"]

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from depthbench.checks.result import Finding
 from depthbench.checks.subject import Subject, logits, same_draws
-from depthbench.failures import described
 from depthbench.training.batches import as_heads
+from depthbench.trial.failures import described
 
 # Of logits of one image computed in batches of different size, which round differently.
 _SAME = 1e-3

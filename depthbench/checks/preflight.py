@@ -8,10 +8,10 @@ import torch
 from depthbench import runtime
 from depthbench.checks.subject import loss_of
 from depthbench.datasets.image_data import DataError
-from depthbench.failures import described
-from depthbench.network import check_logits
 from depthbench.spec import Cell, TrialSpec
 from depthbench.trial import TrialContext, set_up
+from depthbench.trial.failures import described
+from depthbench.trial.network import check_logits
 
 _NUM_IMAGES = 2
 

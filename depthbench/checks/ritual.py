@@ -15,7 +15,7 @@ from depthbench.checks.outputs import (
 from depthbench.checks.result import CheckResult, Finding
 from depthbench.checks.subject import Subject
 from depthbench.checks.weights import check_gradients, check_layers, check_same_modes
-from depthbench.failures import described
+from depthbench.trial.failures import described
 
 Check = Callable[[Subject, int], Finding]
 

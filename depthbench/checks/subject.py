@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from depthbench import runtime
-from depthbench.blueprint import Architecture
+from depthbench.architectures.definition import Architecture
 from depthbench.datasets.image_data import ImageData
-from depthbench.network import bare_network
 from depthbench.training import ResidentData
 from depthbench.training.batches import as_heads, head_losses
+from depthbench.trial.network import bare_network
 
 NUM_IMAGES = 50
 

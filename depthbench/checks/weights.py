@@ -14,7 +14,7 @@ from depthbench.checks.subject import (
     move_weights,
     trained_parameters,
 )
-from depthbench.network import check_modes, num_weight_layers
+from depthbench.trial.network import check_modes, num_weight_layers
 
 _NUM_IMAGES = 8
 _VANISHED = 1e-6

@@ -22,7 +22,7 @@ from depthbench.cli.options import (
 from depthbench.cli.parameters import DEPTHS
 
 if TYPE_CHECKING:
-    from depthbench.blueprint import Architecture
+    from depthbench.architectures.definition import Architecture
     from depthbench.checks.result import CheckResult
     from depthbench.registry import Registry
 

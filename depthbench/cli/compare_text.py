@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from depthbench.curves import Estimate
 from depthbench.report.comparison import Comparison, Kind, Side
 from depthbench.report.words import count, estimate_text
-from depthbench.search import Estimate
 
 _WIDTH = 160  # more than a line of the table needs; a narrower one would be cut
 

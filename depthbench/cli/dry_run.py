@@ -8,7 +8,11 @@ from typing import Any
 import click
 
 from depthbench.datasets.image_data import DataError
-from depthbench.estimate import (
+from depthbench.record import TrialRecord
+from depthbench.report.words import count, duration
+from depthbench.runtime import configure_process
+from depthbench.spec import Cell, StudySpec, TrialSpec
+from depthbench.study.cost import (
     Cost,
     Workload,
     cost_if,
@@ -16,12 +20,8 @@ from depthbench.estimate import (
     seconds_per_layer_epoch,
     workload,
 )
-from depthbench.failures import described
-from depthbench.record import TrialRecord
-from depthbench.report.words import count, duration
-from depthbench.runtime import configure_process
-from depthbench.spec import Cell, StudySpec, TrialSpec
 from depthbench.trial import TrialContext, time_layer_epoch
+from depthbench.trial.failures import described
 
 # Depth whose step is timed when no stored trial tells the speed.
 _TIMED_DEPTH = 12

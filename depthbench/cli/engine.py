@@ -18,7 +18,7 @@ from depthbench.cli.preflight import require_trainable
 from depthbench.spec import Cell
 
 if TYPE_CHECKING:
-    from depthbench.study import Engine
+    from depthbench.study.drive import Engine
     from depthbench.trial import TrialContext
 
 _ADDRESS = r"(tcp|tls|ucx|wss?)://\S+:\d+"
@@ -68,8 +68,8 @@ class EngineChoice:
             return runtime.resolve_device(asked)
         if asked != "auto":
             return "cuda" if asked == "cuda" else "cpu"
-        from depthbench.executors import ClusterError
-        from depthbench.executors.dask_scheduler import look_at, num_slots
+        from depthbench.engine import ClusterError
+        from depthbench.engine.dask_scheduler import look_at, num_slots
 
         workers = look_at(self.scheduler)
         if not workers:
@@ -87,7 +87,7 @@ class EngineChoice:
         """
         if self.scheduler is None:
             return self.max_workers or (1 if device == "cuda" else runtime.num_cores())
-        from depthbench.executors.dask_scheduler import look_at, num_slots
+        from depthbench.engine.dask_scheduler import look_at, num_slots
 
         slots = num_slots(look_at(self.scheduler), _resource(device))
         return _at_most(self.max_workers, slots)
@@ -170,10 +170,10 @@ def open_engine(
 def _local(
     choice: EngineChoice, cells: Sequence[Cell], device: str, context: "TrialContext"
 ) -> Iterator[OpenEngine]:
-    from depthbench.cells import require_kernels, sums_of
     from depthbench.datasets import DATASETS
-    from depthbench.executors import LocalProcesses
-    from depthbench.study import Engine
+    from depthbench.engine import LocalProcesses
+    from depthbench.study.drive import Engine
+    from depthbench.study.resolve import require_kernels, sums_of
     from depthbench.trial import run_trials
 
     require_kernels(cells)
@@ -196,9 +196,9 @@ def _local(
 def _dask(
     choice: EngineChoice, cells: Sequence[Cell], device: str, context: "TrialContext"
 ) -> Iterator[OpenEngine]:
-    from depthbench.executors.dask_cluster import DaskCluster
+    from depthbench.engine.dask_cluster import DaskCluster
     from depthbench.remote import examine, remote_context, run_remote_trials
-    from depthbench.study import Engine
+    from depthbench.study.drive import Engine
 
     assert choice.scheduler is not None
     sent = remote_context(context.plugins, choice.data_dir)

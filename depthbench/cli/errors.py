@@ -55,7 +55,7 @@ def explain(error: BaseException, *, debug: bool) -> int:
 
 def _described(error: BaseException) -> tuple[str, int]:
     from depthbench.datasets.image_data import DataError
-    from depthbench.executors import ClusterError, ClusterLostError
+    from depthbench.engine import ClusterError, ClusterLostError
     from depthbench.kernels.compiled import LibraryMissingError
     from depthbench.record import NewerSchemaError
     from depthbench.runtime import DeviceError

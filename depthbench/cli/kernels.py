@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from depthbench.blueprint import Architecture
-from depthbench.cells import unfused
+from depthbench.architectures.definition import Architecture
 from depthbench.cli.messages import say
 from depthbench.kernels import compiled
 from depthbench.registry import Registry
 from depthbench.spec import Cell, StudySpec
+from depthbench.study.resolve import unfused
 
 
 def tell_of_kernels(

@@ -50,7 +50,7 @@ def require_trainable(
 
 
 def _answer(trial: TrialSpec, future: "Future[str | None]") -> str | None:
-    from depthbench.executors import TaskTimedOutError, WorkerDiedError
+    from depthbench.engine import TaskTimedOutError, WorkerDiedError
 
     try:
         reason = future.result()

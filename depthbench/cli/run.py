@@ -33,7 +33,7 @@ from depthbench.record import TrialRecord
 from depthbench.spec import Cell, StudySpec, write_study
 
 if TYPE_CHECKING:
-    from depthbench.blueprint import Architecture
+    from depthbench.architectures.definition import Architecture
     from depthbench.plan import CellPlan
     from depthbench.registry import Registry
     from depthbench.store import Store
@@ -79,11 +79,11 @@ def command(study_file: Path | None, **flags: Any) -> int:
     most about k50, the depth where half of all trainings succeed. Kill it at any time:
     the same command continues.
     """
-    from depthbench.cells import resolve_cells
     from depthbench.cli.folder import with_stored_cells, with_stored_kernels
     from depthbench.cli.kernels import tell_of_kernels, tell_of_mixture
     from depthbench.datasets import DATASETS
     from depthbench.plugins import load_architectures
+    from depthbench.study.resolve import resolve_cells
 
     choice = engine_choice(flags)
     study = study_from(study_file, flags)
@@ -130,9 +130,9 @@ def _check_study(study: StudySpec, architectures: "Registry[Architecture]") -> N
     Raises:
         click.UsageError: If one does not.
     """
-    from depthbench.cells import resolve_cells
     from depthbench.datasets import DATASETS
     from depthbench.plan import check_search
+    from depthbench.study.resolve import resolve_cells
 
     try:
         for cell in resolve_cells(study, architectures, DATASETS, device="cpu"):
@@ -188,7 +188,7 @@ def _search(run: _Run, store: "Store") -> tuple[tuple["CellPlan", ...], int]:
     Returns the final plans, and the number of the signal that stopped it, or 0.
     """
     from depthbench.cli.progress import show_progress
-    from depthbench.study import plan_all, run_study
+    from depthbench.study.drive import plan_all, run_study
 
     evidence = [r for r in store.records.values() if r.outcome.is_evidence]
     plans = plan_all(run.cells, run.study, evidence)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from depthbench import runtime
-from depthbench.blueprint import Architecture
+from depthbench.architectures.definition import Architecture
 from depthbench.cli.options import (
     architecture_names,
     debug_option,
@@ -78,8 +78,8 @@ def _size(architecture: Architecture, depth: int) -> dict[str, Any]:
     Raises:
         click.ClickException: If it can have neither.
     """
-    from depthbench.failures import described
-    from depthbench.network import num_weight_layers
+    from depthbench.trial.failures import described
+    from depthbench.trial.network import num_weight_layers
 
     nets: list[nn.Module | None] = []
     for image_shape in (_GREY, _COLOUR):
@@ -106,7 +106,7 @@ def _network(
     """One without storage."""
     import torch
 
-    from depthbench.network import bare_network
+    from depthbench.trial.network import bare_network
 
     with torch.device("meta"):
         return bare_network(

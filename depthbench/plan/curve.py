@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from depthbench.curves import CurvePosterior
 from depthbench.plan.state import CellPlan
-from depthbench.search import CurvePosterior
 
 
 def curve_of(

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache
 
+from depthbench.curves import CurvePosterior
 from depthbench.plan.curve import curve_of
 from depthbench.plan.measured import MeasuredTrials, measured_trials
 from depthbench.plan.state import CellPlan
 from depthbench.record import TrialRecord
-from depthbench.search import CurvePosterior
 from depthbench.spec import Cell, StudySpec, TrialSpec
 
 # A posterior search is far from its decision at this factor beyond the 90 % interval

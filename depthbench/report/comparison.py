@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
+from depthbench.curves import Estimate
+from depthbench.curves.pairs import Pair, PairCounts
+from depthbench.curves.ratio import SAME_TRIALS, RatioPosterior, compare_curves
 from depthbench.record import Environment, Outcome, TrialRecord
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.results import CellResult, StudyResult
-from depthbench.search import Estimate
-from depthbench.search.paired import Pair, PairCounts
-from depthbench.search.ratio import SAME_TRIALS, RatioPosterior, compare_curves
 from depthbench.spec.study import SEARCH_FIELDS
 
 Kind = Literal["data", "criterion", "training", "search", "environment"]

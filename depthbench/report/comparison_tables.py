@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from depthbench.curves import Estimate
 from depthbench.report.columns import Column
 from depthbench.report.comparison import Comparison, Side
 from depthbench.report.csv_text import csv_text
-from depthbench.search import Estimate
 
 _SIDE = (
     ("architecture", "text", "registered name"),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from depthbench.curves import CurvePosterior, Estimate, monotonicity_p_value
 from depthbench.plan import CellPlan, curve_of
-from depthbench.search import CurvePosterior, Estimate, monotonicity_p_value
 
 # Below this, trials contradict a success that only falls with depth.
 SUSPICIOUS_P_VALUE = 0.05

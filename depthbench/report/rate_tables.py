@@ -4,11 +4,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from depthbench.curves import Estimate
 from depthbench.report.columns import CELL_COLUMNS, DTYPES, Column
 from depthbench.report.rates import AtRate, RateGroup, map_points, rate_groups
 from depthbench.report.results import StudyResult
 from depthbench.report.words import outcome_word
-from depthbench.search import Estimate
 
 MAP_COLUMNS = (
     *CELL_COLUMNS,

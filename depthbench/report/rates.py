@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from depthbench.curves import Estimate
+from depthbench.curves.stable_rate import RateOutcome, StableRate, fit_stable_rate
 from depthbench.record import Outcome
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.results import CellResult, Status, StudyResult
-from depthbench.search import Estimate
-from depthbench.search.stable_rate import RateOutcome, StableRate, fit_stable_rate
 
 
 class AtRate(NamedTuple):

@@ -1,9 +1,9 @@
 """Numbers and outcomes in the words that readers see; percent exists only here on."""
 
+from depthbench.curves import Estimate
 from depthbench.record import Outcome
 from depthbench.report.fit import CurveFit
 from depthbench.report.results import CellResult, Status, StudyResult
-from depthbench.search import Estimate
 from depthbench.spec import StudySpec
 
 OUTCOME_MEANINGS = {

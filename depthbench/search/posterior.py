@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from depthbench.search.curve import CurvePosterior
-from depthbench.search.curve_grid import CurveGrid, Floats, Prior
+from depthbench.curves.grid import CurveGrid, Floats, Prior
+from depthbench.curves.model import CurvePosterior
 from depthbench.spec import DepthGrid
 
 Trials = Sequence[tuple[int, bool]]

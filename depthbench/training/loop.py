@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import Generator, Tensor, nn
 
-from depthbench.layers.conv_stack import ConvStackNet
+from depthbench.architectures.layers.conv_stack import ConvStackNet
 from depthbench.record import EpochRecord
 from depthbench.runtime import monotonic_seconds
 from depthbench.spec import TrialSpec

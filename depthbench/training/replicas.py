@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from depthbench.architectures.layers.conv_stack import ConvStackNet
 from depthbench.kernels.block import Block, ConvBlocks, Norm
-from depthbench.layers.conv_stack import ConvStackNet
 
 
 class Replicas(nn.Module):

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 
 from torch import Generator, nn
 
-from depthbench.layers.weights import draw_normal, fan_in, weight_layers
+from depthbench.architectures.layers.weights import draw_normal, fan_in, weight_layers
 
 
 def deep_convnet(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from torch import nn
 
-from depthbench.layers.sizes import after_window, check_size
+from depthbench.architectures.layers.sizes import after_window, check_size
 
 NUM_HIDDEN = 4000
 

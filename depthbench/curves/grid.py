@@ -1,4 +1,4 @@
-"""The states of the model of `depthbench.search.curve`, and their prior.
+"""The states of the model of `depthbench.curves.model`, and their prior.
 
 A state is a triple (k50, width, lapse); the location m follows from it, as
 k50 = m (1 - w logit(1/2 / (1 - lapse))).

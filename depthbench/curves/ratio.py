@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from depthbench.search.curve import CurvePosterior, Estimate
-from depthbench.search.paired import Pair
+from depthbench.curves.model import CurvePosterior, Estimate
+from depthbench.curves.pairs import Pair
 
 Floats = NDArray[np.float64]
 

@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from depthbench.layers.residual import Residual
-from depthbench.layers.sizes import after_window, check_size
+from depthbench.architectures.layers.residual import Residual
+from depthbench.architectures.layers.sizes import after_window, check_size
 
 NUM_CHANNELS = 8
 NUM_LAST_CHANNELS = 4

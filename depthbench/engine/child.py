@@ -23,7 +23,7 @@ _SPAWN = multiprocessing.get_context("spawn")  # a fork after CUDA's start is br
 RETURNED, RAISED, INSTEAD = "returned", "raised", "instead"
 
 _LAUNCHED = (
-    "import sys; from depthbench.executors.child import launched; "
+    "import sys; from depthbench.engine.child import launched; "
     "launched(int(sys.argv[1]))"
 )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, groupby, islice
 
 from depthbench import runtime
-from depthbench.executors import TaskTimedOutError, WorkerDiedError
+from depthbench.engine import TaskTimedOutError, WorkerDiedError
 from depthbench.plan import CellPlan, plan_cell
 from depthbench.record import Outcome, TrialRecord
 from depthbench.spec import Cell, StudySpec, TrialSpec

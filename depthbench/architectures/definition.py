@@ -171,8 +171,12 @@ class Stack:
         generator: Generator,
     ) -> nn.Module:
         """The network with `depth` convolutions, its weights drawn from `generator`."""
-        from depthbench.layers.conv_stack import BlockKind, ConvStackNet, initialize
-        from depthbench.layers.initializers import INITIALIZERS
+        from depthbench.architectures.layers.conv_stack import (
+            BlockKind,
+            ConvStackNet,
+            initialize,
+        )
+        from depthbench.architectures.layers.initializers import INITIALIZERS
 
         net = ConvStackNet(
             depth,

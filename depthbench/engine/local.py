@@ -8,8 +8,8 @@ from concurrent.futures import Executor, Future
 from multiprocessing.connection import Connection
 from typing import Any
 
-from depthbench.executors.child import INSTEAD, RETURNED, Process, Start, spawn
-from depthbench.executors.errors import TaskTimedOutError, WorkerDiedError
+from depthbench.engine.child import INSTEAD, RETURNED, Process, Start, spawn
+from depthbench.engine.errors import TaskTimedOutError, WorkerDiedError
 
 
 class LocalProcesses(Executor):

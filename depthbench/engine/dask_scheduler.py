@@ -6,7 +6,7 @@ from typing import Any
 
 from distributed import Client
 
-from depthbench.executors.errors import ClusterError
+from depthbench.engine.errors import ClusterError
 
 _CONNECT_SECONDS = 5.0
 

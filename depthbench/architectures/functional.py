@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from depthbench.layers.functional import Forward
+    from depthbench.architectures.layers.functional import Forward
 
 
 def functional_net(forward: Forward, parameters: Sequence[Tensor]) -> nn.Module:
@@ -29,6 +29,6 @@ def functional_net(forward: Forward, parameters: Sequence[Tensor]) -> nn.Module:
     Raises:
         TypeError: If `forward` cannot be called or a parameter is no tensor of floats.
     """
-    from depthbench.layers.functional import FunctionalNet
+    from depthbench.architectures.layers.functional import FunctionalNet
 
     return FunctionalNet(forward, parameters)

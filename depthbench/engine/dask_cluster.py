@@ -13,19 +13,19 @@ from typing import Any
 from distributed import KilledWorker
 
 from depthbench import runtime
-from depthbench.executors.dask_scheduler import (
+from depthbench.engine.dask_scheduler import (
     connected,
     needed_resources,
     num_slots,
     workers_of,
 )
-from depthbench.executors.dask_worker import (
+from depthbench.engine.dask_worker import (
     Settings,
     WorkerStoppedError,
     run_in_child,
     stop_children,
 )
-from depthbench.executors.errors import ClusterError, ClusterLostError, WorkerDiedError
+from depthbench.engine.errors import ClusterError, ClusterLostError, WorkerDiedError
 
 _LOOK_SECONDS = 2.0  # workers come and go by minutes
 

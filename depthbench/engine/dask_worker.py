@@ -20,9 +20,9 @@ from distributed import Worker, WorkerPlugin, get_worker
 from distributed.utils import sync
 
 from depthbench import runtime
-from depthbench.executors import child
-from depthbench.executors.errors import ClusterError
-from depthbench.executors.local import LocalProcesses
+from depthbench.engine import child
+from depthbench.engine.errors import ClusterError
+from depthbench.engine.local import LocalProcesses
 
 # A child holds data and a GPU's memory, which others on a cluster may want.
 _IDLE_SECONDS = 60.0

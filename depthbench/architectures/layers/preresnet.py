@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
-from depthbench.layers.residual import Residual
+from depthbench.architectures.layers.residual import Residual
 
 STEM_CHANNELS = 8
 

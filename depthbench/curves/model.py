@@ -17,13 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from depthbench.search.curve_grid import (
+from depthbench.curves.grid import (
     CurveGrid,
     Floats,
     Prior,
     weighted_log_likelihoods,
 )
-from depthbench.search.monotone import monotonicity_p_value
+from depthbench.curves.monotonicity import monotonicity_p_value
 
 __all__ = ["CurvePosterior", "Estimate", "Prior", "monotonicity_p_value"]
 

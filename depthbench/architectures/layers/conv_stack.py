@@ -7,10 +7,14 @@ from typing import cast
 
 from torch import Generator, Tensor, nn
 
+from depthbench.architectures.layers.initializers import Deviation
+from depthbench.architectures.layers.weights import (
+    draw_default,
+    draw_normal,
+    weight_layers,
+)
 from depthbench.kernels import reference
 from depthbench.kernels.block import Block, ConvBlocks, Norm
-from depthbench.layers.initializers import Deviation
-from depthbench.layers.weights import draw_default, draw_normal, weight_layers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from depthbench import runtime
-from depthbench.blueprint import Architecture
+from depthbench.architectures.definition import Architecture
+from depthbench.architectures.layers.conv_stack import ConvStackNet
+from depthbench.architectures.layers.functional import FunctionalNet
 from depthbench.datasets.image_data import ImageData
 from depthbench.kernels.twins import conv_blocks_of
-from depthbench.layers.conv_stack import ConvStackNet
-from depthbench.layers.functional import FunctionalNet
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData
 from depthbench.training.batches import as_heads

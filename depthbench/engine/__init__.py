@@ -3,13 +3,13 @@
 The cluster's module is imported by whoever wants it, for it needs an extra.
 """
 
-from depthbench.executors.errors import (
+from depthbench.engine.errors import (
     ClusterError,
     ClusterLostError,
     TaskTimedOutError,
     WorkerDiedError,
 )
-from depthbench.executors.local import LocalProcesses
+from depthbench.engine.local import LocalProcesses
 
 __all__ = [
     "ClusterError",

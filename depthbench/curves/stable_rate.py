@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from depthbench.search.curve import INTERVAL, Estimate
+from depthbench.curves.model import INTERVAL, Estimate
 
 Floats = NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""From a TrialSpec to a TrialRecord: the one place where the parts meet."""
+"""One training, from its spec to its record."""
 
 import functools
 from collections.abc import Sequence
@@ -10,19 +10,11 @@ import torch
 from torch import nn
 
 from depthbench import runtime
-from depthbench.blueprint import Architecture
+from depthbench.architectures.definition import Architecture
+from depthbench.architectures.layers.conv_stack import ConvStackNet
 from depthbench.datasets import DATASETS
 from depthbench.datasets.image_data import ImageData
-from depthbench.failures import failure_of
 from depthbench.kernels import compiled
-from depthbench.layers.conv_stack import ConvStackNet
-from depthbench.network import (
-    build_network,
-    check_logits,
-    check_modes,
-    memory_format,
-    num_weight_layers,
-)
 from depthbench.plugins import load_architectures
 from depthbench.record import Environment, Outcome, TrialRecord
 from depthbench.registry import Registry
@@ -34,6 +26,14 @@ from depthbench.training.graphed import CaptureError, CudaRecorder, Graphed
 from depthbench.training.loop import train_replicas
 from depthbench.training.replicas import Replicas
 from depthbench.training.testing import run_eagerly
+from depthbench.trial.failures import failure_of
+from depthbench.trial.network import (
+    build_network,
+    check_logits,
+    check_modes,
+    memory_format,
+    num_weight_layers,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

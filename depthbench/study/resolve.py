@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from depthbench.blueprint import Architecture
+from depthbench.architectures.definition import Architecture
 from depthbench.datasets import Dataset
 from depthbench.datasets.image_data import ImageData, num_trained_on
 from depthbench.early_stopping import rules_for
