@@ -11,10 +11,11 @@ from torch.nn import functional
 from toy import TOY_SETS, toy_data
 
 from depthbench.architectures.definition import Architecture
-from depthbench.checks import derivatives
+from depthbench.checks import derivatives, penalized_loss
 from depthbench.checks.depths import depths_of
 from depthbench.checks.derivatives import check_derivatives
 from depthbench.checks.graph import has_batch_norm, num_weight_layers_on_path
+from depthbench.checks.penalized_loss import PenalizedLoss
 from depthbench.checks.preflight import preflight, preflight_trials
 from depthbench.checks.ritual import CHECKS, check_architecture
 from depthbench.checks.subject import Subject, move_weights
@@ -381,6 +382,33 @@ def test_a_backward_pass_wrong_by_any_factor_is_found(factor):
     finding = check_derivatives(subject, 3)
     assert finding.verdict == "failed"
     assert finding.figures.startswith("3.")
+
+
+def test_an_update_with_half_the_penalty_s_gradient_is_found(monkeypatch):
+    """The usual slip: c sum(W^2) in the loss, the gradient of c/2 sum(W^2)."""
+
+    class Halved(penalized_loss.FlatParameters):
+        def __init__(self, parameters, *, l2, **rest):
+            super().__init__(parameters, l2=l2 / 2, **rest)
+
+    subject = subject_of(mlp)
+    assert check_derivatives(subject, 3).verdict == "passed"
+    monkeypatch.setattr(penalized_loss, "FlatParameters", Halved)
+    finding = check_derivatives(subject, 3)
+    assert finding.verdict == "failed"
+    assert "weight: autograd says" in finding.figures
+
+
+def test_the_penalty_leaves_no_trace_in_the_network():
+    net = mlp(3).double()
+    before = [parameter.detach().clone() for parameter in net.parameters()]
+    zeros = {name: torch.zeros_like(p) for name, p in net.named_parameters()}
+    loss = PenalizedLoss(net, torch.zeros(2, 64).double(), torch.tensor([0, 1]), 3.14)
+    gradients = loss.gradients(zeros)
+    for kept, (name, parameter) in zip(before, net.named_parameters(), strict=True):
+        assert torch.equal(parameter, kept) and parameter.grad is None
+        right = 6.28 * kept if parameter.dim() == 2 else torch.zeros_like(kept)
+        torch.testing.assert_close(gradients[name], right, rtol=1e-12, atol=1e-15)
 
 
 def test_a_relu_network_of_any_seed_has_no_false_alarm():

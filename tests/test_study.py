@@ -9,7 +9,7 @@ import pytest
 from depthbench.engine import TaskTimedOutError, WorkerDiedError
 from depthbench.record import EpochRecord, Outcome, TrialRecord
 from depthbench.spec import Cell, StudySpec, TrialSpec
-from depthbench.study.cost import cost_if, eta_seconds
+from depthbench.study.cost import cost_if, eta_seconds, wall_seconds
 from depthbench.study.drive import Engine, run_study
 
 STUDY = StudySpec(name="test", arch=("a", "b"), cap=192)
@@ -275,6 +275,20 @@ def test_the_estimate_of_a_search_is_what_an_exact_network_costs(limit):
     stored = frozenset(record.id for record in records[:3])
     rest = cost_if(exact, STUDY, limit, stored)
     assert len(rest.trials) == len(cost.trials) - 3
+
+
+@pytest.mark.parametrize(
+    ("seconds", "num_workers", "expected"),
+    [
+        ([60.0], 2, 60.0),
+        ([60.0, 60, 60], 2, 120.0),
+        ([60.0, 60, 60], 8, 60.0),
+        ([10.0, 60, 10, 10], 2, 60.0),
+        ([], 2, 0.0),
+    ],
+)
+def test_no_training_is_divided_among_workers(seconds, num_workers, expected):
+    assert wall_seconds(seconds, num_workers) == expected
 
 
 def test_the_time_left_shrinks_as_the_bracket_closes_and_ends_at_none():

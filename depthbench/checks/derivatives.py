@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from depthbench import runtime
 from depthbench.checks.graph import has_batch_norm
+from depthbench.checks.penalized_loss import PenalizedLoss
 from depthbench.checks.result import Finding
 from depthbench.checks.subject import Subject, gradients, loss_of, move_weights
 from depthbench.checks.weights import in_float64
@@ -25,6 +26,8 @@ _NUM_IMAGES = 4
 # weights a little away. A wrong backward pass is wrong everywhere.
 _NUM_POINTS = 3
 _NUM_DIRECTIONS = 2
+# Of the loss alone, and with a penalty that outweighs it.
+_L2_STRENGTHS = (0.0, 3.14)
 # Entries are looked at in all tensors of the smallest network; in so many of others.
 _MOST_TENSORS = 12
 
@@ -64,8 +67,9 @@ def check_derivatives(subject: Subject, depth: int) -> Finding:
     In float64, in train mode, of the loss of 4 images, at weights a little off the
     initial ones; it fails if they disagree at three such points. Along 2 random
     directions that lean to the gradient, and by two entries of parameter tensors each:
-    one at random and the one with the steepest slope. Parameters without a gradient are
-    the business of another check.
+    one at random and the one with the steepest slope. Both without and with an L2
+    penalty, whose gradient is the one that a training's own update adds. Parameters
+    without a gradient are the business of another check.
 
     Source: Nocedal and Wright, "Numerical Optimization", 2006, section 8.1.
     """
@@ -94,9 +98,13 @@ def _at_point(
         return Finding("left out", "no parameter has a gradient")
     is_smallest = depth == subject.architecture.grid.start
     num = len(known) if is_smallest else min(len(known), _MOST_TENSORS)
-    slopes = _Slopes(net, images, labels, known, tolerance)
-    along = list(slopes.along_directions())
-    entries = list(slopes.of_entries(num))
+    along: list[_Slope] = []
+    entries: list[_Slope] = []
+    for l2 in _L2_STRENGTHS:
+        loss = PenalizedLoss(net, images, labels, l2)
+        slopes = _Slopes(loss, loss.gradients(known), tolerance)
+        along += slopes.along_directions()
+        entries += slopes.of_entries(num)
     return _judged(along, entries, f"{num} of {len(known)}", tolerance)
 
 
@@ -134,16 +142,10 @@ class _Slopes:
     """Slopes of the loss of one batch by the parameters of one network."""
 
     def __init__(
-        self,
-        net: nn.Module,
-        images: Tensor,
-        labels: Tensor,
-        found: Mapping[str, Tensor],
-        tolerance: float,
+        self, loss: PenalizedLoss, found: Mapping[str, Tensor], tolerance: float
     ) -> None:
-        self._net, self._images, self._labels = net, images, labels
-        self._found, self._tolerance = found, tolerance
-        parameters = dict(net.named_parameters())
+        self._loss, self._found, self._tolerance = loss, found, tolerance
+        parameters = dict(loss.net.named_parameters())
         self._parameters = {name: parameters[name] for name in found}
         self._source = runtime.generator(0, "directions of checks")
 
@@ -204,7 +206,7 @@ class _Slopes:
         for sign in (1.0, -1.0):
             for name, value in direction.items():
                 self._parameters[name].copy_(kept[name] + sign * step * value)
-            losses.append(loss_of(self._net, self._images, self._labels).item())
+            losses.append(self._loss.value())
         for name, value in kept.items():
             self._parameters[name].copy_(value)
         return (losses[0] - losses[1]) / (2 * step), abs(losses[0])

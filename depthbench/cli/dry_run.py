@@ -18,6 +18,7 @@ from depthbench.study.cost import (
     cost_if,
     seconds_of,
     seconds_per_layer_epoch,
+    wall_seconds,
     workload,
 )
 from depthbench.trial import TrialContext, time_layer_epoch
@@ -47,10 +48,10 @@ def show_plan(
     paces = _paces(cells, stored, context)
 
     def seconds(trials: Iterable[TrialSpec], num_cells: int = 1) -> float:
-        one_worker = sum(seconds_of(t, paces[workload(t)]) for t in trials)
         is_limited = study.search == "posterior"
         at_once = num_cells * study.ahead if is_limited else num_workers
-        return one_worker / min(num_workers, at_once)
+        each = (seconds_of(trial, paces[workload(trial)]) for trial in trials)
+        return wall_seconds(each, min(num_workers, at_once))
 
     rows = []
     likely: dict[str, TrialSpec] = {}

@@ -1,5 +1,6 @@
 """How much a search will cost, before and while it runs. Estimates only."""
 
+import heapq
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -75,6 +76,17 @@ def seconds_of(spec: TrialSpec, pace: float) -> float:
     """
     limit = math.inf if spec.max_train_seconds is None else spec.max_train_seconds
     return min(pace * spec.depth * spec.epochs, limit)
+
+
+def wall_seconds(trials: Iterable[float], num_workers: int) -> float:
+    """Seconds until all trials are done, each beginning on the first free worker.
+
+    A trial is never divided among workers, so one trial takes as long on ten of them.
+    """
+    free_at = [0.0] * num_workers
+    for seconds in trials:
+        heapq.heapreplace(free_at, free_at[0] + seconds)
+    return max(free_at)
 
 
 def eta_seconds(
