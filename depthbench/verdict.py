@@ -10,7 +10,6 @@ from enum import StrEnum
 
 from depthbench.record import EpochRecord, Outcome, TrialRecord
 from depthbench.spec import Criterion
-from depthbench.stop_rules import Chance, Learned, rule_named
 
 REFERENCE_CRITERION = Criterion()
 
@@ -56,13 +55,11 @@ def outcome_of(
     first_nonfinite_step: int | None,
     num_classes: int,
     criterion: Criterion,
-    stop_rule: str | None = None,
 ) -> Outcome:
     """How a measured training ended, in this order of precedence.
 
     - `diverged`: a loss, with the penalty that is minimised with it, or a weight
       became NaN or infinite.
-    - What the stop rule of that name concludes, if one ended it.
     - `trained`: the last epoch's error is below the threshold.
     - `collapsed`: an earlier epoch had learned, and the error rose again to chance
       or by more than `COLLAPSE_RISE`.
@@ -78,8 +75,6 @@ def outcome_of(
     """
     if first_nonfinite_step is not None:
         return Outcome.DIVERGED
-    if stop_rule is not None:
-        return concluded(stop_rule, num_classes, criterion)
     errors = [error_of(epoch, criterion) for epoch in epochs]
     learned = LEARNED_FRACTION_OF_CHANCE * (1 - 1 / num_classes)
     best_before = min(errors[:-1], default=math.inf)
@@ -98,41 +93,19 @@ def outcome_of(
 def outcome_under(record: TrialRecord, criterion: Criterion) -> Outcome:
     """The outcome of a stored trial, judged anew; failed measurements stay so.
 
-    One that a rule ended early has the outcome that the rule concludes.
+    One that a rule of an earlier version stopped is no evidence: nobody knows how it
+    would have ended.
     """
-    if not record.was_stopped and not record.outcome.is_evidence:
+    if record.was_stopped:
+        return Outcome.UNSETTLED
+    if not record.outcome.is_evidence:
         return record.outcome
     return outcome_of(
         record.epochs,
         first_nonfinite_step=record.first_nonfinite_step,
         num_classes=record.num_classes,
         criterion=criterion,
-        stop_rule=record.stopped_early if record.was_stopped else None,
     )
-
-
-def concluded(rule_name: str, num_classes: int, criterion: Criterion) -> Outcome:
-    """What the end of a training by a rule says under a criterion.
-
-    `chance` concludes that the training would have learned nothing, so it is stuck by
-    every threshold that only a network that learned can pass. `learned` concludes that
-    its train and test errors would have ended below the threshold in its name, so it
-    is trained by every threshold from there on; it was not measured on images held
-    out. Everything else is unsettled, as is what a rule of another version concluded.
-    """
-    try:
-        rule = rule_named(rule_name)
-    except ValueError:
-        return Outcome.UNSETTLED
-    learned = LEARNED_FRACTION_OF_CHANCE * (1 - 1 / num_classes)
-    match rule:
-        case Chance() if criterion.threshold <= learned:
-            return Outcome.STUCK
-        case Learned() if criterion.source == "validation":
-            return Outcome.UNSETTLED
-        case Learned() if criterion.threshold >= rule.threshold:
-            return Outcome.TRAINED
-    return Outcome.UNSETTLED
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,8 @@ from fixtures.report.synthetic import World, cell, record_of
 
 from depthbench.cli.options import study_from, study_options
 from depthbench.datasets import DATASETS
-from depthbench.early_stopping import fit_rules, packaged_fit
-from depthbench.early_stopping.fit import is_full
-from depthbench.early_stopping.words import differences
 from depthbench.plugins import load_architectures
-from depthbench.record import Outcome, TracePoint
+from depthbench.record import Outcome
 from depthbench.report.collect import study_result
 from depthbench.report.facts import measured_facts
 from depthbench.report.tables import tables_of
@@ -131,51 +128,9 @@ def test_every_field_is_tried_here() -> None:
     assert tuple(CHANGES) == PROTOCOL_FIELDS
 
 
-@pytest.mark.parametrize("name", PROTOCOL_FIELDS)
-def test_stop_rules_are_refused_where_they_were_not_measured(name: str) -> None:
-    """They were on plain SGD alone; and what is off is refused nowhere."""
-    registry = load_architectures()
-    study = StudySpec(arch=("elu",), early_stop="chance", **CHANGES[name])
-    wanted = rf"^early_stop = chance: its rules .* this study has .*{name} = .*use off$"
-    with pytest.raises(ValueError, match=wanted):
-        resolve_cells(study, registry, DATASETS, device="cpu")
-    off = replace(study, early_stop="off")
-    assert resolve_cells(off, registry, DATASETS, device="cpu")
-
-
 def test_a_factor_without_milestones_changes_nothing() -> None:
     spec = TrialSpec(architecture="elu", depth=3, data="mnist", seed=0, lr=0.05)
     assert changed_fields(replace(spec, lr_gamma=0.5)) == {}
-
-
-def test_what_rules_were_not_measured_on_is_told() -> None:
-    fit = packaged_fit()
-    spec = TrialSpec(architecture="elu", depth=3, data="mnist", seed=0, lr=0.05)
-    assert differences(fit, spec) == []
-    every = {name: value for each in CHANGES.values() for name, value in each.items()}
-    assert differences(fit, replace(spec, **every)) == [
-        "optimizer adam",
-        "Nesterov's correction true",
-        "L2 penalty 1e-05",
-        "milestones 1",
-        "factor at milestones 0.5",
-        "images held out 1000",
-        "training images 500",
-        "normalization half",
-        "limit in seconds 60",
-    ]
-
-
-@pytest.mark.parametrize("name", PROTOCOL_FIELDS)
-def test_rules_are_fitted_to_plain_sgd_alone(name: str) -> None:
-    trace = (TracePoint(25, 2.3, 0.1), TracePoint(705, 2.3, 0.1))
-    spec = replace(cell("net", study=STUDY).trial(3, 0), **CHANGES[name])
-    records = [
-        replace(record_of(replace(spec, seed=seed), Outcome.STUCK, WORLD), trace=trace)
-        for seed in range(2)
-    ]
-    with pytest.raises(ValueError, match=rf"^trainings with .*{name}.*leave these fol"):
-        fit_rules(records)
 
 
 WORLD = World(limit=20)
@@ -272,10 +227,3 @@ def test_each_data_set_and_plugin_has_a_pace_of_its_own() -> None:
     paces = seconds_per_layer_epoch(records)
     for spec, duration in seconds.items():
         assert paces[workload(spec)] == pytest.approx(duration / 3)
-
-
-def test_a_training_that_was_cut_is_none_in_full() -> None:
-    whole = record_of(cell("net", study=STUDY).trial(3, 0), Outcome.TRAINED, WORLD)
-    traced = replace(whole, trace=(TracePoint(25, 2.3, 0.1),))
-    assert is_full(traced)
-    assert not is_full(replace(traced, ended_by="max_train_seconds"))

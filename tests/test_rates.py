@@ -63,7 +63,8 @@ def test_identities_of_studies_of_one_rate_are_as_they_were() -> None:
     """Pinned: stored trials must be found again."""
     [cell] = cells_of(StudySpec(arch=("elu",), kernels="reference"))
     assert cell.key == ("elu", "mnist", "standard")
-    assert cell.trial(39, 1).id == "e0117b8871389025"
+    assert cell.trial(39, 1).id == "6596089131b965b8"
+    assert replace(cell.trial(39, 1), seeding="seed").id == "e0117b8871389025"
     assert cell.rate == Rate()
 
 
@@ -124,10 +125,6 @@ def test_a_resolved_study_keeps_its_rates(tmp_path: Path) -> None:
         ({"lr_depth": 0, "lr_scaling": -1.5}, "lr_depth = 0: a whole number"),
         ({"tune_lr": -1}, "tune_lr = -1: a whole number of at least 1"),
         ({"tune_lr": 5, "lr_grid": (0.1,)}, "not together with lr_grid"),
-        (
-            {"tune_lr": 5, "early_stop": "chance"},
-            "not together with early_stop = chance",
-        ),
         ({"tune_lr": 5, "search": "posterior"}, "search = posterior trains single"),
         (
             {"tune_lr": 5, "search": "grid", "depths": (3, 9)},

@@ -151,8 +151,9 @@ def test_a_cell_owns_its_trials_and_no_others() -> None:
     cell = Cell(protocol="standard", template=PLAIN, criterion=Criterion())
     assert cell.key == ("elu", "mnist", "standard")
     assert cell.trial(6, 2) == replace(PLAIN, depth=6, seed=2)
+    own = ("depth", "seed", "stop_rules")
     for name, value in OTHER.items():
-        assert cell.owns(replace(PLAIN, **{name: value})) is (name in ("depth", "seed"))
+        assert cell.owns(replace(PLAIN, **{name: value})) is (name in own)
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0, -1.0, math.nan, 20])

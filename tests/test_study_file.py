@@ -62,7 +62,6 @@ def cells(draw: st.DrawFn, study: StudySpec) -> Cell:
             epochs=study.epochs,
             train_mode=draw(st.sampled_from(["every_epoch", "first_epoch"])),
             plugin_sha256=draw(st.none() | names),
-            stop_rules=tuple(draw(st.lists(names, max_size=2))),
         ),
         criterion=study.criterion_of(protocol),
         grid=grid,

@@ -13,10 +13,8 @@ from depthbench import runtime
 from depthbench.record import from_line, to_line
 from depthbench.report.criteria import after_epochs
 from depthbench.spec import Criterion, TrialSpec
-from depthbench.stop_rules import Chance
 from depthbench.training import loop as loop_module
 from depthbench.training import time_limit as time_limit_module
-from depthbench.training import trace as trace_module
 from depthbench.training.testing import evaluate
 from depthbench.training.time_limit import TimeLimit
 from depthbench.trial import TrialContext, run_trial
@@ -139,15 +137,6 @@ def test_without_a_limit_no_clock_is_read(monkeypatch):
     limit = TimeLimit(None)
     with limit.paused():
         assert not limit.is_over()
-
-
-def test_a_test_that_a_rule_asks_for_does_not_count(clock, monkeypatch):
-    """The rule is asked after steps 2, 4 and 5, and ends it at the last of these."""
-    monkeypatch.setattr(trace_module, "TRACE_STEPS", 2)
-    rule = Chance(step=7, tolerance=5.0, gradient_norm=1e9)
-    spec = replace(SPEC, stop_rules=(rule.name,), max_train_seconds=100.0)
-    training = run(Timed(clock), spec)
-    assert (training.num_steps, training.ended_by) == (7, None)
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from fixtures.rates import RANGE, Oracle, a_cell, a_record, below_a_power, run
 
-from depthbench.plan import plan_cell, told_error
+from depthbench.plan import plan_cell
 from depthbench.plan.tuned_depth import rate_trials
 from depthbench.record import Outcome, TrialRecord
 from depthbench.report.collect import study_result
 from depthbench.search.rate import RateSearch, TriedRate
-from depthbench.spec import Criterion, Rate, StudySpec, TrialSpec
+from depthbench.spec import Rate, StudySpec, TrialSpec
 
 STUDY = StudySpec(arch=("net",), tune_lr=8, cap=48)
 CELL = a_cell(Rate(name="tuned", range=RANGE))
@@ -187,18 +187,6 @@ def test_what_the_search_is_told_of_each_outcome() -> None:
     for outcome, error in told.items():
         record = a_record(CELL.trial(12, 0, lr=0.3), outcome)
         assert rate_trials(CELL, [record])[12, 0, 0.3].error == error
-
-
-def test_one_that_was_stopped_early_has_no_error_of_its_own() -> None:
-    """It is told as what its rule concluded, whatever its last epoch had reached."""
-    for epochs in ((), a_record(CELL.trial(12, 0), Outcome.SLOW).epochs):
-        record = replace(
-            a_record(CELL.trial(12, 0), Outcome.STUCK),
-            epochs=epochs,
-            stopped_early="chance",
-        )
-        assert told_error(record, Outcome.STUCK, Criterion()) == 0.9
-        assert told_error(record, Outcome.TRAINED, Criterion(threshold=0.3)) == 0.3
 
 
 def test_a_finer_range_never_leaves_it_or_repeats_a_rate() -> None:

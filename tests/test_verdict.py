@@ -8,10 +8,8 @@ import pytest
 
 from depthbench.record import EpochRecord, Outcome, TrialRecord
 from depthbench.spec import Criterion, TrialSpec
-from depthbench.stop_rules import Learned
 from depthbench.verdict import (
     REFERENCE_CRITERION,
-    concluded,
     error_of,
     outcome_of,
     outcome_under,
@@ -141,13 +139,6 @@ def test_a_criterion_of_images_held_out_reads_them_and_needs_them() -> None:
     assert error_of(epoch, replace(last, heads="mean")) == 0.625
     with pytest.raises(ValueError, match="the trial held out no images"):
         error_of(replace(epoch, validation_error=None), last)
-
-
-def test_a_rule_about_train_and_test_errors_says_nothing_of_images_held_out() -> None:
-    held_out = Criterion(threshold=0.5, source="validation")
-    learned = Learned(step=150, loss=0.1, threshold=0.2).name
-    assert concluded(learned, 10, replace(held_out, source="test")) is Outcome.TRAINED
-    assert concluded(learned, 10, held_out) is Outcome.UNSETTLED
 
 
 def test_losses_are_read_off_the_same_heads_as_errors() -> None:

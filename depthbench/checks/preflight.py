@@ -23,7 +23,7 @@ def preflight_trials(cells: Sequence[Cell]) -> tuple[TrialSpec, ...]:
     """
     found: dict[tuple[object, ...], TrialSpec] = {}
     for cell in cells:
-        trial = replace(cell.template, depth=cell.grid.start, stop_rules=())
+        trial = replace(cell.template, depth=cell.grid.start)
         key = trial.architecture, trial.data, trial.initializer, trial.kernels
         found.setdefault(key, trial)
     return tuple(found.values())

@@ -16,7 +16,6 @@ _COMMANDS = {
     "show": "One architecture: block, layers, parameters, source.",
     "report": "Rebuild tables, figures and page from stored records.",
     "compare": "How much deeper one result is than another.",
-    "stops": "Rules for early stopping: their errors, and how to fit them.",
     "bench": "Speed, side by side with the notebook's way.",
     "calibrate": "Check the searches on truths whose answer is known.",
     "data": "Fetch or verify data sets.",

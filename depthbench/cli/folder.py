@@ -38,8 +38,7 @@ def with_stored_kernels(
             return cell
         kernels = stored.template.kernels
         begun = replace(cell, template=replace(cell.template, kernels=kernels))
-        rules = cell.template.stop_rules
-        if begun.template != replace(stored.template, stop_rules=rules):
+        if begun.template != stored.template:
             return cell
         if study.kernels not in ("auto", kernels):
             raise click.UsageError(

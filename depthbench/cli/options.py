@@ -12,8 +12,6 @@ from depthbench import runtime
 from depthbench.cli.parameters import DEPTHS, FolderPath
 from depthbench.cli.protocol_options import PROTOCOL_FLAGS
 from depthbench.cli.rate_options import RATE_FLAGS
-from depthbench.early_stopping import packaged_fit
-from depthbench.early_stopping.words import help_words
 from depthbench.spec import StudySpec, read_study
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -165,19 +163,6 @@ _STUDY_FLAGS = (
         "--ahead",
         type=int,
         help="Trials of a posterior search under way at once. [2]",
-    ),
-    click.option(
-        "--early-stop",
-        metavar="WHICH",
-        help="End trials whose outcome is settled: off, chance (never left chance) or "
-        "all (also those that have clearly learned). Measured: "
-        f"{help_words(packaged_fit())}. [off]",
-    ),
-    click.option(
-        "--early-stop-at",
-        metavar="WHERE",
-        help="far: only far from the decision, so that the answer rests on full "
-        "trainings; everywhere. [far]",
     ),
     click.option("--device", metavar="NAME", help="auto, cpu or cuda. [auto]"),
     click.option(

@@ -74,8 +74,6 @@ def _ending(record: TrialRecord, criterion: Criterion) -> str:
     took = f" in {duration(record.seconds)}"
     if outcome is Outcome.DIVERGED:
         return f"diverged at step {record.first_nonfinite_step}{took}"
-    if record.was_stopped:
-        return f"{outcome}, stopped at step {record.num_steps}{took}"
     error = error_of(record.epochs[-1], criterion)
     return f"{outcome}, error {percent(error)}{took}"
 

@@ -7,7 +7,6 @@ from depthbench.plan.grid import plan_grid
 from depthbench.plan.measured import MeasuredTrials, measured_trials
 from depthbench.plan.posterior import plan_posterior
 from depthbench.plan.state import CellPlan
-from depthbench.plan.stops import plan_with_stops
 from depthbench.plan.tuned import plan_tuned
 from depthbench.plan.tuned_depth import rate_trials
 from depthbench.record import TrialRecord
@@ -59,6 +58,4 @@ def plan_cell(cell: Cell, study: StudySpec, records: Iterable[TrialRecord]) -> C
     if cell.rate.range is not None:
         return plan_tuned(cell, study, rate_trials(cell, records))
     fold = _FOLDS[study.search]
-    if cell.template.stop_rules:
-        return plan_with_stops(cell, study, records, fold)
     return fold(cell, study, measured_trials(cell, records))

@@ -38,11 +38,14 @@ MeasuredTrials = Mapping[tuple[int, int], Measured]
 
 
 def measured_trials(cell: Cell, records: Iterable[TrialRecord]) -> MeasuredTrials:
-    """The trials of `cell` by (depth, seed); of several records the last counts."""
+    """The trials of `cell` by (depth, seed); of several records the last counts.
+
+    Without those that were stopped early, which are to be trained again.
+    """
     return {
         (record.spec.depth, record.spec.seed): measured_of(cell, record)
         for record in records
-        if cell.owns(record.spec)
+        if cell.owns(record.spec) and not record.was_stopped
     }
 
 
@@ -55,12 +58,11 @@ def measured_of(cell: Cell, record: TrialRecord) -> Measured:
 def layer_epochs(record: TrialRecord) -> int:
     """Depth times the epochs begun; 0 for a training that could not be measured.
 
-    The epoch in which a training diverged or was stopped counts in full.
+    The epoch in which a training diverged counts in full.
     """
     if not record.outcome.is_evidence:
         return 0
-    ended_early = record.first_nonfinite_step is not None or record.was_stopped
-    begun = len(record.epochs) + ended_early
+    begun = len(record.epochs) + (record.first_nonfinite_step is not None)
     return record.spec.depth * min(begun, record.spec.epochs)
 
 
@@ -70,8 +72,7 @@ def told_error(
     """The error of a trial, a fraction, as an optimizer of rates is told it.
 
     The one that the criterion reads off the last epoch. A training that diverged has
-    the worst there is, 1. One that was stopped early has no last epoch: it counts as
-    guessing, or if it was to train, as at the threshold.
+    the worst there is, 1.
 
     Returns:
         None for one that could not be measured.
@@ -80,7 +81,4 @@ def told_error(
         return None
     if outcome is Outcome.DIVERGED:
         return WORST_ERROR
-    if record.was_stopped or not record.epochs:
-        is_trained = outcome is Outcome.TRAINED
-        return criterion.threshold if is_trained else 1 - 1 / record.num_classes
     return error_of(record.epochs[-1], criterion)

@@ -52,7 +52,7 @@ class TunedDepth:
 def rate_trials(cell: Cell, records: Iterable[TrialRecord]) -> RateTrials:
     """The trials of `cell` by depth, seed and rate; of several records the last.
 
-    Without those that were stopped early: what they came to, nobody knows.
+    Without those that were stopped early, which are to be trained again.
     """
     return {
         (record.spec.depth, record.spec.seed, record.spec.lr): _rate_trial(cell, record)

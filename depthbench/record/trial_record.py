@@ -13,8 +13,8 @@ TRACE_STEPS = 25
 class Outcome(StrEnum):
     """How a trial ended. The last four say nothing about the architecture.
 
-    `unsettled` is a trial that a rule ended early, judged by a criterion for which the
-    rule concludes nothing.
+    `unsettled` is a trial that a rule of an earlier version stopped; no record says so
+    itself, since it has the outcome that the rule concluded.
     """
 
     TRAINED = "trained"
@@ -125,9 +125,9 @@ class TrialRecord:
         outcome: How it ended, judged by the reference criterion (20 %, train or
             test error, last head). A report with another criterion judges anew from
             the stored errors.
-        epochs: Completed epochs only; the epoch in which it diverged or was stopped
-            is not among them. The one in which its time was up is: training means
-            over the images it had seen of the epoch, test means right then.
+        epochs: Completed epochs only; the epoch in which it diverged is not among
+            them. The one in which its time was up is: training means over the images
+            it had seen of the epoch, test means right then.
         first_nonfinite_step: Index, from 0 over all epochs, of the first step whose
             loss, or penalty, was NaN or infinite; equal to `num_steps` when the last
             update left non-finite weights. None if there was none.
@@ -140,16 +140,17 @@ class TrialRecord:
             their epochs.
         peak_memory_bytes: Of the process on a CPU, of the allocator on a GPU; of all
             replicas together.
-        stopped_early: Name of the rule that ended it after `num_steps` steps, before
-            its last one, if a rule did.
+        stopped_early: `non-finite loss` of a training that diverged. In records of
+            earlier versions, also the name of a rule that stopped it after
+            `num_steps` steps.
         message: For a failed measurement, what went wrong; for a training on a GPU,
             why its steps could not be captured, if they were not.
         finished_at: UTC, ISO 8601.
         trace: Loss and gradient along the training, the step of a divergence included;
             empty in records of versions that kept none.
-        at_stop: The epoch in which a rule stopped it: training means over the images
-            it had seen of the epoch, test means right then. The outcome does not rest
-            on it, but on the rule.
+        at_stop: In records of earlier versions, the epoch in which a rule stopped it:
+            training means over the images it had seen of the epoch, test means right
+            then.
         num_train: Images trained on in an epoch; 0 in records of versions that did not
             say so.
         first_filters: Of a network that begins with a small convolution and ended with
@@ -186,5 +187,5 @@ class TrialRecord:
 
     @property
     def was_stopped(self) -> bool:
-        """Whether a rule ended it that might be wrong; a divergence is certain."""
+        """Whether a rule of an earlier version ended it; it is no evidence."""
         return self.stopped_early is not None and self.first_nonfinite_step is None

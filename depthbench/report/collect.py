@@ -58,8 +58,7 @@ def _cell_result(
     if cell.rate.range is not None:
         observations = plan.observations  # those that chose a rate would flatter it
     end = None
-    may_lack_full_ones = bool(cell.template.stop_rules)
-    if study.search == "posterior" and not plan.is_done and not may_lack_full_ones:
+    if study.search == "posterior" and not plan.is_done:
         end = posterior_end(cell, study, own)
     return CellResult(
         cell,

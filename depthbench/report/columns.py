@@ -85,7 +85,7 @@ TRIAL_COLUMNS = (
     ),
     Column("num_steps", "whole", "updates made"),
     Column("num_epochs", "whole", "epochs measured; a time limit may cut the last"),
-    Column("stopped_early", "text", "the rule or limit that ended it before its end"),
+    Column("stopped_early", "text", "what ended it before its last step"),
     Column("num_parameters", "whole", "trainable parameters"),
     Column("seconds", "number", "wall time without loading the data"),
     Column("peak_memory_bytes", "whole", "of the process, or of the GPU allocator"),

@@ -31,7 +31,7 @@ CRITERIA_COLUMNS = (
     Column(
         "num_left_out",
         "whole",
-        "trials that a rule ended before this epoch, and cannot be judged so",
+        "trials that a rule of an earlier version stopped, and cannot be judged",
     ),
 )
 
@@ -45,8 +45,8 @@ class CriterionPoint:
     they were spent on tell little about this k50, it is wide, or a bound.
 
     Attributes:
-        num_left_out: Trials that a rule ended before this epoch. They are no random
-            choice, so an estimate without them is one-sided.
+        num_left_out: Trials that a rule of an earlier version stopped. They are no
+            random choice, so an estimate without them is one-sided.
         is_own: Whether it is the study's own question.
     """
 
@@ -109,17 +109,12 @@ def criteria_csv(result: StudyResult) -> str:
 
 
 def num_left_out(result: StudyResult) -> int:
-    """Trials that cannot be judged by every question, the cells summed up."""
-    return sum(
-        max(point.num_left_out for point in criterion_points(cell))
-        for cell in result.cells
-    )
+    """Trials that cannot be judged, the cells summed up."""
+    return sum(_num_stopped(cell) for cell in result.cells)
 
 
-def after_epochs(record: TrialRecord, num_epochs: int) -> TrialRecord | None:
+def after_epochs(record: TrialRecord, num_epochs: int) -> TrialRecord:
     """What a training of fewer epochs would have recorded.
-
-    None if that is unknown, because a rule ended the training before.
 
     The rate of an epoch does not depend on how many follow, and the images' order is
     drawn epoch by epoch, so a shorter training is the beginning of a longer one, update
@@ -130,13 +125,10 @@ def after_epochs(record: TrialRecord, num_epochs: int) -> TrialRecord | None:
     very next epoch, it counts as diverged already.)
 
     Args:
-        record: Of a training that was measured.
+        record: Of a training that was measured, and not stopped by a rule.
         num_epochs: From 1 to those of its spec.
     """
-    done = record.epochs[:num_epochs]
-    diverged, was_cut = record.first_nonfinite_step is not None, bool(record.ended_by)
-    if len(done) < num_epochs and not (diverged or was_cut):
-        return None
+    done, was_cut = record.epochs[:num_epochs], bool(record.ended_by)
     if num_epochs == record.spec.epochs:
         return record
     milestones = tuple(each for each in record.spec.lr_milestones if each < num_epochs)
@@ -162,18 +154,14 @@ def _is_finite(epoch: EpochRecord) -> bool:
 def _point(cell: CellResult, num_epochs: int, threshold: float) -> CriterionPoint:
     criterion = replace(cell.cell.criterion, threshold=threshold)
     judged = [(t.depth, _judged(cell, t, num_epochs, criterion)) for t in cell.evidence]
-    observations = [
-        (depth, outcome is Outcome.TRAINED)
-        for depth, outcome in judged
-        if outcome is not None and outcome.is_evidence
-    ]
+    observations = [(depth, outcome is Outcome.TRAINED) for depth, outcome in judged]
     return CriterionPoint(
         num_epochs=num_epochs,
         threshold=threshold,
         k50=_k50(cell, observations),
         num_trials=len(observations),
         num_trained=sum(trained for _, trained in observations),
-        num_left_out=len(judged) - len(observations),
+        num_left_out=_num_stopped(cell),
         is_own=criterion == cell.cell.criterion
         and num_epochs == cell.cell.template.epochs,
     )
@@ -181,12 +169,14 @@ def _point(cell: CellResult, num_epochs: int, threshold: float) -> CriterionPoin
 
 def _judged(
     cell: CellResult, trial: JudgedTrial, num_epochs: int, criterion: Criterion
-) -> Outcome | None:
-    """None for a trial that a rule ended, and that this question goes beyond."""
+) -> Outcome:
     if num_epochs == trial.record.spec.epochs and criterion == cell.cell.criterion:
         return trial.outcome
-    record = after_epochs(trial.record, num_epochs)
-    return None if record is None else outcome_under(record, criterion)
+    return outcome_under(after_epochs(trial.record, num_epochs), criterion)
+
+
+def _num_stopped(cell: CellResult) -> int:
+    return sum(trial.record.was_stopped for trial in cell.trials)
 
 
 def _k50(cell: CellResult, observations: Sequence[tuple[int, bool]]) -> Estimate:

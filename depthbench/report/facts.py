@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from depthbench.report.decisions import K50_SENTENCE, decision_sentences, rates_text
 from depthbench.report.fit import SUSPICIOUS_P_VALUE
 from depthbench.report.results import Status, StudyResult
-from depthbench.report.stopping import stopping_sentences
 from depthbench.report.words import (
     OUTCOME_MEANINGS,
     count,
@@ -32,7 +31,6 @@ def measured_facts(result: StudyResult) -> list[Fact]:
         Fact("A trial", (criterion_sentence(result.study),)),
         Fact("A depth", decision_sentences(result.study)),
         Fact("k50", (K50_SENTENCE,)),
-        Fact("Early stopping", stopping_sentences(result)),
         Fact("Protocol", _protocols(result)),
         Fact("Training", (_training(result),)),
         Fact("Data", _data(result)),
@@ -46,6 +44,7 @@ def missing_notes(result: StudyResult) -> list[str]:
     """What keeps this report from being complete; empty when nothing does."""
     by_status = Counter(cell.status for cell in result.cells)
     num_broken = sum(not record.outcome.is_evidence for record in result.records)
+    num_stopped = sum(record.was_stopped for record in result.records)
     notes = (
         (
             by_status[Status.UNFINISHED],
@@ -77,6 +76,13 @@ def missing_notes(result: StudyResult) -> list[str]:
             "trial",
             "not measured (out of memory, time limit or crash): shown, but counted "
             "neither as trained nor as failed.",
+        ),
+        (
+            num_stopped,
+            "trial",
+            "stopped early by a rule of an earlier version: shown, but counted neither "
+            "as trained nor as failed; running the study again trains in full what its "
+            "search still needs.",
         ),
         (
             result.num_foreign,

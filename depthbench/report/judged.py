@@ -34,11 +34,10 @@ class JudgedTrial(NamedTuple):
         """Whether the last completed epoch is how the trial ended.
 
         A diverged network has no error: its last completed epoch describes it
-        before it broke, and what argmax makes of NaN afterwards describes argmax. Of
-        one that was stopped early, nobody knows the error it would have ended with.
+        before it broke, and what argmax makes of NaN afterwards describes argmax.
         """
         measured = self.outcome.is_evidence and self.outcome is not Outcome.DIVERGED
-        return measured and bool(self.record.epochs) and not self.record.was_stopped
+        return measured and bool(self.record.epochs)
 
 
 def shown_criterion(criterion: Criterion) -> Criterion:

@@ -166,17 +166,14 @@ class CellResult:
 
     @property
     def test_error(self) -> float | None:
-        """Median over the seeds at `trains`; a diverged seed counts as the worst.
-
-        One that was stopped early does not count.
-        """
+        """Median over the seeds at `trains`; a diverged seed counts as the worst."""
         criterion = replace(self.cell.criterion, source="test")
         errors = [
             error_of(trial.record.epochs[-1], criterion)
             if trial.has_final_error
             else math.inf
             for trial in self.evidence
-            if trial.depth == self.trains and not trial.record.was_stopped
+            if trial.depth == self.trains
         ]
         median = statistics.median(errors) if errors else math.inf
         return median if math.isfinite(median) else None

@@ -17,8 +17,8 @@ OUTCOME_MEANINGS = {
     "architecture",
     Outcome.TIMED_OUT: "stopped by a time limit; says nothing about the architecture",
     Outcome.CRASHED: "the program failed; says nothing about the architecture",
-    Outcome.UNSETTLED: "stopped early by a rule that concludes nothing for this "
-    "criterion",
+    Outcome.UNSETTLED: "stopped early by a rule of an earlier version; says nothing "
+    "about the architecture",
 }
 
 _PROTOCOL_MEANINGS = {

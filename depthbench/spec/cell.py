@@ -56,8 +56,7 @@ class Cell:
 
     Attributes:
         protocol: Name of the protocol, `standard` or `notebook`.
-        template: The trial of this cell at depth and seed 0, every other field set; its
-            stop rules are those that trials far from the decision may have.
+        template: The trial of this cell at depth and seed 0, every other field set.
         criterion: What counts as trained here.
         grid: Depths that exist.
         description: The block in words, for readers of a report.
@@ -92,38 +91,28 @@ class Cell:
         key = (self.architecture, self.data, self.protocol)
         return (*key, self.rate.name) if self.rate.name else key
 
-    def trial(
-        self,
-        depth: int,
-        seed: int,
-        stop_rules: tuple[str, ...] = (),
-        *,
-        lr: float | None = None,
-    ) -> TrialSpec:
+    def trial(self, depth: int, seed: int, *, lr: float | None = None) -> TrialSpec:
         """The spec of one training of this cell.
 
         Args:
             depth: On the grid.
             seed: At least 0.
-            stop_rules: That may end it early; without any it is trained in full.
             lr: For a cell that searches for its rate; None takes the rate of the
                 depth, or where it is searched for, the architecture's own.
         """
         if lr is None:
             lr = self.rate.at(self.template.lr, depth)
-        return replace(
-            self.template, depth=depth, seed=seed, lr=lr, stop_rules=stop_rules
-        )
+        return replace(self.template, depth=depth, seed=seed, lr=lr)
 
     def owns(self, spec: TrialSpec) -> bool:
         """Whether `spec` is a training of this cell at some depth and seed.
 
-        With the cell's stop rules or without any: it may have been wanted in full.
+        Whatever stop rules it had, which change no training that runs to its end.
         """
-        rules = self.template.stop_rules if spec.stop_rules else ()
         is_searched = self.rate.holds(spec.lr, self.template.lr)
         lr = spec.lr if is_searched else None
-        return self.trial(spec.depth, spec.seed, rules, lr=lr) == spec
+        full = replace(spec, stop_rules=())
+        return self.trial(spec.depth, spec.seed, lr=lr) == full
 
     def trains_like(self, other: "Cell") -> bool:
         """Whether both have the same trainings, whatever they are called."""

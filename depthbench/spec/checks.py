@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 _CHOICES = {
     "protocol": choices.ProtocolName,
     "search": choices.SearchName,
-    "early_stop": choices.EarlyStop,
-    "early_stop_at": choices.EarlyStopAt,
     "device": choices.DeviceChoice,
     "kernels": choices.KernelsChoice,
     "optimizer": choices.OptimizerName,

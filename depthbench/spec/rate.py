@@ -106,11 +106,6 @@ def _check_tuning(study: "StudySpec") -> None:
             f"tune_lr = {study.tune_lr}: not together with lr_grid; one study has a "
             "grid of rates or searches for them"
         )
-    if study.early_stop != "off":
-        raise ValueError(
-            f"tune_lr = {study.tune_lr}: not together with early_stop = "
-            f"{study.early_stop}; the search for a rate needs each trial's error"
-        )
     if study.search != "bisect":
         raise ValueError(
             f"tune_lr = {study.tune_lr}: search = {study.search} trains single trials; "

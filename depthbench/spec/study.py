@@ -5,8 +5,6 @@ from dataclasses import dataclass, fields
 from depthbench.spec.checks import check_study
 from depthbench.spec.choices import (
     DeviceChoice,
-    EarlyStop,
-    EarlyStopAt,
     KernelsChoice,
     Normalization,
     OptimizerName,
@@ -77,11 +75,6 @@ class StudySpec:
             chosen from the outcomes of all but the `ahead` - 1 before it, however
             many workers there are, so that neither their number nor their pace
             changes what is trained.
-        early_stop: Rules that may end a trial when its outcome is settled: `chance`
-            one that never left chance, `all` also one that has clearly learned. See
-            `depthbench stops` for how often they are wrong.
-        early_stop_at: `far` applies them far from the decision only, so that the
-            answer rests on trainings in full; `everywhere` to every trial.
         device: `cpu`, `cuda`, or `auto`: CUDA where there is one.
         kernels: What computes the built-in blocks: `reference` is plain PyTorch,
             `fused` this package's own kernels, `auto` the faster that works here.
@@ -126,8 +119,6 @@ class StudySpec:
     max_trials: int = 40
     budget: str | None = None
     ahead: int = 2
-    early_stop: EarlyStop = "off"
-    early_stop_at: EarlyStopAt = "far"
     device: DeviceChoice = "auto"
     kernels: KernelsChoice = "auto"
     pictures: tuple[Picture, ...] = ()
@@ -191,7 +182,6 @@ SEARCH_FIELDS = (
     "max_trials",
     "budget",
     "ahead",
-    "early_stop_at",
 )
 
 STUDY_KEYS = tuple(field.name for field in fields(StudySpec))

@@ -16,12 +16,16 @@ from depthbench.spec.rate import Rate
 from depthbench.spec.study import STUDY_KEYS, StudySpec
 from depthbench.spec.trial import FIRST_SEEDING, TrialSpec
 
+# Of resolved studies that earlier versions wrote.
+_FORMER_KEYS = ("early_stop", "early_stop_at")
+
 
 def read_study(path: Path, overrides: Mapping[str, Any] | None = None) -> StudySpec:
     """The study in a TOML file, with `overrides` (from flags) in place of its keys.
 
     The name defaults to the file's, with '-' for what a name may not hold. A table
-    `[[cells]]`, which a resolved study carries for its readers, is passed over.
+    `[[cells]]`, which a resolved study carries for its readers, is passed over; with
+    it, so are keys that only earlier versions had.
 
     Raises:
         ValueError: If the file is no TOML, or a key or value is not allowed; the
@@ -31,7 +35,8 @@ def read_study(path: Path, overrides: Mapping[str, Any] | None = None) -> StudyS
     flags = dict(overrides or {})
     try:
         keys = tomllib.loads(path.read_text(encoding="utf-8"))
-        keys.pop("cells", None)
+        if keys.pop("cells", None) is not None:
+            keys = {key: keys[key] for key in keys if key not in _FORMER_KEYS}
         values = {key: _value(key, value) for key, value in keys.items()}
         name = re.sub(r"[^\w.+-]+", "-", path.stem).strip("-+.")
         values.setdefault("name", name or "study")
@@ -90,9 +95,9 @@ def _rate(table: Mapping[str, Any]) -> Rate:
 
 
 def _cell(table: Mapping[str, Any], study: StudySpec) -> Cell:
-    trial = {key: table[key] for key in table if key not in _CELL_KEYS}
-    for key in ("stop_rules", "lr_milestones"):
-        trial[key] = tuple(trial.get(key, ()))
+    others = (*_CELL_KEYS, "stop_rules")
+    trial = {key: table[key] for key in table if key not in others}
+    trial["lr_milestones"] = tuple(trial.get("lr_milestones", ()))
     trial.setdefault("seeding", FIRST_SEEDING)
     grid = DepthGrid(*table["grid"])
     reference = table.get("reference")

@@ -43,8 +43,8 @@ class TrialSpec:
             device. They round differently, so near the limit results may differ.
         plugin_sha256: Hash of the source file of a user's architecture, so that
             an edited file never meets the records of its former self.
-        stop_rules: Names of the rules that may end it early, in the order they are
-            asked; see `depthbench.stop_rules`.
+        stop_rules: Names of rules that could stop it early, in records of earlier
+            versions; a new trial has none.
         optimizer: `sgd`, or `adam` (Kingma and Ba, 2015) with its usual constants:
             beta 0.9 and 0.999, epsilon 1e-8.
         nesterov: Nesterov's correction of SGD's momentum, as PyTorch defines it.

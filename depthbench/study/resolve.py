@@ -6,7 +6,6 @@ from dataclasses import replace
 from depthbench.architectures.definition import Architecture
 from depthbench.datasets import Dataset
 from depthbench.datasets.image_data import ImageData, num_trained_on
-from depthbench.early_stopping import rules_for
 from depthbench.kernels import compiled
 from depthbench.registry import Registry
 from depthbench.spec import Cell, Rate, StudySpec, TrialSpec
@@ -26,8 +25,8 @@ def resolve_cells(
     In the study's order; the rates from the lowest on, a scaled one last.
 
     Raises:
-        ValueError: If a name is unknown, or the initialiser, the fused kernels or the
-            stop rules do not apply.
+        ValueError: If a name is unknown, or the initialiser or the fused kernels do
+            not apply.
     """
     return tuple(
         cell
@@ -70,10 +69,6 @@ def _cell(
     chosen = architecture.with_initializer(study.init)
     is_own = chosen.stack == architecture.stack
     is_notebooks = is_own and data == "mnist" and study.has_notebook_settings
-    train_mode, criterion = (
-        _train_mode(protocol, architecture),
-        study.criterion_of(protocol),
-    )
     return Cell(
         protocol=protocol,
         template=TrialSpec(
@@ -88,18 +83,12 @@ def _cell(
             momentum=study.momentum,
             weight_decay=study.weight_decay,
             **{name: getattr(study, name) for name in PROTOCOL_FIELDS},
-            train_mode=train_mode,
+            train_mode=_train_mode(protocol, architecture),
             device=device,
             kernels=_kernels(study, architecture, device),
             plugin_sha256=architecture.plugin_sha256,
-            stop_rules=rules_for(
-                study,
-                criterion,
-                train_mode=train_mode,
-                has_one_head=not _is_multihead(architecture),
-            ),
         ),
-        criterion=criterion,
+        criterion=study.criterion_of(protocol),
         grid=architecture.grid,
         description=chosen.summary,
         reference=architecture.reference if is_notebooks else None,

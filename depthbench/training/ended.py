@@ -12,21 +12,6 @@ TIME_LIMIT = "max_train_seconds"
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
-    """A training ended by a rule.
-
-    Attributes:
-        rule: Its name.
-        num_steps: Updates made by then.
-        epoch: The one that it ended, as far as it went.
-    """
-
-    rule: str
-    num_steps: int
-    epoch: EpochRecord
-
-
-@dataclass(frozen=True, slots=True)
 class Training:
     """What happened in a training; see `TrialRecord` for the meaning of each."""
 
@@ -34,7 +19,6 @@ class Training:
     first_nonfinite_step: int | None
     num_steps: int
     trace: tuple[TracePoint, ...]
-    stop: Stop | None = None
     ended_by: str | None = None
     first_filters: FirstFilters | None = None
 
@@ -50,7 +34,7 @@ def record_of(
         num_classes: Of the data set.
         others: Further fields of the record.
     """
-    stop, diverged = training.stop, training.first_nonfinite_step is not None
+    diverged = training.first_nonfinite_step is not None
     return TrialRecord(
         spec=spec,
         outcome=outcome_of(
@@ -58,15 +42,13 @@ def record_of(
             first_nonfinite_step=training.first_nonfinite_step,
             num_classes=num_classes,
             criterion=REFERENCE_CRITERION,
-            stop_rule=stop.rule if stop else None,
         ),
         epochs=training.epochs,
         first_nonfinite_step=training.first_nonfinite_step,
         num_steps=training.num_steps,
         num_classes=num_classes,
-        stopped_early="non-finite loss" if diverged else stop.rule if stop else None,
+        stopped_early="non-finite loss" if diverged else None,
         trace=training.trace,
-        at_stop=stop.epoch if stop else None,
         ended_by=training.ended_by,
         first_filters=training.first_filters,
         **others,

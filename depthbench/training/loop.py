@@ -11,7 +11,7 @@ from depthbench.record import EpochRecord
 from depthbench.runtime import monotonic_seconds
 from depthbench.spec import TrialSpec
 from depthbench.training.batches import Pass
-from depthbench.training.ended import Stop, Training
+from depthbench.training.ended import Training
 from depthbench.training.flat import FlatParameters
 from depthbench.training.optimizers import optimizer_of
 from depthbench.training.penalty import penalized_weights
@@ -25,7 +25,6 @@ from depthbench.training.testing import (
     tested,
 )
 from depthbench.training.time_limit import TimeLimit
-from depthbench.training.trace import ends_point
 from depthbench.training.watch import Watch
 
 # Steps between two readings of the loss. Reading it makes a GPU wait, and costs a
@@ -42,16 +41,14 @@ def train(
 ) -> Training:
     """Train `net` in place as `spec` says; stop at the first non-finite loss.
 
-    The stop rules of the spec, if it has any, are asked after each point of the trace
-    but the last one of the training. When its time is up, the training ends at the next
-    reading of the loss, and the epoch is measured as far as it went.
+    When its time is up, the training ends at the next reading of the loss, and the
+    epoch is measured as far as it went.
 
     Args:
         net: On the device of `data`. Its output is the logits [N, num_classes], or a
             tuple of them, one a head; the loss is the mean of their cross entropies.
         data: Trained and tested on.
-        spec: Epochs, batch size, optimizer, penalty, schedule, limit, train mode and
-            stop rules.
+        spec: Epochs, batch size, optimizer, penalty, schedule, limit and train mode.
         order: CPU generator of the order of the images; one permutation an epoch.
         run: Runs each step.
     """
@@ -69,8 +66,7 @@ def train_replicas(
     """Train the replicas that `net` is made of, each as its spec says.
 
     None touches another: each has its own order, learning rate and first bad step, and
-    the others do not notice when one diverges or is stopped. Seconds are each one's
-    share.
+    the others do not notice when one diverges. Seconds are each one's share.
 
     Args:
         net: As for `train`, but every parameter, the images it takes and the logits
@@ -116,7 +112,7 @@ class _Trainer:
         )
         self._steps_per_reading = _STEPS_PER_READING[data.mean.device.type]
         num_steps = spec.epochs * len(self._training.sizes)
-        self._watch = Watch(spec, len(orders), num_steps, data.num_classes)
+        self._watch = Watch(len(orders), num_steps)
         self._limit = TimeLimit(spec.max_train_seconds)
         self._began = 0.0
 
@@ -168,13 +164,10 @@ class _Trainer:
                 self._training.train_step, num_images, self._flat, self._optimizer
             )
             self._run(("train", self._net.training, num_images), step)
-            may_stop = bool(self._spec.stop_rules) and ends_point(num_done, len(sizes))
-            if may_stop or self._is_reading(num_done):
+            if self._is_reading(num_done):
                 losses = self._training.minimized[num_read:num_done]
                 self._watch.note_bad(losses, first_step + num_read)
                 num_read = num_done
-                if may_stop:
-                    self._note_stops(first_step, num_done)
                 # After the losses were read, so that a GPU has done these steps.
                 is_over = self._limit.is_over()
                 if is_over or not any(self._watch.go_on()):
@@ -186,19 +179,6 @@ class _Trainer:
     def _is_reading(self, num_done: int) -> bool:
         is_last = num_done == len(self._training.sizes)
         return is_last or num_done % self._steps_per_reading == 0
-
-    def _note_stops(self, first_step: int, num_done: int) -> None:
-        """Ask the rules, and test once if one of them ends a replica."""
-        fired = self._watch.fired(*self._steps(num_done), first_step)
-        if not fired:
-            return
-        mode = self._net.training
-        with self._limit.paused():
-            records = self._epoch_records(num_done)
-        self._net.train(mode)
-        for replica, rule_name in fired.items():
-            stop = Stop(rule_name, first_step + num_done, records[replica])
-            self._watch.stop(replica, stop)
 
     def _steps(self, num_steps: int) -> tuple[Tensor, Tensor]:
         """Losses and norms of the first steps of the epoch."""

@@ -7,11 +7,6 @@ from torch import Tensor
 from depthbench.record import TRACE_STEPS, TracePoint
 
 
-def ends_point(num_steps: int, num_in_epoch: int) -> bool:
-    """Whether a point ends with this step of an epoch, counted from 1."""
-    return num_steps % TRACE_STEPS == 0 or num_steps == num_in_epoch
-
-
 def traced(losses: Tensor, norms: Tensor, first_step: int) -> Iterator[TracePoint]:
     """The points of some consecutive steps of one epoch.
 

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from depthbench.record import EpochRecord, TracePoint
-from depthbench.spec import TrialSpec
-from depthbench.stop_rules import rule_named
-from depthbench.training.ended import TIME_LIMIT, Stop, Training
+from depthbench.training.ended import TIME_LIMIT, Training
 from depthbench.training.trace import traced
 
 
@@ -15,25 +13,18 @@ class Watch:
     """The replicas of one training, or the one network.
 
     Args:
-        spec: With the stop rules.
         num_replicas: 1 for one network.
         num_steps: Of a training in full.
-        num_classes: Of the data.
     """
 
-    def __init__(
-        self, spec: TrialSpec, num_replicas: int, num_steps: int, num_classes: int
-    ) -> None:
-        self._rules = [rule_named(name) for name in spec.stop_rules]
-        self._num_steps, self._num_classes = num_steps, num_classes
+    def __init__(self, num_replicas: int, num_steps: int) -> None:
+        self._num_steps = num_steps
         self._bad: list[int | None] = [None] * num_replicas
-        self._stops: list[Stop | None] = [None] * num_replicas
         self._traces: list[list[TracePoint]] = [[] for _ in range(num_replicas)]
 
     def go_on(self) -> list[bool]:
-        """Whether a replica has neither diverged nor been stopped."""
-        ends = zip(self._bad, self._stops, strict=True)
-        return [bad is None and stop is None for bad, stop in ends]
+        """Whether a replica has not diverged."""
+        return [bad is None for bad in self._bad]
 
     def note_bad(self, losses: Tensor, first_step: int) -> None:
         """See which replicas diverged in some consecutive steps.
@@ -46,26 +37,6 @@ class Watch:
         for replica, goes_on in enumerate(self.go_on()):
             if goes_on and not all(finite[replica]):
                 self._bad[replica] = first_step + finite[replica].index(False)
-
-    def fired(self, losses: Tensor, norms: Tensor, first_step: int) -> dict[int, str]:
-        """The rule that ends a replica now, by replica; none at the training's end.
-
-        The arguments are those of `points`.
-        """
-        if first_step + len(losses) == self._num_steps:
-            return {}
-        fired: dict[int, str] = {}
-        points = self.points(losses, norms, first_step)
-        for replica, goes_on in enumerate(self.go_on()):
-            trace = self._traces[replica] + points[replica]
-            for rule in self._rules if goes_on else ():
-                if rule.fires(trace, self._num_classes):
-                    fired.setdefault(replica, rule.name)
-        return fired
-
-    def stop(self, replica: int, stop: Stop) -> None:
-        """Note that a rule ended a replica."""
-        self._stops[replica] = stop
 
     def points(
         self, losses: Tensor, norms: Tensor, first_step: int
@@ -80,9 +51,8 @@ class Watch:
         num_steps = len(losses)
         steps = [row.view(num_steps, -1).cpu() for row in (losses, norms)]
         points = []
-        for replica, (bad, stop) in enumerate(zip(self._bad, self._stops, strict=True)):
-            last = self._num_steps if stop is None else stop.num_steps
-            last = last if bad is None else bad + 1
+        for replica, bad in enumerate(self._bad):
+            last = self._num_steps if bad is None else bad + 1
             end = max(min(num_steps, last - first_step), 0)
             losses_of, norms_of = (row[:end, replica] for row in steps)
             points.append(list(traced(losses_of, norms_of, first_step)))
@@ -109,16 +79,15 @@ class Watch:
             num_steps: Updates that were made.
             is_finite: Whether all weights are finite numbers after them.
         """
-        bad, stop = self._bad[replica], self._stops[replica]
+        bad = self._bad[replica]
         done = num_steps if bad is None else bad
-        if bad is None and stop is None and not is_finite:
+        if bad is None and not is_finite:
             bad = num_steps
-        is_cut = bad is None and stop is None and num_steps < self._num_steps
+        is_cut = bad is None and num_steps < self._num_steps
         return Training(
             epochs=tuple(epochs),
             first_nonfinite_step=bad,
-            num_steps=done if stop is None else stop.num_steps,
+            num_steps=done,
             trace=tuple(self._traces[replica]),
-            stop=stop,
             ended_by=TIME_LIMIT if is_cut else None,
         )

@@ -60,8 +60,8 @@ def errors_figure(result: StudyResult) -> Figure:
 def points_of(cell: CellResult) -> pd.DataFrame:
     """Depth, height in the figure, label and seed of each trial.
 
-    Height is the test error of the heads that the criterion reads, at the end or where
-    a rule stopped it, or the band of a trial that has none.
+    Height is the test error of the heads that the criterion reads, or the band of a
+    trial that has none.
     """
     rows = [
         (trial.depth, _height(cell, trial), outcome_label(trial.outcome), trial.seed)
@@ -74,8 +74,6 @@ def _height(cell: CellResult, trial: JudgedTrial) -> float:
     if not trial.outcome.is_evidence:
         return NO_EVIDENCE_LEVEL
     criterion = shown_criterion(cell.cell.criterion)
-    if trial.record.at_stop is not None:
-        return error_of(trial.record.at_stop, criterion)
     if not trial.has_final_error:
         return DIVERGED_LEVEL
     return error_of(trial.record.epochs[-1], criterion)
