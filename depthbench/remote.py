@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from depthbench import runtime
+from depthbench.architectures.plugin_file import PluginFile
 from depthbench.datasets import DATASETS
+from depthbench.plugins import load_architectures
 from depthbench.record import TrialRecord
 from depthbench.spec import Cell, TrialSpec
 from depthbench.study.resolve import require_kernels, sums_of
@@ -21,16 +23,26 @@ class RemoteContext:
     Attributes:
         data_dir: Where the data sets lie there; None for where that machine's
             `DEPTHBENCH_DATA` says, or else its user's cache.
-        plugins: Name and content of each file that defines further architectures.
+        plugins: Files that define further architectures, each with those that it needs:
+            their places relative to its folder, and their contents; itself first.
     """
 
     data_dir: Path | None
-    plugins: tuple[tuple[str, bytes], ...] = ()
+    plugins: tuple[tuple[tuple[str, bytes], ...], ...] = ()
 
 
 def remote_context(plugins: Sequence[Path], data_dir: Path | None) -> RemoteContext:
     """With the files as they are now; a trial says if they are not what it is of."""
-    contents = tuple((path.name, path.read_bytes()) for path in plugins)
+    needed: dict[Path, tuple[PluginFile, ...]] = {
+        path.resolve(): (PluginFile("", path, ""),) for path in plugins
+    }
+    for item in load_architectures(plugins).entries.values():
+        if item.plugin_files and item.plugin_files[0].path in needed:
+            needed[item.plugin_files[0].path] = item.plugin_files
+    contents = tuple(
+        tuple((file.place or file.path.name, file.path.read_bytes()) for file in files)
+        for files in needed.values()
+    )
     return RemoteContext(data_dir=data_dir, plugins=contents)
 
 
@@ -66,12 +78,17 @@ def _unpacked(context: RemoteContext) -> TrialContext:
 
 
 @functools.cache
-def _written(plugins: tuple[tuple[str, bytes], ...]) -> tuple[Path, ...]:
+def _written(
+    plugins: tuple[tuple[tuple[str, bytes], ...], ...],
+) -> tuple[Path, ...]:
     """Once a process, as files where its temporary ones are."""
     paths = []
-    for name, content in plugins:
+    for files in plugins:
         # A folder each: two may have one name.
-        path = Path(tempfile.mkdtemp(prefix="depthbench-plugin-")) / name
-        path.write_bytes(content)
-        paths.append(path)
+        folder = Path(tempfile.mkdtemp(prefix="depthbench-plugin-"))
+        for place, content in files:
+            path = folder / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        paths.append(folder / files[0][0])
     return tuple(paths)

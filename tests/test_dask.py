@@ -325,6 +325,9 @@ def test_a_plugin_travels_as_text_and_an_edited_one_is_refused(place, monkeypatc
     monkeypatch.setattr(trial, "DATASETS", TOY_SETS)
     monkeypatch.setattr(remote, "DATASETS", TOY_SETS)
     path = place / "nets.py"
+    helper = place / "their_helper.py"
+    helper.write_text("WIDTH = 4\n")
+    path.write_text(path.read_text() + "\nfrom their_helper import WIDTH\n")
     spec = TrialSpec(
         architecture="pooled",
         depth=3,
@@ -337,15 +340,19 @@ def test_a_plugin_travels_as_text_and_an_edited_one_is_refused(place, monkeypatc
     )
     context = remote.remote_context([path], place)
     path.unlink()
+    helper.unlink()
     (record,) = remote.run_remote_trials((spec,), context)
     assert record.outcome.is_evidence, record.message
     # Or it would take torch to read the record.
     assert type(record.environment.torch) is str
-    (plugin,) = context.plugins
-    edited = replace(context, plugins=((plugin[0], plugin[1] + b"\n"),))
-    (record,) = remote.run_remote_trials((spec,), edited)
-    assert not record.outcome.is_evidence
-    assert "was changed" in record.message
+    (files,) = context.plugins
+    assert [name for name, _ in files] == ["nets.py", "their_helper.py"]
+    for place_of in (0, 1):
+        changed = [(n, c + b"\n" * (i == place_of)) for i, (n, c) in enumerate(files)]
+        edited = replace(context, plugins=(tuple(changed),))
+        (record,) = remote.run_remote_trials((spec,), edited)
+        assert not record.outcome.is_evidence
+        assert "was changed" in record.message
 
 
 def test_data_lie_where_the_worker_s_machine_has_them_unless_named(place, monkeypatch):

@@ -1,9 +1,13 @@
 """Architectures of users: from a file, from an installed package, broken ones."""
 
 import importlib
+import os
+import py_compile
+import shutil
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
 
 from depthbench.architectures.definition import Architecture
@@ -150,3 +154,147 @@ def test_one_name_for_two_architectures_in_one_file_is_refused(tmp_path):
     registry = load_architectures([written(tmp_path, "mine.py", text)])
     with pytest.raises(ValueError, match="the name 'relu_bn' is taken"):
         registry["relu_bn"]
+
+
+USES_HELPER = """
+from depthbench import architecture
+{imports}
+
+@architecture("wide", lr=0.02)
+def wide(depth, *, image_shape, num_classes, generator):
+    {inside}
+    return BLOCK
+"""
+
+
+def sha256_of(path):
+    registry = load_architectures([path])
+    assert not registry.broken
+    return registry["wide"].plugin_sha256
+
+
+HELPERS = {
+    "beside it": ("from my_block import BLOCK", "", "my_block.py"),
+    "relatively": ("from .my_block import BLOCK", "", "my_block.py"),
+    "in a package": ("from my_nets.block import BLOCK", "", "my_nets/block.py"),
+    "in a folder": ("from my_folder import block\nBLOCK = block.B", "", "{}/block.py"),
+    "in a function": ("", "from my_block import BLOCK", "my_block.py"),
+    "in a function, relatively": ("", "from . import my_block", "my_block.py"),
+    "in a helper's function": ("import my_lazy", "", "my_block.py"),
+    "by its path": (
+        "from pathlib import Path\nexec(Path({folder}, 'my_block.py').read_text())",
+        "",
+        "my_block.py",
+    ),
+    "as data": (
+        "from pathlib import Path\nBLOCK = Path({folder}, 'b.json').read_text()",
+        "",
+        0,
+    ),
+    "as numbers": ("import numpy\nBLOCK = numpy.load({folder} + '/b.npy')", "", 0),
+}
+
+
+@pytest.mark.parametrize("kind", HELPERS)
+def test_the_hash_follows_every_file_that_the_plugin_uses(tmp_path, kind):
+    imports, inside, name = HELPERS[kind]
+    for folder in ("my_nets", "my_folder", "data"):
+        (tmp_path / folder).mkdir()
+    written(tmp_path, "my_nets/__init__.py", "")
+    written(tmp_path, "my_lazy.py", "def late():\n    import my_block\n")
+    written(tmp_path, "b.json", "{}")
+    numpy.save(tmp_path / "b.npy", [1.0])
+    for helper in ("my_block.py", "my_nets/block.py", "my_folder/block.py"):
+        written(tmp_path, helper, "BLOCK = B = 1\n")
+    imports = imports.format(folder=repr(str(tmp_path)))
+    text = USES_HELPER.format(imports=imports, inside=inside or "pass")
+    path = written(tmp_path, "mine.py", text)
+    edited = {
+        "as data": tmp_path / "b.json",
+        "as numbers": tmp_path / "b.npy",
+        "in a folder": tmp_path / "my_folder/block.py",
+    }.get(kind) or tmp_path / name
+    other = written(tmp_path, "unrelated.py", "x = 1\n")
+    before = sha256_of(path)
+    other.write_text("x = 2\n")
+    assert sha256_of(path) == before
+    edited.write_bytes(edited.read_bytes() + b" ")
+    after = sha256_of(path)
+    assert after != before
+    # Identity does not depend on where it lies.
+    moved = tmp_path / "elsewhere"
+    if "{folder}" not in HELPERS[kind][0]:
+        shutil.copytree(tmp_path, moved)
+        assert sha256_of(moved / "mine.py") == after
+
+
+def test_the_code_is_that_of_the_hash_whatever_bytecode_lies_there(tmp_path):
+    """Python takes bytecode of the same second and size for fresh."""
+    helper = written(tmp_path, "my_block.py", "LR = 0.1\n")
+    text = (
+        "from depthbench import Stack\nfrom my_block import LR\n"
+        "mine = Stack(name='mine', activation='relu', lr=LR)\n"
+    )
+    path = written(tmp_path, "mine.py", text)
+    py_compile.compile(str(helper))
+    stat = helper.stat()
+    helper.write_text("LR = 0.2\n")
+    os.utime(helper, (stat.st_atime, stat.st_mtime))
+    assert load_architectures([path])["mine"].lr == 0.2
+    # And edited while this process lives, as in a notebook.
+    helper.write_text("LR = 0.3\n")
+    assert load_architectures([path])["mine"].lr == 0.3
+
+
+def test_a_helper_of_the_same_name_is_never_mistaken_for_another(tmp_path):
+    paths = []
+    for number, folder in enumerate(("a", "b"), start=1):
+        (tmp_path / folder).mkdir()
+        written(tmp_path / folder, "my_block.py", f"LR = {number}.0\n")
+        text = (
+            "from depthbench import Stack\nfrom my_block import LR\n"
+            f"mine = Stack(name='mine_{folder}', activation='relu', lr=LR)\n"
+        )
+        paths.append(written(tmp_path / folder, "mine.py", text))
+    both = load_architectures(paths)
+    assert both["mine_a"].lr == 1.0
+    (reason,) = both.broken.values()
+    assert "my_block from" in reason
+    assert "rename one" in reason
+    assert load_architectures(paths[1:])["mine_b"].lr == 2.0
+
+
+def test_a_users_own_modules_stay_as_they_are(tmp_path, monkeypatch):
+    """A notebook holds on to the module that it imported."""
+    written(tmp_path, "their_block.py", "BLOCK = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    theirs = importlib.import_module("their_block")
+    text = USES_HELPER.format(imports="from their_block import BLOCK", inside="pass")
+    sha256_of(written(tmp_path, "mine.py", text))
+    assert sys.modules.pop("their_block") is theirs
+
+
+def test_a_library_s_settings_are_no_part_of_a_plugin(tmp_path):
+    (tmp_path / ".config").mkdir()
+    (tmp_path / "nets").mkdir()
+    settings = written(tmp_path / ".config", "x", "1")
+    text = USES_HELPER.format(
+        imports=f"from pathlib import Path\nPath({str(settings)!r}).read_text()",
+        inside="pass",
+    )
+    path = written(tmp_path / "nets", "mine.py", text)
+    before = sha256_of(path)
+    settings.write_text("2")
+    assert sha256_of(path) == before
+
+
+def test_what_fails_in_a_helper_is_said_with_its_line(tmp_path):
+    written(tmp_path, "my_block.py", "\n\nBLOCK = undefined\n")
+    text = USES_HELPER.format(imports="from my_block import BLOCK", inside="pass")
+    path = written(tmp_path, "mine.py", text)
+    (reason,) = load_architectures([path]).broken.values()
+    assert reason.startswith(f"{path}:3: NameError")
+    assert reason.endswith("my_block.py:3)")
+    (tmp_path / "my_block.py").unlink()
+    (reason,) = load_architectures([path]).broken.values()
+    assert "found beside the plugin or by PYTHONPATH" in reason

@@ -17,6 +17,8 @@ from depthbench.spec import DepthGrid
 if TYPE_CHECKING:
     from torch import Generator, nn
 
+    from depthbench.architectures.plugin_file import PluginFile
+
 Activation = Literal["tanh", "elu", "relu", "gelu", "silu", "selu", "identity"]
 InitializerName = Literal["normal_0.05", "fan_in", "fan_out"]
 
@@ -66,7 +68,9 @@ class Architecture:
             weights drawn larger on purpose; `depthbench check` then only tells it.
         stack: The description it was made from, if it was.
         reference: The notebook's own answer (trains, fails), where it has one.
-        plugin_sha256: Hash of the user's source file; None for a built-in.
+        plugin_sha256: Hash of the user's files; None for a built-in.
+        plugin_files: The user's files: the plugin first, then all that it imports or
+            reads from outside installed packages.
     """
 
     name: str
@@ -82,6 +86,7 @@ class Architecture:
     stack: Stack | None = None
     reference: tuple[int, int] | None = None
     plugin_sha256: str | None = None
+    plugin_files: tuple[PluginFile, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.name or not all(c.isalnum() or c in "_-." for c in self.name):
@@ -193,7 +198,7 @@ class Stack:
         initialize(net, INITIALIZERS[self.initializer], generator)
         return net
 
-    def to_architecture(self, plugin_sha256: str | None = None) -> Architecture:
+    def to_architecture(self) -> Architecture:
         """The architecture this describes."""
         stages = len(self.channels)
         return Architecture(
@@ -208,7 +213,6 @@ class Stack:
             allows_channels_last=True,
             stack=self,
             reference=self.reference,
-            plugin_sha256=plugin_sha256,
         )
 
 

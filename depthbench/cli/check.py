@@ -1,6 +1,5 @@
 """`depthbench check`: whether an architecture is sound, before a long run of it."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -113,25 +112,17 @@ def _chosen(
     Raises:
         ValueError: If a name is unknown or taken, or a file is missing or broken.
     """
+    from depthbench.plugins import names_in
+
     names: dict[str, None] = {}
     for target in targets:
         found = (
-            _names_in(Path(target), registry)
+            names_in(Path(target), registry)
             if _is_file(target)
             else registry.match([target])
         )
         names |= dict.fromkeys(found)
     return [registry[name] for name in names]
-
-
-def _names_in(path: Path, registry: "Registry[Architecture]") -> list[str]:
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file; give a file, or an architecture")
-    reasons = [r for r in registry.broken.values() if r.startswith(f"{path}:")]
-    if reasons:
-        raise ValueError("\n".join(reasons))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return [name for name in registry if registry[name].plugin_sha256 == digest]
 
 
 def _depths(item: "Architecture", asked: tuple[int, int] | None) -> tuple[int, ...]:

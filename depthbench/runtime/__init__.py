@@ -17,6 +17,7 @@ from depthbench.runtime.device import (
     synchronize,
 )
 from depthbench.runtime.environment import capture_environment
+from depthbench.runtime.installed import is_users_code, is_users_file
 from depthbench.runtime.process import (
     ProcessUnusableError,
     configure_process,
@@ -44,6 +45,8 @@ __all__ = [
     "data_dir",
     "generator",
     "is_completing",
+    "is_users_code",
+    "is_users_file",
     "load_average",
     "monotonic_seconds",
     "num_cores",
