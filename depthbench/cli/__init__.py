@@ -16,7 +16,7 @@ _COMMANDS = {
     "show": "One architecture: block, layers, parameters, source.",
     "report": "Rebuild tables, figures and page from stored records.",
     "compare": "How much deeper one result is than another.",
-    "bench": "Speed, side by side with the notebook's way.",
+    "bench": "Speed against a baseline in plain PyTorch.",
     "calibrate": "Check the searches on truths whose answer is known.",
     "data": "Fetch or verify data sets.",
     "env": "Versions and devices that a trial would run with.",
