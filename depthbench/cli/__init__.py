@@ -17,6 +17,7 @@ _COMMANDS = {
     "report": "Rebuild tables, figures and page from stored records.",
     "compare": "How much deeper one result is than another.",
     "bench": "Speed against a baseline in plain PyTorch.",
+    "witness": "Does an independent implementation give the same answer?",
     "calibrate": "Check the searches on truths whose answer is known.",
     "data": "Fetch or verify data sets.",
     "env": "Versions and devices that a trial would run with.",
