@@ -174,7 +174,7 @@ def _local(
     from depthbench.engine import LocalProcesses
     from depthbench.study.drive import Engine
     from depthbench.study.resolve import require_kernels, sums_of
-    from depthbench.trial import run_trials
+    from depthbench.trial import run_trial
 
     require_kernels(cells)
     folder = context.data_dir
@@ -184,7 +184,7 @@ def _local(
     executor = LocalProcesses(
         number, prepare=_PREPARE, timeout_seconds=choice.timeout_seconds
     )
-    engine = Engine(lambda specs: executor.submit(run_trials, specs, context), number)
+    engine = Engine(lambda spec: executor.submit(run_trial, spec, context), number)
     try:
         require_trainable(executor, cells, context, number)
         yield OpenEngine(engine, sums, number, str(folder))
@@ -197,7 +197,7 @@ def _dask(
     choice: EngineChoice, cells: Sequence[Cell], device: str, context: "TrialContext"
 ) -> Iterator[OpenEngine]:
     from depthbench.engine.dask_cluster import DaskCluster
-    from depthbench.remote import examine, remote_context, run_remote_trials
+    from depthbench.remote import examine, remote_context, run_remote_trial
     from depthbench.study.drive import Engine
 
     assert choice.scheduler is not None
@@ -214,7 +214,7 @@ def _dask(
             say(f"waiting for workers: `dask worker {choice.scheduler}` starts one")
         sums = examined.result()
         engine = Engine(
-            lambda specs: cluster.submit(run_remote_trials, specs, sent),
+            lambda spec: cluster.submit(run_remote_trial, spec, sent),
             lambda: _at_most(choice.max_workers, cluster.num_slots()),
         )
         place = str(choice.data_dir or "the workers' folder")

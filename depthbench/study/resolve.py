@@ -111,18 +111,16 @@ def _is_multihead(architecture: Architecture) -> bool:
 
 
 def _kernels(study: StudySpec, architecture: Architecture, device: str) -> Kernels:
-    """What `auto` stands for: fused kernels where they exist and are known to pay.
-
-    The ones for CUDA are asked for by name only, until they have been measured.
-    """
+    """What `auto` stands for: the fused kernels where they exist."""
     if study.kernels == "reference":
         return "reference"
-    reason = unfused(architecture)
+    on_cpu = device == "cpu"
+    reason = unfused(architecture) if on_cpu else "the fused kernels are for CPUs"
     if study.kernels == "fused":
         if reason:
             raise ValueError(f"kernels = fused: {reason}; use auto or reference")
         return "fused"
-    is_there = device == "cpu" and not reason and not compiled.missing()
+    is_there = not reason and not compiled.missing()
     return "fused" if is_there else "reference"
 
 
@@ -142,17 +140,12 @@ def require_kernels(cells: Sequence[Cell]) -> None:
 
     Raises:
         LibraryMissingError: If one wants compiled kernels that are missing.
-        DeviceError: If one wants kernels for CUDA that cannot be compiled.
     """
-    devices = {c.template.device for c in cells if c.template.kernels == "fused"}
-    if "cpu" in devices and (reason := compiled.missing()):
+    wants_fused = any(cell.template.kernels == "fused" for cell in cells)
+    if wants_fused and (reason := compiled.missing()):
         raise compiled.LibraryMissingError(
             f"{reason}; or train with --kernels reference into another folder (--out)"
         )
-    if "cuda" in devices:
-        from depthbench.kernels.twins import conv_blocks_of
-
-        conv_blocks_of("fused", "cuda")
 
 
 def sums_of(cells: Sequence[Cell], data: Mapping[str, ImageData]) -> dict[str, str]:
