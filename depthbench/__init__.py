@@ -1,11 +1,66 @@
 """How deep can this network architecture be and still train?
 
-What a file that adds architectures needs: `Stack` describes one by its ingredients,
-`architecture` turns a function that builds an `nn.Module` into one, and
-`functional_net` makes a module of a function over a list of tensors.
+    import depthbench as db
+
+    result = db.measure("elu_bn", data="mnist", search="posterior")
+    result.k50, result.depths, result.trials
+    result.plot("success")
+
+`measure` does what the command `depthbench run` does, `load` reads a results folder and
+`compare` tells two of them apart. A network of one's own is a `Stack`, or a function
+under `@architecture` that builds an `nn.Module`; `functional_net` makes a module of a
+function over a list of tensors. What goes wrong is an exception: `UsageError`, or one
+that the functions name.
 """
 
-from depthbench.architectures.definition import Architecture, Stack, architecture
-from depthbench.architectures.functional import functional_net
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Architecture", "Stack", "architecture", "functional_net"]
+if TYPE_CHECKING:
+    from depthbench.architectures.definition import Architecture, Stack, architecture
+    from depthbench.architectures.functional import functional_net
+    from depthbench.spec import StudySpec, UsageError
+    from depthbench.study.compare import Comparisons, compare
+    from depthbench.study.result import Result, load
+    from depthbench.study.run import measure
+
+__all__ = [
+    "Architecture",
+    "Comparisons",
+    "Result",
+    "Stack",
+    "StudySpec",
+    "UsageError",
+    "architecture",
+    "compare",
+    "functional_net",
+    "load",
+    "measure",
+]
+
+# Imported when first asked for: every command imports this module.
+_MODULES = {
+    "Architecture": "architectures.definition",
+    "Comparisons": "study.compare",
+    "Result": "study.result",
+    "Stack": "architectures.definition",
+    "StudySpec": "spec",
+    "UsageError": "spec",
+    "architecture": "architectures.definition",
+    "compare": "study.compare",
+    "functional_net": "architectures.functional",
+    "load": "study.result",
+    "measure": "study.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'depthbench' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"depthbench.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

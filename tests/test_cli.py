@@ -12,8 +12,9 @@ from toy import TOY_SETS, know_toy
 
 from depthbench import cli, datasets
 from depthbench.architectures import ARCHITECTURES
-from depthbench.cli import engine, results
+from depthbench.cli import results
 from depthbench.datasets import DATASETS
+from depthbench.engine import opening
 from depthbench.plan import plan_cell
 from depthbench.plugins import load_architectures
 from depthbench.spec import StudySpec, read_cells, write_study
@@ -40,7 +41,7 @@ def call(monkeypatch, capsys, tmp_path):
 
 ELU = ("run", "--arch", "elu")
 MISTAKES = {
-    ("run",): "name an architecture (--arch elu_bn) or a study file",
+    ("run",): "name an architecture, as elu_bn, or a study file",
     ("run", "--arch", "elu_nb"): "unknown architecture 'elu_nb'; did you mean elu_bn",
     ("run", "--arch", "res*net*50"): "no architecture matches 'res*net*50'; known:",
     (*ELU, "--data", "mnits"): "unknown data set 'mnits'; did you mean mnist",
@@ -234,7 +235,7 @@ def test_a_folder_with_trials_of_another_kind_is_refused(call, tmp_path):
     code, _, err = call(*ELU, "--out", str(folder), "--device", "cpu")
     assert code == 2
     assert "holds another study: lr: None asked, 0.1 stored" in err
-    assert "--out" in err
+    assert "give another name or folder (out)" in err
 
 
 def test_a_folder_without_trials_is_anyone_s(call, tmp_path):
@@ -352,7 +353,7 @@ def test_check_of_a_file_that_cannot_be_read_names_the_line(call, tmp_path):
 @pytest.fixture
 def run_toy(call, with_toy, monkeypatch):
     """`depthbench run` of the plugin's architectures on the toy set."""
-    monkeypatch.setattr(engine, "_PREPARE", know_toy)
+    monkeypatch.setattr(opening, "_PREPARE", know_toy)
 
     def run(*more):
         args = ("run", "--plugin", "mine.py", "--data", "toy", "--device", "cpu")

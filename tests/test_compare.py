@@ -177,10 +177,10 @@ def test_cells_that_belong_together(call, tmp_path, args) -> None:
 
 MISTAKES = {
     ("gone", "b"): "gone: no such folder; give a results folder, or FOLDER:ARCH",
-    ("a:elu", "b"): "a:elu: no such cell; a has net@standard@mnist",
+    ("a:elu", "b"): "elu: no such cell; a has net@standard@mnist",
     ("a:net@kmnist", "b"): "no such cell; a has net@standard@mnist",
-    ("a:net@x@y", "b"): "write FOLDER:ARCH@PROTOCOL@DATA",
-    ("a:net@", "b"): "write FOLDER:ARCH@PROTOCOL@DATA",
+    ("a:net@x@y", "b"): "write ARCH@PROTOCOL@DATA",
+    ("a:net@", "b"): "write ARCH@PROTOCOL@DATA",
     (".", "b"): "no results folder: it has no study.toml",
     ("a:net*", "b:net2"): "A and B have no cell in common: A has net@standard@mnist,",
     ("a:net", "empty"): "nothing to compare: net@standard@mnist or",

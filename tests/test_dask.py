@@ -22,13 +22,14 @@ from test_executors import are_gone, die, fail, give_up, is_alive
 from test_trial import without_times
 from toy import TOY_SETS, know_toy, toy_data
 
-from depthbench import cli, datasets, engine, remote
-from depthbench.cli import engine as cli_engine
+from depthbench import cli, datasets, engine
 from depthbench.datasets import Dataset
 from depthbench.engine import (
     ClusterError,
     TaskTimedOutError,
     WorkerDiedError,
+    opening,
+    remote,
 )
 from depthbench.plugins import load_architectures
 from depthbench.registry import Registry
@@ -80,7 +81,7 @@ def pooled(depth, *, image_shape, num_classes, generator):
 def know_toy_remotely():
     """As `know_toy`, for who examines the data, too."""
     know_toy()
-    remote.DATASETS = TOY_SETS
+    datasets.DATASETS = TOY_SETS
 
 
 def eventually(condition):
@@ -180,7 +181,7 @@ def run(place, cluster, monkeypatch, capfd):
     monkeypatch.chdir(place)
     monkeypatch.setattr(datasets, "DATASETS", TOY_SETS)
     monkeypatch.setattr(trial, "DATASETS", TOY_SETS)
-    monkeypatch.setattr(cli_engine, "_PREPARE", know_toy_remotely)
+    monkeypatch.setattr(opening, "_PREPARE", know_toy_remotely)
 
     def run(*more):
         args = ("run", "--arch", "pooled", "--plugin", "nets.py", "--data", "toy")
@@ -323,7 +324,7 @@ def test_a_lost_scheduler_ends_the_run_and_the_same_command_continues(
 
 def test_a_plugin_travels_as_text_and_an_edited_one_is_refused(place, monkeypatch):
     monkeypatch.setattr(trial, "DATASETS", TOY_SETS)
-    monkeypatch.setattr(remote, "DATASETS", TOY_SETS)
+    monkeypatch.setattr(datasets, "DATASETS", TOY_SETS)
     path = place / "nets.py"
     helper = place / "their_helper.py"
     helper.write_text("WIDTH = 4\n")
@@ -341,7 +342,7 @@ def test_a_plugin_travels_as_text_and_an_edited_one_is_refused(place, monkeypatc
     context = remote.remote_context([path], place)
     path.unlink()
     helper.unlink()
-    record = remote.run_remote_trial(spec, context)
+    (record,) = remote.run_remote_trials((spec,), context)
     assert record.outcome.is_evidence, record.message
     # Or it would take torch to read the record.
     assert type(record.environment.torch) is str
@@ -350,7 +351,7 @@ def test_a_plugin_travels_as_text_and_an_edited_one_is_refused(place, monkeypatc
     for place_of in (0, 1):
         changed = [(n, c + b"\n" * (i == place_of)) for i, (n, c) in enumerate(files)]
         edited = replace(context, plugins=(tuple(changed),))
-        record = remote.run_remote_trial(spec, edited)
+        (record,) = remote.run_remote_trials((spec,), edited)
         assert not record.outcome.is_evidence
         assert "was changed" in record.message
 
@@ -358,7 +359,7 @@ def test_a_plugin_travels_as_text_and_an_edited_one_is_refused(place, monkeypatc
 def test_data_lie_where_the_worker_s_machine_has_them_unless_named(place, monkeypatch):
     seen = []
     asked = Dataset("asked", "", "", lambda folder: seen.append(folder) or DATA, None)
-    monkeypatch.setattr(remote, "DATASETS", Registry("data set", {"asked": asked}))
+    monkeypatch.setattr(datasets, "DATASETS", Registry("data set", {"asked": asked}))
     monkeypatch.setenv("DEPTHBENCH_DATA", str(place / "theirs"))
     template = TrialSpec(
         architecture="elu", depth=3, data="asked", seed=0, lr=0.1, kernels="reference"
@@ -379,9 +380,12 @@ def test_no_scheduler_at_the_address(run):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--engine", "dask"), "--engine dask needs --scheduler tcp://HOST:PORT"),
-        (("--engine", "local", "--scheduler", "tcp://a:1"), "is for --engine dask"),
-        (("--engine", "dask", "--scheduler", "a"), "'a': an address like tcp://HOST"),
+        (("--engine", "dask"), "engine = dask: needs scheduler = tcp://HOST:PORT"),
+        (("--engine", "local", "--scheduler", "tcp://a:1"), "only for engine = dask"),
+        (
+            ("--engine", "dask", "--scheduler", "a"),
+            "scheduler = a: an address like tcp://HOST",
+        ),
         (("--engine", "ray"), "'ray' is not one of 'local', 'dask'"),
     ],
 )

@@ -11,8 +11,8 @@ from test_image_folder import grown, load, small_tree
 from depthbench import cli
 from depthbench.datasets import DATASETS
 from depthbench.datasets.image_data import DataMissingError
+from depthbench.engine.remote import examine, remote_context
 from depthbench.plugins import load_architectures
-from depthbench.remote import examine, remote_context
 from depthbench.spec import StudySpec, read_study
 from depthbench.store import read_records
 from depthbench.study.resolve import resolve_cells

@@ -192,8 +192,9 @@ def test_a_failed_capture_gives_its_first_cause(error):
                 raise torch.AcceleratorError("capture was invalidated")
 
     net = network("elu")
-    with pytest.raises(CaptureError, match=str(error)):
+    with pytest.raises(CaptureError, match=str(error)) as caught:
         run(net, runner=Graphed(net, Failing()))
+    assert caught.value.lacked_memory is isinstance(error, torch.OutOfMemoryError)
 
 
 class Dropping(nn.Module):

@@ -6,10 +6,10 @@ import pytest
 from rich.console import Console
 from test_study import STUDY, cell, record_of
 
-from depthbench.cli.progress import progress_table, show_progress, trial_text
 from depthbench.plan import plan_cell
 from depthbench.record import Outcome, TrialRecord
 from depthbench.study.drive import Progress
+from depthbench.study.progress import progress_table, show_progress, trial_text
 
 
 def records_up_to(limit, num_trials, crash_at=None, study=STUDY):

@@ -10,14 +10,14 @@ import pytest
 from click.testing import CliRunner
 from fixtures.report.synthetic import World, cell, record_of
 
-from depthbench.cli.options import study_from, study_options
+from depthbench.cli.options import study_options
 from depthbench.datasets import DATASETS
 from depthbench.plugins import load_architectures
 from depthbench.record import Outcome
 from depthbench.report.collect import study_result
 from depthbench.report.facts import measured_facts
 from depthbench.report.tables import tables_of
-from depthbench.spec import StudySpec, TrialSpec, read_study, write_study
+from depthbench.spec import StudySpec, TrialSpec, read_study, study_of, write_study
 from depthbench.spec.protocol import PROTOCOL_FIELDS, changed_fields
 from depthbench.study.cost import seconds_per_layer_epoch, workload
 from depthbench.study.resolve import resolve_cells
@@ -95,7 +95,8 @@ def test_a_flag_reaches_the_trial_and_survives_the_file(
     @click.command()
     @study_options
     def command(**flags: Any) -> None:
-        studies.append(study_from(None, flags))
+        given = {key: each for key, each in flags.items() if each not in (None, ())}
+        studies.append(study_of(given))
 
     arguments = ["--arch=elu", "--epochs=10", "--name=s", *flag.split()]
     ended = CliRunner().invoke(command, arguments, standalone_mode=False)

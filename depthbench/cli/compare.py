@@ -3,15 +3,13 @@
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+import depthbench
 from depthbench.cli.messages import say
 from depthbench.cli.options import debug_option, json_option
-
-if TYPE_CHECKING:
-    from depthbench.report.comparison import Comparison, Side
 
 
 class Tolerance(click.ParamType[float]):
@@ -75,8 +73,9 @@ def command(
     from depthbench.report.comparison_tables import comparison_csv, comparison_row
     from depthbench.store import write_atomic
 
-    found, left_out = _compared(a, b)
-    for line in left_out:
+    comparisons = depthbench.compare(a, b)
+    found = comparisons.pairs
+    for line in comparisons.notes:
         say(f"note: {line}")
     if csv_path is not None:
         write_atomic(csv_path, comparison_csv(found, tolerance))
@@ -99,45 +98,3 @@ def command(
         names = ", ".join(each.b.cell.cell.architecture for each in worse)
         say(f"worse: {names}")
         raise click.exceptions.Exit(1)
-
-
-def _compared(a: str, b: str) -> tuple[list["Comparison"], list[str]]:
-    """The comparisons, and what could not be compared."""
-    from depthbench.cli.chosen_cells import chosen, matched, parse_choice
-    from depthbench.report import read_result
-    from depthbench.report.comparison import compare
-
-    choices = [parse_choice(text) for text in (a, b)]
-    try:
-        studies = [read_result(choice.folder) for choice in choices]
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    sides = [chosen(*each) for each in zip(choices, studies, strict=True)]
-    pairs = matched(*sides)
-    comparisons = [compare(*pair) for pair in pairs]
-    found = [each for each in comparisons if each is not None]
-    if not found:
-        raise click.UsageError(
-            f"nothing to compare: {_name(pairs[0][0])} or {_name(pairs[0][1])} has no "
-            "measured trial yet, which `depthbench run` adds, or is a grid of one "
-            "depth, which has no k50"
-        )
-    used = {id(side) for pair in pairs for side in pair}
-    alone = [
-        f"{_name(side)} of {text} has no counterpart on the other side"
-        for mine, text in zip(sides, (a, b), strict=True)
-        for side in mine
-        if id(side) not in used
-    ]
-    empty = [
-        f"{_name(pair[0])} has no k50 on both sides"
-        for pair, each in zip(pairs, comparisons, strict=True)
-        if each is None
-    ]
-    return found, alone + empty
-
-
-def _name(side: "Side") -> str:
-    from depthbench.cli.chosen_cells import cell_text
-
-    return cell_text(side.cell)

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from depthbench.curves import Estimate
 from depthbench.report.comparison import Comparison, Kind, Side
 from depthbench.report.words import count, estimate_text
+from depthbench.study.compare import finding, ratio_text
 
 _WIDTH = 160  # more than a line of the table needs; a narrower one would be cut
 
@@ -32,27 +32,6 @@ def print_comparisons(found: Sequence[Comparison]) -> None:
         console.print(
             line, markup=False, soft_wrap=True, style="bold" if is_loud else None
         )
-
-
-def ratio_text(ratio: Estimate) -> str:
-    """A ratio with its 90 % interval: "1.25 (1.02 to 1.61)"; or a bound: "≥ 1.4"."""
-    low, median, high = (
-        None if number is None else f"{number:.2f}"
-        for number in (ratio.low, ratio.median, ratio.high)
-    )
-    if low is None or high is None:
-        bound = f"≥ {low}" if low else f"≤ {high}" if high else ""
-        return (f"{median} ({bound})" if bound else median) if median else bound or "?"
-    return f"{median} ({low} to {high})" if median else f"{low} to {high}"
-
-
-def finding(comparison: Comparison) -> str:
-    """What the interval says of B."""
-    if comparison.is_same:
-        return "the same trials"
-    if comparison.is_worse():
-        return "B is shallower"
-    return "B is deeper" if comparison.is_better else "not told apart"
 
 
 def _table(found: Sequence[Comparison]) -> Table:

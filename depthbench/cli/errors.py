@@ -59,6 +59,7 @@ def _described(error: BaseException) -> tuple[str, int]:
     from depthbench.kernels.compiled import LibraryMissingError
     from depthbench.record import NewerSchemaError
     from depthbench.runtime import DeviceError
+    from depthbench.spec import UsageError
     from depthbench.store import StoreDamagedError, StoreError, StoreLockedError
 
     if isinstance(error, click.UsageError):
@@ -67,6 +68,8 @@ def _described(error: BaseException) -> tuple[str, int]:
         return error.format_message() + hint, USAGE
     if isinstance(error, click.ClickException):
         return error.format_message(), USAGE
+    if isinstance(error, UsageError):
+        return str(error), USAGE
     if isinstance(error, StoreLockedError | StoreDamagedError | NewerSchemaError):
         return str(error), STORE
     if isinstance(error, ClusterLostError):

@@ -2,15 +2,10 @@
 
 import shlex
 import sys
-from contextlib import suppress
 
-import click
+from depthbench.study.messages import say
 
-
-def say(message: str) -> None:
-    """One message; to a reader that went away, none."""
-    with suppress(OSError):
-        click.echo(message, err=True)
+__all__ = ["how_to_continue", "say", "say_how_to_continue"]
 
 
 def say_how_to_continue() -> None:

@@ -1,7 +1,6 @@
 """Flags that several commands share, and a study from flags and file."""
 
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +11,6 @@ from depthbench import runtime
 from depthbench.cli.parameters import DEPTHS, FolderPath
 from depthbench.cli.protocol_options import PROTOCOL_FLAGS
 from depthbench.cli.rate_options import RATE_FLAGS
-from depthbench.spec import StudySpec, read_study
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -186,31 +184,3 @@ def study_options(command: Command) -> Command:
     for option in reversed(_STUDY_FLAGS):
         command = option(command)
     return command
-
-
-def study_from(path: Path | None, flags: dict[str, Any]) -> StudySpec:
-    """The study in a file, flags in place of its keys; or one of flags alone.
-
-    Raises:
-        click.UsageError: If a key or value is not allowed.
-    """
-    keys = {field.name for field in fields(StudySpec)}
-    given = {
-        key: value
-        for key, value in flags.items()
-        if key in keys and value is not None and value != ()
-    }
-    if path is None and "arch" not in given:
-        raise click.UsageError(
-            "name an architecture (--arch elu_bn) or a study file; "
-            "`depthbench list` shows what there is"
-        )
-    try:
-        if path is not None:
-            return read_study(path, given)
-        study = StudySpec(**given)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    except OSError as error:
-        raise click.UsageError(f"{path}: {error.strerror}") from error
-    return study

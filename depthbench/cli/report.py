@@ -61,8 +61,8 @@ def _report_study(
             from depthbench.report.optuna_file import check_optuna_file
 
             check_optuna_file(optuna)
-        paths = write_report(folder)
         result = read_result(folder)
+        paths = write_report(folder, result)
         if readme is not None:
             text = readme.read_text(encoding="utf-8")
             table = study_markdown(result)

@@ -3,6 +3,7 @@
 The cluster's module is imported by whoever wants it, for it needs an extra.
 """
 
+from depthbench.engine.choice import EngineChoice, engine_choice
 from depthbench.engine.errors import (
     ClusterError,
     ClusterLostError,
@@ -10,11 +11,17 @@ from depthbench.engine.errors import (
     WorkerDiedError,
 )
 from depthbench.engine.local import LocalProcesses
+from depthbench.engine.opening import Engine, OpenEngine, open_engine
 
 __all__ = [
     "ClusterError",
     "ClusterLostError",
+    "Engine",
+    "EngineChoice",
     "LocalProcesses",
+    "OpenEngine",
     "TaskTimedOutError",
     "WorkerDiedError",
+    "engine_choice",
+    "open_engine",
 ]

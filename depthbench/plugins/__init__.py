@@ -16,6 +16,7 @@ from depthbench.architectures.plugin_file import PluginFile
 from depthbench.plugins.footprint import digest_of, files_of, noted_reads
 from depthbench.plugins.imports import (
     UsersFinder,
+    end_of_plugin,
     imported_anew,
     install,
     run_file,
@@ -25,7 +26,13 @@ from depthbench.runtime import is_users_file
 
 ENTRY_POINT_GROUP = "depthbench.architectures"
 
-__all__ = ["ENTRY_POINT_GROUP", "PluginFile", "load_architectures", "names_in"]
+__all__ = [
+    "ENTRY_POINT_GROUP",
+    "PluginFile",
+    "end_of_plugin",
+    "load_architectures",
+    "names_in",
+]
 
 
 def load_architectures(plugins: Iterable[Path] = ()) -> Registry[Architecture]:

@@ -4,7 +4,8 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
@@ -18,6 +19,22 @@ FOLDER_PREFIX = "depthbench_plugin_"
 
 # In modules that were imported for a plugin.
 _MARK = "__depthbench_plugin__"
+
+_is_running_file = ContextVar("is_running_file", default=False)
+
+
+class _EnoughError(BaseException):
+    """All that is wanted of a plugin file was defined."""
+
+
+def end_of_plugin() -> None:
+    """Called where a script starts a study: as a plugin file, it ends here.
+
+    A script may define the architecture that it measures, and is then loaded as a
+    plugin for the sake of that definition. Otherwise this does nothing.
+    """
+    if _is_running_file.get():
+        raise _EnoughError
 
 
 class SourceLoader(SourceFileLoader):
@@ -73,7 +90,7 @@ class UsersFinder(MetaPathFinder):
 
 
 def run_file(path: Path) -> ModuleType:
-    """The module of a plugin file, run now.
+    """The module of a plugin file, run now, up to a call of `end_of_plugin`.
 
     Raises:
         ImportError: If it is no Python file.
@@ -91,7 +108,12 @@ def run_file(path: Path) -> ModuleType:
     module = module_from_spec(spec)
     # Relative imports, dataclasses and pickling look a module up by its name.
     sys.modules |= {folder.__name__: folder, name: module}
-    spec.loader.exec_module(module)
+    token = _is_running_file.set(True)
+    try:
+        with suppress(_EnoughError):
+            spec.loader.exec_module(module)
+    finally:
+        _is_running_file.reset(token)
     return module
 
 

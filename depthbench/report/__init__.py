@@ -9,7 +9,7 @@ from typing import NamedTuple
 from depthbench.report.collect import study_result
 from depthbench.report.markdown import refresh_between_markers, study_markdown
 from depthbench.report.results import StudyResult
-from depthbench.spec import read_cells, read_study
+from depthbench.spec import read_resolved
 from depthbench.store import read_records, write_atomic
 
 __all__ = [
@@ -43,17 +43,14 @@ def read_result(folder: Path) -> StudyResult:
         depthbench.store.StoreError: If the records cannot be read.
         depthbench.record.NewerSchemaError: If a newer depthbench wrote them.
     """
-    resolved = folder / "study.toml"
     stored = read_records(folder)
+    study, cells = read_resolved(folder / "study.toml")
     return study_result(
-        read_study(resolved),
-        read_cells(resolved),
-        stored.records.values(),
-        num_damaged=stored.num_damaged,
+        study, cells, stored.records.values(), num_damaged=stored.num_damaged
     )
 
 
-def write_report(folder: Path) -> ReportPaths:
+def write_report(folder: Path, result: StudyResult | None = None) -> ReportPaths:
     """Derive every report file in a results folder from its study and its records.
 
     Each file is replaced as a whole, the page last, and the same records give the
@@ -61,7 +58,7 @@ def write_report(folder: Path) -> ReportPaths:
 
     Raises:
         OSError: If a file cannot be written.
-        Exception: What `read_result` raises.
+        Exception: What `read_result`, which is called without a result, raises.
     """
     from depthbench.report.criteria import criteria_csv
     from depthbench.report.figures import FIGURES, PICTURES, RATE_FIGURES, render
@@ -69,7 +66,7 @@ def write_report(folder: Path) -> ReportPaths:
     from depthbench.report.rate_tables import rate_tables
     from depthbench.report.tables import tables_of, to_csv
 
-    result = read_result(folder)
+    result = result or read_result(folder)
     of_rates = rate_tables(result)
     drawings = FIGURES | {name: PICTURES[name] for name in result.study.pictures}
     drawings |= RATE_FIGURES if of_rates else {}

@@ -24,6 +24,7 @@ from depthbench.runtime.process import (
     num_cores,
 )
 from depthbench.runtime.seeds import generator, seed_for, seeded_global_generators
+from depthbench.runtime.signals import end_by_signal, noted_signals
 from depthbench.runtime.variables import (
     DATA_VARIABLE,
     PLUGIN_VARIABLE,
@@ -43,12 +44,14 @@ __all__ = [
     "configure_process",
     "cpu_seconds",
     "data_dir",
+    "end_by_signal",
     "generator",
     "is_completing",
     "is_users_code",
     "is_users_file",
     "load_average",
     "monotonic_seconds",
+    "noted_signals",
     "num_cores",
     "peak_memory_bytes",
     "plugin_paths",

@@ -7,9 +7,16 @@ protocol, `StudySpec` what a user writes in a TOML file or in flags.
 from depthbench.spec.budget import Budget, parse_budget
 from depthbench.spec.cell import Cell, DepthGrid
 from depthbench.spec.criterion import Criterion
+from depthbench.spec.errors import UsageError
 from depthbench.spec.rate import Rate
 from depthbench.spec.study import StudySpec
-from depthbench.spec.toml import read_cells, read_study, write_study
+from depthbench.spec.toml import (
+    read_cells,
+    read_resolved,
+    read_study,
+    study_of,
+    write_study,
+)
 from depthbench.spec.trial import TrialSpec
 
 __all__ = [
@@ -20,8 +27,11 @@ __all__ = [
     "Rate",
     "StudySpec",
     "TrialSpec",
+    "UsageError",
     "parse_budget",
     "read_cells",
+    "read_resolved",
     "read_study",
+    "study_of",
     "write_study",
 ]

@@ -1,6 +1,7 @@
 """Studies as TOML files: the keys are the fields of `StudySpec`."""
 
 import difflib
+import numbers
 import re
 import tomllib
 import types
@@ -20,6 +21,20 @@ from depthbench.spec.trial import FIRST_SEEDING, TrialSpec
 _FORMER_KEYS = ("early_stop", "early_stop_at")
 
 
+def study_of(values: Mapping[str, Any]) -> StudySpec:
+    """The study of these values by key, as TOML, flags or a call in Python have them.
+
+    A scalar stands for a list of one, a whole number for a rate.
+
+    Raises:
+        ValueError: If a key or value is not allowed; the message names the key.
+    """
+    try:
+        return StudySpec(**{key: _value(key, each) for key, each in values.items()})
+    except OverflowError as error:  # an int's that no float can hold
+        raise ValueError(str(error)) from error
+
+
 def read_study(path: Path, overrides: Mapping[str, Any] | None = None) -> StudySpec:
     """The study in a TOML file, with `overrides` (from flags) in place of its keys.
 
@@ -32,34 +47,47 @@ def read_study(path: Path, overrides: Mapping[str, Any] | None = None) -> StudyS
             message names the key, and the file if the key is from there.
         OSError: If the file cannot be read.
     """
-    flags = dict(overrides or {})
-    try:
-        keys = tomllib.loads(path.read_text(encoding="utf-8"))
-        if keys.pop("cells", None) is not None:
-            keys = {key: keys[key] for key in keys if key not in _FORMER_KEYS}
-        values = {key: _value(key, value) for key, value in keys.items()}
-        name = re.sub(r"[^\w.+-]+", "-", path.stem).strip("-+.")
-        values.setdefault("name", name or "study")
-        return StudySpec(**(values | flags))
-    # tomllib's and Unicode's errors are ValueErrors too; an overflow is an int's that
-    # no float can hold.
-    except (ValueError, OverflowError) as error:
-        is_flag = str(error).partition(" ")[0] in flags
-        raise ValueError(f"{error}" if is_flag else f"{path}: {error}") from error
+    return _study(path, _document(path), overrides or {})
 
 
-def read_cells(path: Path) -> tuple[Cell, ...]:
-    """The cells that `write_study` spelt out, without any architecture at hand.
+def read_resolved(path: Path) -> tuple[StudySpec, tuple[Cell, ...]]:
+    """A study and the cells that `write_study` spelt out; needs no architecture.
 
     Raises:
         ValueError: If the file is no resolved study.
+        OSError: If the file cannot be read.
     """
+    document = _document(path)
+    study = _study(path, document, {})
     try:
-        study = read_study(path)
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))["cells"]
-        return tuple(_cell(table, study) for table in tables)
+        return study, tuple(_cell(table, study) for table in document["cells"])
     except (LookupError, TypeError) as error:
         raise ValueError(f"{path}: not a resolved study: {error!r}") from error
+
+
+def read_cells(path: Path) -> tuple[Cell, ...]:
+    """The cells of `read_resolved`; raises what that raises."""
+    return read_resolved(path)[1]
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # of TOML, or of Unicode
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _study(
+    path: Path, document: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> StudySpec:
+    name = re.sub(r"[^\w.+-]+", "-", path.stem).strip("-+.") or "study"
+    ignored = ("cells", *_FORMER_KEYS) if "cells" in document else ()
+    keys = {key: value for key, value in document.items() if key not in ignored}
+    try:
+        return study_of({"name": name} | keys | dict(overrides))
+    except ValueError as error:
+        is_flag = str(error).partition(" ")[0] in overrides
+        raise ValueError(f"{error}" if is_flag else f"{path}: {error}") from error
 
 
 def write_study(study: StudySpec, cells: Iterable[Cell]) -> str:
@@ -132,12 +160,20 @@ def _coerce(key: str, value: Any, wanted: Any) -> Any:
         return value
     if origin is tuple:
         is_pair = key in ("depths", "lr_range")
-        if is_pair and (not isinstance(value, list) or len(value) != 2):
+        is_list = isinstance(value, list | tuple)
+        if is_pair and (not is_list or len(value) != 2):
             raise ValueError(f"{key} = {value}: [LOW, HIGH]")
-        items = value if isinstance(value, list) else [value]
+        items = value if is_list else [value]
         return tuple(_coerce(key, item, args[0]) for item in items)
-    if wanted is float and type(value) is int:
+    return _scalar(key, value, wanted)
+
+
+def _scalar(key: str, value: Any, wanted: Any) -> Any:
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if wanted is float and is_number:
         return float(value)
+    if wanted is int and is_number and isinstance(value, numbers.Integral):
+        return int(value)
     if type(value) is not wanted:
         kind = {
             int: "a whole number",

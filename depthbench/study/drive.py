@@ -1,42 +1,18 @@
 """The driver: keep the workers busy with what the plans of all cells want."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass, field, replace
+from itertools import chain, groupby, islice
 
 from depthbench import runtime
-from depthbench.engine import TaskTimedOutError, WorkerDiedError
+from depthbench.engine import Engine, TaskTimedOutError, WorkerDiedError
 from depthbench.plan import CellPlan, plan_cell
 from depthbench.record import Outcome, TrialRecord
 from depthbench.spec import Cell, StudySpec, TrialSpec
 
 # How often the driver looks whether it should stop.
 _POLL_SECONDS = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """What runs trials.
-
-    Attributes:
-        submit: Starts a trial; the future gives its record, or `WorkerDiedError` or
-            `TaskTimedOutError`.
-        num_workers: Calls of `submit` that can run at once; a function where workers
-            come and go.
-    """
-
-    submit: Callable[[TrialSpec], Future[TrialRecord]]
-    num_workers: int | Callable[[], int]
-
-    def num_free(self, num_in_flight: int) -> int:
-        """Calls of `submit` that could run now beside those in flight.
-
-        Without any worker there is one, so that a call waits for the first to come.
-        """
-        given = self.num_workers
-        num_workers = given if isinstance(given, int) else max(1, given())
-        return max(0, num_workers - num_in_flight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +50,24 @@ def run_study(
     up; every record that had arrived went through `keep` first.
     """
     records = {record.id: record for record in stored if record.outcome.is_evidence}
-    in_flight: dict[Future[TrialRecord], TrialSpec] = {}
+    in_flight: dict[Future[list[TrialRecord]], tuple[TrialSpec, ...]] = {}
     plans = plan_all(cells, study, records.values())
     while not should_stop():
-        running = {spec.id for spec in in_flight.values()}
-        num_free = engine.num_free(len(in_flight))
-        new = list(islice(_wanted(plans, running), num_free))
-        in_flight |= {engine.submit(spec): spec for spec in new}
+        running = {spec.id for spec in _trials(in_flight)}
+        tasks = _tasks(_wanted(plans, running), engine.max_replicas)
+        new = list(islice(tasks, engine.num_free(len(in_flight))))
+        in_flight |= {engine.submit(specs): specs for specs in new}
         if not in_flight:
             break
         if new:
-            report(Progress(plans, tuple(in_flight.values()), None, records))
+            report(Progress(plans, _trials(in_flight), None, records))
         done, _ = wait(in_flight, _POLL_SECONDS, return_when=FIRST_COMPLETED)
         for future in done:
-            record = _result(future, in_flight.pop(future))
-            keep(record)
-            records[record.id] = record
-            plans = plan_all(cells, study, records.values())
-            report(Progress(plans, tuple(in_flight.values()), record, records))
+            for record in _results(future, in_flight.pop(future)):
+                keep(record)
+                records[record.id] = record
+                plans = plan_all(cells, study, records.values())
+                report(Progress(plans, _trials(in_flight), record, records))
     return plans
 
 
@@ -113,7 +89,26 @@ def _wanted(plans: Sequence[CellPlan], running: set[str]) -> Iterator[TrialSpec]
                 yield spec
 
 
-def _result(future: Future[TrialRecord], spec: TrialSpec) -> TrialRecord:
+def _tasks(
+    wanted: Iterable[TrialSpec], max_replicas: int
+) -> Iterator[tuple[TrialSpec, ...]]:
+    """The same trials in the same order, neighbours that can be replicas together."""
+    for kind, trials in groupby(wanted, lambda spec: replace(spec, seed=0, lr=0.0)):
+        size = max_replicas if kind.knows_replicas else 1
+        specs = tuple(trials)
+        for start in range(0, len(specs), size):
+            yield specs[start : start + size]
+
+
+def _trials(
+    in_flight: Mapping[Future[list[TrialRecord]], tuple[TrialSpec, ...]],
+) -> tuple[TrialSpec, ...]:
+    return tuple(chain.from_iterable(in_flight.values()))
+
+
+def _results(
+    future: Future[list[TrialRecord]], specs: tuple[TrialSpec, ...]
+) -> list[TrialRecord]:
     try:
         return future.result()
     except WorkerDiedError as error:
@@ -121,4 +116,7 @@ def _result(future: Future[TrialRecord], spec: TrialSpec) -> TrialRecord:
     except TaskTimedOutError as error:
         outcome, message = Outcome.TIMED_OUT, str(error)
     now = runtime.utc_now()
-    return TrialRecord(spec=spec, outcome=outcome, message=message, finished_at=now)
+    return [
+        TrialRecord(spec=spec, outcome=outcome, message=message, finished_at=now)
+        for spec in specs
+    ]

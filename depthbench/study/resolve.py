@@ -1,11 +1,9 @@
 """From a study, as a user writes it, to its cells, every choice made."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from depthbench.architectures.definition import Architecture
 from depthbench.datasets import Dataset
-from depthbench.datasets.image_data import ImageData, num_trained_on
 from depthbench.kernels import compiled
 from depthbench.registry import Registry
 from depthbench.spec import Cell, Rate, StudySpec, TrialSpec
@@ -111,16 +109,18 @@ def _is_multihead(architecture: Architecture) -> bool:
 
 
 def _kernels(study: StudySpec, architecture: Architecture, device: str) -> Kernels:
-    """What `auto` stands for: the fused kernels where they exist."""
+    """What `auto` stands for: fused kernels where they exist and are known to pay.
+
+    The ones for CUDA are asked for by name only, until they have been measured.
+    """
     if study.kernels == "reference":
         return "reference"
-    on_cpu = device == "cpu"
-    reason = unfused(architecture) if on_cpu else "the fused kernels are for CPUs"
+    reason = unfused(architecture)
     if study.kernels == "fused":
         if reason:
             raise ValueError(f"kernels = fused: {reason}; use auto or reference")
         return "fused"
-    is_there = not reason and not compiled.missing()
+    is_there = device == "cpu" and not reason and not compiled.missing()
     return "fused" if is_there else "reference"
 
 
@@ -133,32 +133,3 @@ def unfused(architecture: Architecture) -> str | None:
         known = ", ".join(compiled.ACTIVATIONS)
         return f"{architecture.name} has {activation}, the fused kernels know {known}"
     return None
-
-
-def require_kernels(cells: Sequence[Cell]) -> None:
-    """See that the cells that are still to be trained can be.
-
-    Raises:
-        LibraryMissingError: If one wants compiled kernels that are missing.
-    """
-    wants_fused = any(cell.template.kernels == "fused" for cell in cells)
-    if wants_fused and (reason := compiled.missing()):
-        raise compiled.LibraryMissingError(
-            f"{reason}; or train with --kernels reference into another folder (--out)"
-        )
-
-
-def sums_of(cells: Sequence[Cell], data: Mapping[str, ImageData]) -> dict[str, str]:
-    """The SHA-256 of each data set, all of them being large enough for their cells.
-
-    Raises:
-        TooFewImagesError: If a cell asks for more training images than there are.
-    """
-    for spec in (cell.template for cell in cells):
-        num_trained_on(
-            spec.data,
-            len(data[spec.data].train_labels),
-            num_validation=spec.num_validation,
-            train_limit=spec.train_limit,
-        )
-    return {name: each.sha256 for name, each in data.items()}

@@ -28,7 +28,8 @@ def evaluate(net: nn.Module, data: ResidentData, batch_size: int) -> Means:
     business of the caller.
     """
     net.eval()
-    return tested(Pass(net, data, data.test, batch_size), "eval", run_eagerly)
+    (means,) = tested(Pass(net, data, data.test, batch_size), "eval", run_eagerly)
+    return means
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def batch_statistics(net: nn.Module) -> Iterator[bool]:
             norm.eval()
 
 
-def tested(testing: Pass, mode: str, run: Runner) -> Means:
+def tested(testing: Pass, mode: str, run: Runner) -> list[Means]:
     """The means of one pass over a split.
 
     `mode` names the split and the mode of the network, as no other pass of a training

@@ -4,6 +4,7 @@ from depthbench.trial.run import (
     TrialContext,
     graphed_steps,
     run_trial,
+    run_trials,
     set_up,
     time_layer_epoch,
 )
@@ -12,6 +13,7 @@ __all__ = [
     "TrialContext",
     "graphed_steps",
     "run_trial",
+    "run_trials",
     "set_up",
     "time_layer_epoch",
 ]

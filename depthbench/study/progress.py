@@ -9,13 +9,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from depthbench.cli.messages import say
 from depthbench.plan import CellPlan, curve_of
 from depthbench.record import Outcome, TrialRecord
 from depthbench.report.words import duration, estimate_text, outcome_word, percent
 from depthbench.spec import Criterion, TrialSpec
 from depthbench.study.cost import eta_seconds
 from depthbench.study.drive import Progress
+from depthbench.study.messages import say
 from depthbench.verdict import error_of, outcome_under
 
 _BAR_WIDTH = 24

@@ -1,14 +1,44 @@
-"""What a user is told about the machines that trials ran on."""
+"""What a user should know about the kernels and machines of a run."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from depthbench import runtime
-from depthbench.cli.messages import say
+from depthbench.architectures.definition import Architecture
+from depthbench.datasets.image_data import DataDamagedError
+from depthbench.kernels import compiled
 from depthbench.record import TrialRecord
+from depthbench.registry import Registry
+from depthbench.spec import Cell, StudySpec
+from depthbench.study.resolve import unfused
 
 
-def tell_of_other_machines(evidence: list[TrialRecord], device: str) -> None:
-    """Say if stored trials ran elsewhere; near the limit their verdicts may differ."""
+def kernel_notes(
+    study: StudySpec, cells: Sequence[Cell], architectures: Registry[Architecture]
+) -> Iterator[str]:
+    """If cells that begin now are slow for want of the compiled kernels."""
+    if study.kernels != "auto" or study.device != "cpu":
+        return
+    reason = compiled.missing()
+    names = {cell.architecture for cell in cells}
+    if reason and any(unfused(architectures[name]) is None for name in names):
+        yield f"note: {reason}. Until then the slower reference kernels are used."
+
+
+def mixture_notes(cells: Sequence[Cell]) -> Iterator[str]:
+    """If some cells of a folder were trained with other kernels than the rest."""
+    names: dict[str, list[str]] = {}
+    for cell in cells:
+        names.setdefault(cell.template.kernels, []).append(cell.architecture)
+    if len(names) > 1:
+        shown = "; ".join(
+            f"{kernels}: {', '.join(dict.fromkeys(of))}"
+            for kernels, of in names.items()
+        )
+        yield f"note: not all cells of this folder have the same kernels ({shown})"
+
+
+def machine_notes(evidence: Iterable[TrialRecord], device: str) -> Iterator[str]:
+    """If stored trials ran elsewhere; near the limit their verdicts may differ."""
     here = runtime.capture_environment(device)
     ours = f"torch {here.torch} on {here.device_name}"
     stored = {
@@ -17,13 +47,14 @@ def tell_of_other_machines(evidence: list[TrialRecord], device: str) -> None:
         if record.environment is not None
     }
     for theirs in sorted(stored - {ours}):
-        say(f"note: stored trials ran with {theirs}; new ones run with {ours}")
+        yield f"note: stored trials ran with {theirs}; new ones run with {ours}"
 
 
 def watched(
     keep: Callable[[TrialRecord], None],
     data_sha256: Mapping[str, str],
-    stored: Sequence[TrialRecord],
+    stored: Iterable[TrialRecord],
+    say: Callable[[str], None],
 ) -> Callable[[TrialRecord], None]:
     """`keep` for records that come from many machines.
 
@@ -31,8 +62,6 @@ def watched(
     may differ between versions and machines; and it raises `DataDamagedError` at one
     that was trained on other data, before it is kept.
     """
-    from depthbench.datasets.image_data import DataDamagedError
-
     known = {machine for record in stored if (machine := _machine(record))}
 
     def kept(record: TrialRecord) -> None:

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from depthbench import runtime
+from depthbench import datasets, runtime
 from depthbench.architectures.plugin_file import PluginFile
-from depthbench.datasets import DATASETS
+from depthbench.engine.readiness import data_sums, require_kernels
 from depthbench.plugins import load_architectures
 from depthbench.record import TrialRecord
 from depthbench.spec import Cell, TrialSpec
-from depthbench.study.resolve import require_kernels, sums_of
-from depthbench.trial import TrialContext, run_trial
+from depthbench.trial import TrialContext, run_trials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +45,11 @@ def remote_context(plugins: Sequence[Path], data_dir: Path | None) -> RemoteCont
     return RemoteContext(data_dir=data_dir, plugins=contents)
 
 
-def run_remote_trial(spec: TrialSpec, context: RemoteContext) -> TrialRecord:
-    """`run_trial` with what was sent along; raises what that raises."""
-    return run_trial(spec, _unpacked(context))
+def run_remote_trials(
+    specs: Sequence[TrialSpec], context: RemoteContext
+) -> list[TrialRecord]:
+    """`run_trials` with what was sent along; raises what that raises."""
+    return run_trials(specs, _unpacked(context))
 
 
 def examine(
@@ -57,15 +58,13 @@ def examine(
     """See that these cells can be trained here; give the SHA-256 of each data set.
 
     Raises:
-        DeviceError: If the device is not here.
+        DeviceError: If the device is not here, or its kernels cannot be compiled.
         LibraryMissingError: If compiled kernels are asked for and missing.
         DataError: If a data set cannot be had.
     """
     runtime.resolve_device(device)
     require_kernels(cells)
-    folder = _unpacked(context).data_dir
-    names = dict.fromkeys(cell.data for cell in cells)
-    return sums_of(cells, {name: DATASETS[name].load(folder) for name in names})
+    return data_sums(cells, datasets.DATASETS, _unpacked(context).data_dir)
 
 
 def _unpacked(context: RemoteContext) -> TrialContext:

@@ -1,0 +1,102 @@
+"""A results folder that already holds a study, and the one that is asked for now."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from depthbench.record import TrialRecord
+from depthbench.spec import Cell, StudySpec, TrialSpec, UsageError, read_resolved
+from depthbench.spec.study import SEARCH_FIELDS, TRAINING_FIELDS
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A study in a results folder with trials in it."""
+
+    folder: Path
+    study: StudySpec
+    cells: tuple[Cell, ...]
+    specs: tuple[TrialSpec, ...]
+
+    def has_trials_of(self, cell: Cell) -> bool:
+        """Whether there is any training of this cell."""
+        return any(cell.owns(spec) for spec in self.specs)
+
+
+def stored_in(folder: Path, records: Iterable[TrialRecord]) -> Stored | None:
+    """What a folder holds, given its records; None without a study or any record.
+
+    Raises:
+        UsageError: If its study cannot be read.
+    """
+    path = folder / "study.toml"
+    specs = tuple(record.spec for record in records)
+    if not specs or not path.exists():
+        return None
+    try:
+        study, cells = read_resolved(path)
+    except ValueError as error:
+        raise UsageError(f"{error}; give another folder (out)") from error
+    return Stored(folder, study, cells, specs)
+
+
+def with_stored_kernels(
+    stored: Stored, study: StudySpec, cells: Sequence[Cell]
+) -> tuple[Cell, ...]:
+    """The cells asked for; one that was begun goes on with the kernels it began with.
+
+    One that differs in anything else, as a user's edited file does, begins anew.
+
+    Raises:
+        UsageError: If the study names other kernels.
+    """
+    before = {cell.key: cell for cell in stored.cells}
+
+    def begun(cell: Cell) -> Cell:
+        old = before.get(cell.key)
+        if old is None or not stored.has_trials_of(old):
+            return cell
+        kernels, rules = old.template.kernels, cell.template.stop_rules
+        same = replace(cell, template=replace(cell.template, kernels=kernels))
+        if same.template != replace(old.template, stop_rules=rules):
+            return cell
+        if study.kernels not in ("auto", kernels):
+            raise UsageError(
+                f"{stored.folder} holds {cell.architecture} trained with kernels = "
+                f"{kernels}, asked are {study.kernels}; give another name or folder "
+                "(out)"
+            )
+        return same
+
+    return tuple(begun(cell) for cell in cells)
+
+
+def with_stored_cells(
+    stored: Stored, study: StudySpec, cells: Sequence[Cell]
+) -> tuple[Cell, ...]:
+    """The cells asked for, and those the folder holds trials of, in its order.
+
+    Raises:
+        UsageError: If the trials in the folder were trained in another way than the
+            study asks; or if its other cells were searched or judged in another way
+            than the study would from now on.
+    """
+    asked = {cell.key: cell for cell in cells}
+    kept = [
+        cell
+        for cell in stored.cells
+        if cell.key not in asked
+        and not any(cell.trains_like(other) for other in cells)
+        and stored.has_trials_of(cell)
+    ]
+    # Cells that are kept would be searched and judged anew, and not as they were.
+    fields = TRAINING_FIELDS + (SEARCH_FIELDS if kept else ())
+    differences = study.differences(stored.study, fields)
+    if differences:
+        others = ", ".join(dict.fromkeys(cell.architecture for cell in kept))
+        raise UsageError(
+            f"{stored.folder} holds another study{f' (of {others})' if kept else ''}: "
+            f"{'; '.join(differences)}; give another name or folder (out)"
+        )
+    old = [cell for cell in stored.cells if cell in kept or cell.key in asked]
+    return (*(asked.pop(cell.key, cell) for cell in old), *asked.values())
