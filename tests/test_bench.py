@@ -16,7 +16,7 @@ from test_executors import are_gone, is_alive
 
 from depthbench import datasets, runtime
 from depthbench.architectures import ARCHITECTURES
-from depthbench.bench import driver, notebook_way, tasks
+from depthbench.bench import baseline, driver, tasks
 from depthbench.bench import plan as plans
 from depthbench.bench.clock import StepClock
 from depthbench.bench.machine import why_not_fused
@@ -84,7 +84,7 @@ def test_both_sides_learn_the_same_in_three_steps(name, depth):
     """Equal losses before each of three updates on one batch, and equal tests after."""
     setting = setting_of(name, depth, batch_size=64)
     spec = replace(setting.spec, epochs=3, lr=0.05)
-    model, data = tasks.notebook_set_up(setting, NOWHERE)
+    model, data = tasks.baseline_set_up(setting, NOWHERE)
     one_batch = tasks._part(data, 64, 20)
     net, _ = set_up(spec, NOWHERE)
     ours = train(net, one_batch, spec, torch.Generator()).epochs
@@ -94,18 +94,18 @@ def test_both_sides_learn_the_same_in_three_steps(name, depth):
     assert [len(labels) for _, labels in batches] == [64]
     tests = [(data.normalized(one_batch.test.images), one_batch.test.labels)]
     for epoch in ours:
-        loss, accuracy = notebook_way.train(model, batches, optimizer, "cpu")
+        loss, accuracy = baseline.train(model, batches, optimizer, "cpu")
         mean_loss = sum(epoch.train_loss) / len(epoch.train_loss)
         assert loss == pytest.approx(mean_loss, rel=1e-4)
         assert 1 - accuracy == pytest.approx(epoch.train_error[-1])
-        loss, accuracy = notebook_way.test(model, tests, "cpu")
+        loss, accuracy = baseline.test(model, tests, "cpu")
         assert loss == pytest.approx(epoch.test_loss[-1], rel=1e-3)
         assert 1 - accuracy == pytest.approx(epoch.test_error[-1])
 
 
 def test_the_loader_gives_out_each_image_once_normalised_as_ours():
-    _, data = tasks.notebook_set_up(setting_of("elu"), NOWHERE)
-    loader = tasks._loader(data, data.train, 16)
+    _, data = tasks.baseline_set_up(setting_of("elu"), NOWHERE)
+    loader = tasks._loader(data, data.train, 16, shuffle=True)
     images, labels = (torch.cat(part) for part in zip(*loader, strict=True))
     expected = data.normalized(data.train.images)
     assert len(loader) == 5
@@ -119,8 +119,8 @@ def test_the_loader_gives_out_each_image_once_normalised_as_ours():
 
 def test_coloured_images_come_out_of_the_loader_as_they_went_in():
     images = torch.randint(0, 256, (3, 3, 4, 5), dtype=torch.uint8)
-    loader = notebook_way.make_loader(
-        images, torch.arange(3), (0.0,) * 3, (1.0,) * 3, batch_size=3
+    loader = baseline.make_loader(
+        images, torch.arange(3), (0.0,) * 3, (1.0,) * 3, 3, shuffle=True
     )
     [(given, labels)] = loader
     assert torch.allclose(given, images[labels] / 255)
@@ -159,7 +159,7 @@ def test_steps_are_timed_without_what_a_training_does_once(monkeypatch):
     assert (work.num_steps, work.num_images) == (3, 48)
 
 
-@pytest.mark.parametrize("side", [Side.NOTEBOOK, Side.REFERENCE])
+@pytest.mark.parametrize("side", [Side.BASELINE, Side.REFERENCE])
 def test_a_small_data_set_is_gone_through_again_for_more_steps(side):
     setting = setting_of("resnet", num_steps=11)  # 80 images make 5
     work = tasks.measure(setting, side, NOWHERE)
@@ -180,7 +180,7 @@ def test_steps_are_run_as_those_of_a_trial_are(part, monkeypatch):
     assert keys.count(("train", True, 16)) == 2
 
 
-@pytest.mark.parametrize("side", [Side.NOTEBOOK, Side.REFERENCE])
+@pytest.mark.parametrize("side", [Side.BASELINE, Side.REFERENCE])
 def test_a_loss_that_is_nan_is_no_measurement(side):
     setting = setting_of("elu", num_steps=3)
     setting = replace(setting, spec=replace(setting.spec, lr=1e30))
@@ -205,10 +205,10 @@ def test_bench_prints_tables_and_writes_its_files(bench, tmp_path):
     code, out, err = bench()
     assert code == 0, err
     assert "Training step, one thread, batch 16" in out
-    assert "notebook's way" in out
+    assert "baseline" in out
     assert "Growth with depth, batch 16" in out
     assert "fused kernels not measured: no compiler" in out
-    assert "step, elu_bn k=3, batch 16, round 2 of 2: notebook's way" in err
+    assert "step, elu_bn k=3, batch 16, round 2 of 2: baseline" in err
     assert "…" not in out  # no cell was cut
     written = {path.name for path in (tmp_path / "b").iterdir()}
     assert written == {"bench.csv", "bench.json", "bench.png", "bench.svg"}
@@ -231,19 +231,19 @@ def test_bench_prints_json(bench, tmp_path):
 def test_a_side_that_fails_is_told_of_and_left_out(bench, monkeypatch, tmp_path):
     def measure(setting, side, context):
         is_deepest = (setting.part, setting.spec.depth) == ("depth", 6)
-        if is_deepest or (setting.part, side) == ("epoch", Side.NOTEBOOK):
+        if is_deepest or (setting.part, side) == ("epoch", Side.BASELINE):
             raise MemoryError("no room")
         return tasks.measure(setting, side, context)
 
     monkeypatch.setattr(driver, "measure", measure)
     code, out, _ = bench()
     assert code == 1
-    assert "failed: epoch, elu_bn k=3, batch 16, notebook, round 1: MemoryErr" in out
+    assert "failed: epoch, elu_bn k=3, batch 16, baseline, round 1: MemoryErr" in out
     stored = json.loads((tmp_path / "b" / "bench.json").read_text())
     assert len(stored["failures"]) == 2  # neither is tried in the second round
     sides = {(s["part"], s["side"]) for s in stored["summary"]}
     assert ("epoch", "reference") in sides
-    assert ("epoch", "notebook") not in sides
+    assert ("epoch", "baseline") not in sides
 
 
 def test_an_interruption_writes_nothing(bench, monkeypatch, tmp_path):
@@ -270,7 +270,7 @@ def test_an_interruption_ends_every_worker(monkeypatch):
         pids += [worker.submit(os.getpid).result() for worker in workers.values()]
         done, failures = driver._round(setting, 0, setting.sides, NOWHERE, workers)
         assert failures == []
-        assert [side for side, _ in done] == [Side.NOTEBOOK, Side.REFERENCE]
+        assert [side for side, _ in done] == [Side.BASELINE, Side.REFERENCE]
         assert all(is_alive(pid) for pid in pids)
         os.kill(os.getpid(), signal.SIGINT)
     assert len(set(pids)) == 2

@@ -8,7 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from depthbench.architectures import ARCHITECTURES
-from depthbench.bench import notebook_way
+from depthbench.bench import baseline
 from depthbench.bench.document import Benchmark, to_json
 from depthbench.bench.figure import bench_figure
 from depthbench.bench.flop import training_flop_per_image
@@ -36,11 +36,11 @@ def test_each_side_takes_its_turn_at_each_comparison():
     parts = [setting.part for setting in todo]
     growth = ["depth"] * 7 + ["batch"] * 6
     assert parts == ["step"] * 4 + ["epoch"] * 4 + FULL.rounds * growth
-    everyone = (Side.NOTEBOOK, Side.REFERENCE, Side.FUSED)
+    everyone = (Side.BASELINE, Side.REFERENCE, Side.FUSED)
     assert {setting.sides for setting in todo[:8]} == {everyone}
     assert {setting.sides for setting in todo[8:]} == {(Side.FUSED,)}
-    assert {setting.processes(Side.NOTEBOOK) for setting in todo[:4]} == {(1, 1)}
-    assert {setting.processes(Side.NOTEBOOK) for setting in todo[4:8]} == {(1, 2)}
+    assert {setting.processes(Side.BASELINE) for setting in todo[:4]} == {(1, 1)}
+    assert {setting.processes(Side.BASELINE) for setting in todo[4:8]} == {(1, 2)}
     assert {setting.processes(Side.FUSED) for setting in todo[4:8]} == {(2, 1)}
 
 
@@ -65,7 +65,7 @@ def test_growth_goes_through_all_depths_and_batches_in_turns_of_one_length():
 def test_without_fused_kernels_the_others_stand_for_ours():
     todo = settings(FULL, data="toy", device="cpu", has_fused=False, num_cores=4)
     sides = {setting.part: setting.sides for setting in todo}
-    assert sides["step"] == (Side.NOTEBOOK, Side.REFERENCE)
+    assert sides["step"] == (Side.BASELINE, Side.REFERENCE)
     assert sides["depth"] == (Side.REFERENCE,)
 
 
@@ -76,7 +76,7 @@ def test_on_a_gpu_trials_do_not_share_it_and_whole_ones_are_timed():
     assert {setting.num_trials for setting in todo} == {1}
     whole = [setting for setting in todo if setting.part == "trial"]
     assert [setting.spec.epochs for setting in whole] == [3] * 4
-    assert whole[0].sides == (Side.NOTEBOOK, Side.FUSED)
+    assert whole[0].sides == (Side.BASELINE, Side.FUSED)
 
 
 @pytest.mark.parametrize("plan", [FULL, QUICK])
@@ -94,7 +94,7 @@ def test_every_depth_of_a_plan_exists(plan):
 def test_operations_equal_those_that_torch_counts(name, shape):
     """Of forward and backward pass together, by the shapes that torch really sees."""
     stack = ARCHITECTURES[name].stack
-    model = notebook_way.Net(stack, 6, shape, 10)
+    model = baseline.Net(stack, 6, shape, 10)
     with FlopCounterMode(display=False) as counter:
         heads = model(torch.randn(2, *shape))
         sum(head.sum() for head in heads).backward()
@@ -126,7 +126,7 @@ def values_of(table, metric, side):
 
 def test_a_ratio_is_formed_within_its_round():
     """Medians 2 s and 0.75 s: their ratio, 2.7, belongs to no round."""
-    times = {Side.NOTEBOOK: (2.0, 8.0, 1.0), Side.FUSED: (0.5, 1.0, 0.75)}
+    times = {Side.BASELINE: (2.0, 8.0, 1.0), Side.FUSED: (0.5, 1.0, 0.75)}
     given = [
         measured(side, number, seconds)
         for side, mine in times.items()
@@ -134,7 +134,7 @@ def test_a_ratio_is_formed_within_its_round():
     ]
     table = rows(given, 50.0, "cpu")
     assert values_of(table, "speedup", Side.FUSED) == pytest.approx([4, 8, 4 / 3])
-    assert values_of(table, "speedup", Side.NOTEBOOK) == []
+    assert values_of(table, "speedup", Side.BASELINE) == []
     [summary] = [s for s in summaries(table) if s.metric == "speedup"]
     assert summary.median == pytest.approx(4)
     assert (summary.low, summary.high) == pytest.approx((4 / 3, 8))
@@ -158,20 +158,20 @@ def test_metrics_of_a_step():
 
 @pytest.mark.parametrize(("device", "share"), [("cpu", 0.1024), ("cuda", 0.4096)])
 def test_epochs_share_in_the_peak_of_all_threads_and_have_no_time_a_step(device, share):
-    epoch = measured(Side.NOTEBOOK, 0, 0.5, part="epoch", num_threads=4)
+    epoch = measured(Side.BASELINE, 0, 0.5, part="epoch", num_threads=4)
     found = {row.metric: row.value for row in rows([epoch], 50.0, device)}
     assert found["share_of_peak"] == pytest.approx(share)
     assert "ms_per_step" not in found
 
 
 def test_a_whole_trial_states_its_seconds():
-    whole = measured(Side.NOTEBOOK, 0, 7.5, part="trial")
-    assert values_of(rows([whole], 1.0, "cuda"), "seconds", Side.NOTEBOOK) == [7.5]
+    whole = measured(Side.BASELINE, 0, 7.5, part="trial")
+    assert values_of(rows([whole], 1.0, "cuda"), "seconds", Side.BASELINE) == [7.5]
 
 
-def test_a_round_without_the_notebooks_way_has_no_ratio():
+def test_a_round_without_the_baseline_has_no_ratio():
     given = [
-        measured(Side.NOTEBOOK, 0, 1.0),
+        measured(Side.BASELINE, 0, 1.0),
         measured(Side.FUSED, 0, 0.5),
         measured(Side.FUSED, 1, 0.5),
         measured(Side.FUSED, 0, 0.5, depth=9),

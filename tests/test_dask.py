@@ -342,7 +342,7 @@ def test_a_plugin_travels_as_text_and_an_edited_one_is_refused(place, monkeypatc
     context = remote.remote_context([path], place)
     path.unlink()
     helper.unlink()
-    (record,) = remote.run_remote_trials((spec,), context)
+    record = remote.run_remote_trial(spec, context)
     assert record.outcome.is_evidence, record.message
     # Or it would take torch to read the record.
     assert type(record.environment.torch) is str
@@ -351,7 +351,7 @@ def test_a_plugin_travels_as_text_and_an_edited_one_is_refused(place, monkeypatc
     for place_of in (0, 1):
         changed = [(n, c + b"\n" * (i == place_of)) for i, (n, c) in enumerate(files)]
         edited = replace(context, plugins=(tuple(changed),))
-        (record,) = remote.run_remote_trials((spec,), edited)
+        record = remote.run_remote_trial(spec, edited)
         assert not record.outcome.is_evidence
         assert "was changed" in record.message
 

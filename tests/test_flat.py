@@ -120,30 +120,3 @@ def test_parameters_stay_themselves():
     assert net.conv.weight.is_contiguous(memory_format=torch.channels_last)
     ends = sorted((p.data_ptr(), p.data_ptr() + p.nbytes) for p in flat)
     assert all(end <= start for (_, end), (start, _) in pairwise(ends))
-
-
-@pytest.mark.parametrize("rates", [[0.1, 0.1, 0.1], [0.05, 0.2, 0.01]])
-def test_replicas_equal_networks_alone_each_at_its_rate(rates):
-    """Bit for bit, with a NaN in the middle one that stays there."""
-    source = torch.Generator().manual_seed(0)
-    shapes = [(4, 1, 3, 3), (4,), (10, 7)]
-    stacked = [
-        nn.Parameter(torch.randn((3, *shape), generator=source)) for shape in shapes
-    ]
-    alone = [[nn.Parameter(p.detach()[r].clone()) for p in stacked] for r in range(3)]
-    flat = FlatParameters(stacked, (3,))
-    solo = [FlatParameters(parameters) for parameters in alone]
-    for step in range(4):
-        for index, parameter in enumerate(stacked):
-            parameter.grad = torch.randn(parameter.shape, generator=source)
-            if step == 2:
-                parameter.grad[1] = float("nan")
-            for replica in range(3):
-                alone[replica][index].grad = parameter.grad[replica].clone()
-        flat.update(Sgd(torch.tensor(rates)[:, None], 0.9, 0.01))
-        for one, rate in zip(solo, rates, strict=True):
-            one.update(Sgd(rate, 0.9, 0.01))
-    for index, parameter in enumerate(stacked):
-        for replica in range(3):
-            assert equal(parameter.data[replica], alone[replica][index].data)
-        assert parameter.data[1].isnan().all()

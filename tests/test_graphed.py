@@ -192,9 +192,8 @@ def test_a_failed_capture_gives_its_first_cause(error):
                 raise torch.AcceleratorError("capture was invalidated")
 
     net = network("elu")
-    with pytest.raises(CaptureError, match=str(error)) as caught:
+    with pytest.raises(CaptureError, match=str(error)):
         run(net, runner=Graphed(net, Failing()))
-    assert caught.value.lacked_memory is isinstance(error, torch.OutOfMemoryError)
 
 
 class Dropping(nn.Module):

@@ -12,7 +12,6 @@ from depthbench import runtime
 from depthbench.datasets import Dataset
 from depthbench.datasets.image_data import ImageData, TooFewImagesError, num_trained_on
 from depthbench.engine.readiness import data_sums
-from depthbench.kernels import reference
 from depthbench.plugins import load_architectures
 from depthbench.record import Outcome, TrialRecord, from_line, to_line
 from depthbench.registry import Registry
@@ -20,8 +19,6 @@ from depthbench.spec import StudySpec, TrialSpec
 from depthbench.study.resolve import resolve_cells
 from depthbench.training import ResidentData, train
 from depthbench.training.graphed import Graphed
-from depthbench.training.loop import train_replicas
-from depthbench.training.replicas import Replicas, one_by_one
 from depthbench.training.timing import seconds_per_epoch
 from depthbench.trial import TrialContext, run_trial
 from depthbench.trial import run as trial
@@ -40,12 +37,12 @@ SPEC = TrialSpec(
 HELD_OUT = replace(SPEC, num_validation=13)
 
 
-def network(name="elu_bn", seed=0):
+def network(name="elu_bn"):
     return REGISTRY[name].build(
         3,
         image_shape=(1, 8, 8),
         num_classes=10,
-        generator=runtime.generator(seed, "weights"),
+        generator=runtime.generator(*SPEC.entropy, "weights"),
     )
 
 
@@ -144,7 +141,9 @@ def test_half_is_trained_on(context):
         WHOLE, mean=torch.tensor(0.5), std=torch.tensor(0.5), train=WHOLE.train
     )
     assert torch.equal(by_hand.normalized(WHOLE.train.images), (pixels - 0.5) / 0.5)
-    training = train(network(), by_hand, SPEC, runtime.generator(0, "order"))
+    training = train(
+        network(), by_hand, SPEC, runtime.generator(*SPEC.entropy, "order")
+    )
     right = [epoch.train_loss[0] for epoch in training.epochs]
     assert [losses[0] for losses in trained(record)] == pytest.approx(right, rel=1e-5)
     plain = run_trial(SPEC, context)
@@ -287,21 +286,6 @@ def test_captured_steps_validate_as_eager_ones_do():
     pairs = zip(captured.epochs, eager.epochs, strict=True)
     for epoch, right in pairs:
         assert replace(epoch, seconds=0) == replace(right, seconds=0)
-
-
-def test_replicas_validate_as_one_alone_does():
-    specs = [replace(HELD_OUT, seed=seed) for seed in (0, 1)]
-    nets = [network(seed=spec.seed) for spec in specs]
-    for net in nets:
-        net.conv_blocks = one_by_one(reference.conv_blocks)
-    orders = [runtime.generator(spec.seed, "order") for spec in specs]
-    together = train_replicas(Replicas(nets), WHOLE.under(HELD_OUT), specs, orders)
-    for spec, training in zip(specs, together, strict=True):
-        alone = run(network(seed=spec.seed), spec)
-        for epoch, right in zip(training.epochs, alone.epochs, strict=True):
-            assert epoch.validation_error == right.validation_error
-            assert epoch.validation_loss == pytest.approx(right.validation_loss, 1e-4)
-    assert together[0].epochs != together[1].epochs
 
 
 def test_a_record_keeps_them_and_says_nothing_where_there_are_none(context):

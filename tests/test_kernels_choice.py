@@ -77,7 +77,8 @@ def test_auto_takes_the_fused_kernels_where_they_are_known_to_pay():
     assert kernels_of("reference") == "reference"
     assert kernels_of("fused") == "fused"
     assert kernels_of("auto", device="cuda") == "reference"
-    assert kernels_of("fused", device="cuda") == "fused"
+    with pytest.raises(ValueError, match="are for CPUs; use auto or reference"):
+        kernels_of("fused", device="cuda")
     assert kernels_of("auto", architecture="preresnet") == "reference"
 
 

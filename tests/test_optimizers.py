@@ -120,55 +120,6 @@ def test_a_missing_gradient_leaves_a_parameter_and_its_count_alone(ours, present
     assert all(equal(a.data, b.data) for a, b in zip(mine, theirs, strict=True))
 
 
-def penalized_flat(ours, parameters, replicas=()):
-    """The penalty is on the last parameter."""
-    return FlatParameters(
-        parameters,
-        replicas,
-        optimizer=type(ours),
-        penalized=parameters[-1:],
-        l2=0.01,
-    )
-
-
-def give_gradients(stacked, alone, source, step):
-    """The middle replica's are NaN from step 2 on; in step 1 a parameter has none."""
-    for index, parameter in enumerate(stacked):
-        gradient = torch.randn(parameter.shape, generator=source)
-        if step == 2:
-            gradient[1] = float("nan")
-        is_there = (step, index) != (1, 1)
-        parameter.grad = gradient if is_there else None
-        for replica, parameters in enumerate(alone):
-            parameters[index].grad = gradient[replica].clone() if is_there else None
-
-
-@pytest.mark.parametrize("ours", SETTINGS)
-@pytest.mark.parametrize("rates", [[0.1, 0.1, 0.1], [0.05, 0.2, 0.01]])
-def test_replicas_equal_networks_alone_each_at_its_rate(rates, ours):
-    """Bit for bit, the gradient of the penalty included."""
-    source = torch.Generator().manual_seed(0)
-    shapes = [(4, 1, 3, 3), (4,), (10, 7)]
-    stacked = [
-        nn.Parameter(torch.randn((3, *shape), generator=source)) for shape in shapes
-    ]
-    alone = [[nn.Parameter(p.detach()[r].clone()) for p in stacked] for r in range(3)]
-    flat = penalized_flat(ours, stacked, (3,))
-    solo = [penalized_flat(ours, parameters) for parameters in alone]
-    column = torch.tensor(rates, dtype=torch.float64)[:, None]
-    for step in range(4):
-        give_gradients(stacked, alone, source, step)
-        right = [one.penalty().item() for one in solo]
-        assert flat.penalty().tolist() == pytest.approx(right, rel=1e-6, nan_ok=True)
-        flat.update(replace(ours, lr=column))
-        for one, rate in zip(solo, rates, strict=True):
-            one.update(replace(ours, lr=rate))
-    for together, *each in zip(stacked, *alone, strict=True):
-        assert equal(together.data, torch.stack([one.data for one in each]))
-        assert together.data[1].isnan().all()
-        assert together.data[::2].isfinite().all()
-
-
 class Small(nn.Module):
     """Weights that are penalised, and biases, a norm and a frozen layer that are not.
 

@@ -172,15 +172,6 @@ def test_only_a_finite_small_convolution_on_the_image_is_kept() -> None:
         assert first_filters(net, 3) is None
 
 
-def test_a_replica_has_its_own_filters() -> None:
-    nets = [nn.Conv2d(1, 4, 3) for _ in range(2)]
-    both = nn.Module()
-    both.weight = nn.Parameter(torch.stack([net.weight.detach() for net in nets]))
-    kept = [first_filters(both, 1, replica) for replica in range(2)]
-    assert kept == [first_filters(net, 1) for net in nets]
-    assert kept[0] != kept[1]
-
-
 def test_filters_and_images_survive_a_line() -> None:
     said = replace(RECORDS[0], num_train=49_000)
     assert from_line(to_line(said)) == said

@@ -7,8 +7,7 @@ import pytest
 import torch
 from op_recorder import OpRecorder
 from test_graphed import without_times
-from test_replicas import alone, together
-from test_training import RESIDENT, Watched, network, numbers, run
+from test_training import RESIDENT, Watched, network, run
 from torch import nn
 from torch.nn import functional
 
@@ -112,19 +111,6 @@ def test_captured_steps_read_the_rate_and_count_the_updates(
     theirs = twin.state_dict()
     for key, value in net.state_dict().items():
         assert torch.equal(value, theirs[key]), key
-
-
-@pytest.mark.parametrize("rates", [(0.01, 0.01, 0.01), (0.01, 0.03, 0.002)])
-@pytest.mark.parametrize("name", PROTOCOLS)
-def test_a_replica_equals_the_network_alone_bit_for_bit(name, rates):
-    base = replace(SPEC, **PROTOCOLS[name])
-    specs = [replace(base, seed=seed, lr=lr) for seed, lr in enumerate(rates)]
-    net, trainings = together(specs)
-    for index, (spec, training) in enumerate(zip(specs, trainings, strict=True)):
-        solo, right = alone(spec)
-        assert numbers(training) == numbers(right)
-        for ours, theirs in zip(net.parameters(), solo.parameters(), strict=True):
-            assert torch.equal(ours[index], theirs)
 
 
 def test_recorded_losses_and_norms_are_without_the_penalty():

@@ -72,17 +72,17 @@ class RandomEngine:
         self.submitted = []
         self.open = []
 
-    def submit(self, specs):
+    def submit(self, spec):
         future = Future()
-        self.submitted.extend(specs)
-        self.open.append((future, specs))
+        self.submitted.append(spec)
+        self.open.append((future, spec))
         assert len(self.open) <= self.num_workers
         return future
 
     def complete_one(self):
-        future, specs = self.open.pop(self.random.randrange(len(self.open)))
+        future, spec = self.open.pop(self.random.randrange(len(self.open)))
         try:
-            future.set_result([self.answer(spec) for spec in specs])
+            future.set_result(self.answer(spec))
         except Exception as error:
             future.set_exception(error)
 
@@ -203,64 +203,6 @@ def test_more_seeds_keep_the_trials_of_fewer():
     drive(cells, engine, stored=records, study=replace(STUDY, seeds=5))
     assert engine.submitted
     assert not {r.id for r in records} & {spec.id for spec in engine.submitted}
-
-
-class GroupEngine(RandomEngine):
-    """Remembers what was submitted together."""
-
-    def __init__(self, num_workers, max_replicas):
-        super().__init__(num_workers, 0)
-        self.engine = Engine(self.submit, num_workers, max_replicas)
-        self.groups = []
-
-    def submit(self, specs):
-        self.groups.append(specs)
-        return super().submit(specs)
-
-
-def on_gpu(cell, kernels="fused"):
-    template = replace(cell.template, device="cuda", kernels=kernels)
-    return replace(cell, template=template)
-
-
-@pytest.mark.parametrize("num_workers", [1, 3])
-def test_trials_of_a_probe_are_submitted_together_where_kernels_know_replicas(
-    num_workers,
-):
-    """The same trials, in groups that differ in nothing but the seed."""
-    cells = (on_gpu(cell("a")), on_gpu(cell("b")))
-    study = replace(STUDY, seeds=5)
-    engine = GroupEngine(num_workers, max_replicas=2)
-    plans, records = drive(cells, engine, study=study)
-    alone = RandomEngine(1, 0)
-    expected, right = drive(cells, alone, study=study)
-    assert answers(plans) == answers(expected)
-    assert sorted(r.id for r in records) == sorted(r.id for r in right)
-    assert {len(group) for group in engine.groups} == {1, 2}
-    for group in engine.groups:
-        assert len({replace(spec, seed=0) for spec in group}) == 1
-        assert len({spec.seed for spec in group}) == len(group)
-
-
-@pytest.mark.parametrize("kernels", ["reference", "fused"])
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_other_trials_are_submitted_one_by_one(kernels, device):
-    template = replace(cell("a").template, device=device, kernels=kernels)
-    engine = GroupEngine(2, max_replicas=8)
-    drive((replace(cell("a"), template=template),), engine)
-    know = (device, kernels) == ("cuda", "fused")
-    assert (max(map(len, engine.groups)) > 1) is know
-
-
-def test_a_group_whose_worker_died_is_no_evidence_for_any_of_it():
-    def answer(spec):
-        raise WorkerDiedError("killed")
-
-    engine = GroupEngine(1, max_replicas=8)
-    engine.answer = answer
-    _, records = drive((on_gpu(cell("a")),), engine)
-    assert len(engine.groups[0]) == len(records) > 1
-    assert all(record.outcome is Outcome.CRASHED for record in records)
 
 
 @pytest.mark.parametrize("limit", [0, 3, 6, 39, 96, 192])

@@ -200,9 +200,3 @@ def test_a_shorter_training_has_the_milestones_that_it_reaches(context, mileston
         short = replace(spec, epochs=num_epochs, lr_milestones=reached)
         found = after_epochs(whole, num_epochs)
         assert record_numbers(found) == record_numbers(run_trial(short, context))
-
-
-def test_a_limited_trial_is_not_trained_beside_others():
-    spec = replace(SPEC, device="cuda", kernels="fused")
-    assert spec.knows_replicas
-    assert not replace(spec, max_train_seconds=60.0).knows_replicas

@@ -14,6 +14,7 @@ from depthbench.engine import LocalProcesses
 from depthbench.plugins import load_architectures
 from depthbench.record import Outcome, from_line, to_line
 from depthbench.spec import TrialSpec
+from depthbench.training.graphed import CaptureError
 from depthbench.trial import TrialContext, run_trial
 from depthbench.trial import run as trial
 from depthbench.trial.network import build_network, num_weight_layers
@@ -72,6 +73,28 @@ def test_a_record_holds_what_was_promised(context):
     assert record.environment.num_threads == 1
     assert record.environment.tf32 is False
     assert from_line(to_line(record)) == record
+
+
+@pytest.mark.parametrize("kind", [torch.OutOfMemoryError, RuntimeError])
+def test_a_failed_capture_is_repeated_eagerly_in_a_new_process(
+    context, monkeypatch, kind
+):
+    """The record's message says so, and nothing else in it differs."""
+    right = run_trial(SPEC, context)
+
+    def fails(*args):
+        raise CaptureError(kind("while capturing"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trial, "train", fails)
+        with pytest.raises(runtime.ProcessUnusableError) as caught:
+            run_trial(SPEC, context)
+    again, (asked, changed) = caught.value.instead
+    assert (again, asked) == (run_trial, SPEC)
+    record = run_trial(SPEC, changed)
+    assert "without a CUDA graph" in record.message
+    assert f"{kind.__name__}: while capturing" in record.message
+    assert without_times(replace(record, message=None)) == without_times(right)
 
 
 def test_a_divergence_is_evidence_with_its_step(context):

@@ -25,7 +25,7 @@ from depthbench.report.figures.style import (
     legend_above,
 )
 
-_COLORS = {Side.NOTEBOOK: ORANGE, Side.REFERENCE: SKY, Side.FUSED: BLUE}
+_COLORS = {Side.BASELINE: ORANGE, Side.REFERENCE: SKY, Side.FUSED: BLUE}
 _BAR_HEIGHT = 0.26  # of the room for one case
 
 
@@ -33,7 +33,7 @@ def bench_figure(benchmark: Benchmark) -> Figure:
     """Speed of each side in each case, and how time and memory grow.
 
     Bars are medians over the rounds, whiskers their range; the factor is the median
-    ratio to the notebook's way. The dashed line is the machine's measured peak.
+    ratio to the baseline. The dashed line is the machine's measured peak.
     """
     found = benchmark.summaries
     growing: list[Part] = [

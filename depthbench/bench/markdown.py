@@ -19,7 +19,7 @@ def speed_markdown(document: Mapping[str, Any]) -> str:
     ours = Side.FUSED if document["without_fused"] is None else Side.REFERENCE
     head = (
         "network",
-        "notebook's way, ms a step",
+        "baseline, ms a step",
         "ours, ms a step",
         "of peak",
         "step, times as fast",
@@ -32,7 +32,7 @@ def speed_markdown(document: Mapping[str, Any]) -> str:
         whole = (part, architecture, depth)
         cells = (
             f"{architecture} {depth}",
-            _median(found, *step, Side.NOTEBOOK, "ms_per_step", ".0f"),
+            _median(found, *step, Side.BASELINE, "ms_per_step", ".0f"),
             _median(found, *step, ours, "ms_per_step", ".0f"),
             _median(found, *step, ours, "share_of_peak", ".0%"),
             _range(found, *step, ours),

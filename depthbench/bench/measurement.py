@@ -119,18 +119,18 @@ def rows(
 ) -> list[Row]:
     """Every metric of every measurement.
 
-    `speedup` is the ratio of images a second to those of the notebook's way in the
+    `speedup` is the ratio of images a second to those of the baseline in the
     same round, so that a machine that slows down for a while slows both; there is
-    none where the notebook's way was not measured. `seconds` is for whole trials, and
+    none where the baseline was not measured. `seconds` is for whole trials, and
     `ms_per_step` for steps alone, and `fastest_ms_per_step` for the one of ours that
     other programs disturbed least; so is `cpu_share`, the part of its time in which the
     one thread had a core, which falls where other programs take it. The peak that is
     shared in is that of the threads at work.
     """
-    notebook = {
+    baseline = {
         (each.case, each.round): each
         for each in measurements
-        if each.side is Side.NOTEBOOK
+        if each.side is Side.BASELINE
     }
     found = []
     for each in measurements:
@@ -149,7 +149,7 @@ def rows(
         values["gflop_per_second"] = rate
         values["share_of_peak"] = rate / (peak_gflop_per_second * threads)
         values["peak_memory_bytes"] = each.peak_memory_bytes
-        theirs = notebook.get((each.case, each.round))
+        theirs = baseline.get((each.case, each.round))
         if theirs is not None and each is not theirs:
             values["speedup"] = each.images_per_second / theirs.images_per_second
         found += [_row(each, metric, value) for metric, value in values.items()]

@@ -13,13 +13,13 @@ Part = Literal["step", "epoch", "depth", "batch", "trial"]
 class Side(StrEnum):
     """Who trains."""
 
-    NOTEBOOK = "notebook"
+    BASELINE = "baseline"
     REFERENCE = "reference"
     FUSED = "fused"
 
 
 SIDE_NAMES = {
-    Side.NOTEBOOK: "notebook's way",
+    Side.BASELINE: "baseline",
     Side.REFERENCE: "ours, PyTorch",
     Side.FUSED: "ours, fused",
 }
@@ -108,7 +108,7 @@ class Setting:
             all, and steps go through it again.
         num_test_images: Tested on after it; 0 leaves the test out.
         num_trials: Trials of ours side by side, a process each.
-        num_threads: Threads of the notebook's way; a trial of ours has one.
+        num_threads: Threads of the baseline; a trial of ours has one.
         rounds: Numbers of its turns with the same processes.
         num_rounds: Of all its turns, some of which may be settings of their own.
     """
@@ -125,7 +125,7 @@ class Setting:
 
     def processes(self, side: Side) -> tuple[int, int]:
         """How many processes train on a side, and how many threads each has."""
-        if side is Side.NOTEBOOK:
+        if side is Side.BASELINE:
             return 1, self.num_threads
         return self.num_trials, 1
 
@@ -144,11 +144,11 @@ def settings(
     ours = (Side.REFERENCE, *([Side.FUSED] if has_fused else []))
     cases = [_spec(plan, *case, data, device) for case in plan.cases]
     for case in cases:
-        yield _steps(plan, case, (Side.NOTEBOOK, *ours))
+        yield _steps(plan, case, (Side.BASELINE, *ours))
     if device == "cpu":
-        yield from _epochs(plan, cases, (Side.NOTEBOOK, *ours), num_cores)
+        yield from _epochs(plan, cases, (Side.BASELINE, *ours), num_cores)
     else:
-        yield from _whole_trials(plan, cases, (Side.NOTEBOOK, ours[-1]), num_cores)
+        yield from _whole_trials(plan, cases, (Side.BASELINE, ours[-1]), num_cores)
     yield from _growth(plan, data, device, ours[-1:])
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from depthbench import runtime
 from depthbench.architectures import ARCHITECTURES
 from depthbench.architectures.layers.conv_stack import ConvStackNet
-from depthbench.bench import notebook_way
+from depthbench.bench import baseline
 from depthbench.bench.clock import StepClock, Work
 from depthbench.bench.plan import Setting, Side
 from depthbench.spec import TrialSpec
@@ -26,7 +26,7 @@ _NUM_WARM = {"cpu": 1, "cuda": 3}
 
 def prepare(side: Side, num_threads: int) -> None:
     """Set up a process as its side does: ours as for a trial, theirs hardly at all."""
-    if side is Side.NOTEBOOK:
+    if side is Side.BASELINE:
         torch.set_num_threads(num_threads)
     else:
         runtime.configure_process(num_threads)
@@ -40,8 +40,8 @@ def measure(setting: Setting, side: Side, context: TrialContext) -> Work:
         Exception: What training raises, out of memory for one.
     """
     with runtime.seeded_global_generators(*setting.spec.entropy, "bench"):
-        if side is Side.NOTEBOOK:
-            return _measure_notebook_way(setting, context)
+        if side is Side.BASELINE:
+            return _measure_baseline(setting, context)
         return _measure_ours(setting, side, context)
 
 
@@ -91,30 +91,30 @@ def _last_loss(training: Training) -> float:
     return training.epochs[-1].train_loss[-1] if is_finite else float("nan")
 
 
-def _measure_notebook_way(setting: Setting, context: TrialContext) -> Work:
+def _measure_baseline(setting: Setting, context: TrialContext) -> Work:
     spec = setting.spec
-    model, data = notebook_set_up(setting, context)
+    model, data = baseline_set_up(setting, context)
     runtime.reset_peak_memory(spec.device)
     optimizer = torch.optim.SGD(model.parameters(), lr=spec.lr, momentum=spec.momentum)
-    batches: notebook_way.Batches
-    tests: notebook_way.Batches | None = None
+    batches: baseline.Batches
+    tests: baseline.Batches | None = None
     if setting.part in ("epoch", "trial"):
         whole = _part(data, setting.num_train_images, setting.num_test_images)
-        batches = _loader(whole, whole.train, spec.batch_size)
-        tests = _loader(whole, whole.test, spec.batch_size)
+        batches = _loader(whole, whole.train, spec.batch_size, shuffle=True)
+        tests = _loader(whole, whole.test, spec.batch_size, shuffle=False)
     else:
         images = _over_and_over(data.train, setting.num_train_images)
         whole = replace(data, train=images)
         batches = ready_batches(whole, spec.batch_size)
     first = ready_batches(_part(data, spec.batch_size, 0), spec.batch_size)
-    notebook_way.train(model, first, optimizer, spec.device)
+    baseline.train(model, first, optimizer, spec.device)
 
     def work() -> float:
         loss = 0.0
         for _ in range(spec.epochs):
-            loss, _ = notebook_way.train(model, batches, optimizer, spec.device)
+            loss, _ = baseline.train(model, batches, optimizer, spec.device)
             if tests is not None:
-                notebook_way.test(model, tests, spec.device)
+                baseline.test(model, tests, spec.device)
         return loss
 
     return _timed(setting, len(whole.train), work)
@@ -145,10 +145,10 @@ def _check_finite(setting: Setting, loss: float) -> None:
         raise ArithmeticError(f"the loss of {setting.name} is {loss}")
 
 
-def notebook_set_up(
+def baseline_set_up(
     setting: Setting, context: TrialContext
-) -> tuple[notebook_way.Net, ResidentData]:
-    """The network of a trial, written the notebook's way, with the trial's weights.
+) -> tuple[baseline.Net, ResidentData]:
+    """The network of a trial, as the baseline writes it, with the trial's weights.
 
     The data stays on the CPU, where a `DataLoader` takes it from.
     """
@@ -158,7 +158,7 @@ def notebook_set_up(
     assert stack is not None
     image_shape = cast(tuple[int, int, int], tuple(data.train.images.shape[1:]))
     num_classes = cast(nn.Linear, cast(ConvStackNet, ours).heads[-1]).out_features
-    model = notebook_way.Net(stack, spec.depth, image_shape, num_classes)
+    model = baseline.Net(stack, spec.depth, image_shape, num_classes)
     with torch.no_grad():
         for weight, same in zip(model.parameters(), ours.parameters(), strict=True):
             weight.copy_(same)
@@ -174,9 +174,13 @@ def ready_batches(data: ResidentData, batch_size: int) -> list[tuple[Tensor, Ten
     return list(pairs)
 
 
-def _loader(data: ResidentData, split: Split, batch_size: int) -> notebook_way.Batches:
+def _loader(
+    data: ResidentData, split: Split, batch_size: int, *, shuffle: bool
+) -> baseline.Batches:
     mean, std = (tuple(each.flatten().tolist()) for each in (data.mean, data.std))
-    return notebook_way.make_loader(split.images, split.labels, mean, std, batch_size)
+    return baseline.make_loader(
+        split.images, split.labels, mean, std, batch_size, shuffle=shuffle
+    )
 
 
 def _part(data: ResidentData, num_train: int, num_test: int) -> ResidentData:

@@ -1,4 +1,4 @@
-"""`depthbench bench`: speed, side by side with the notebook's way."""
+"""`depthbench bench`: speed against a baseline in plain PyTorch."""
 
 import signal
 from dataclasses import replace
@@ -57,9 +57,9 @@ def command(
     data_dir: Path | None,
     as_json: bool,
 ) -> int:
-    """Measure how fast trials train here, against the notebook's way.
+    """Measure how fast trials train here, against a baseline in plain PyTorch.
 
-    That way is what one writes with PyTorch's own parts: a DataLoader with
+    The baseline is what one writes with PyTorch's own parts: a DataLoader with
     transforms, eager modules, a loss read at each step. Both train the same networks
     from the same weights, in turns. Leave the machine alone meanwhile.
     """

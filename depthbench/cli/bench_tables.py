@@ -103,7 +103,7 @@ def _notes(benchmark: Benchmark) -> list[str]:
         f"{'unknown' if load is None else f'{load:.2f}'}; took "
         f"{duration(benchmark.seconds)}",
         f"medians of {_rounds_text(benchmark)}, range in brackets; a speed-up is over "
-        "the notebook's way in the same round",
+        "the baseline in the same round",
         f"peak: {peak.gflop_per_second:.0f} GFLOP/s {per}, by {peak.probe}",
         "memory: the process's highest, with torch and the data"
         if benchmark.device == "cpu"
@@ -119,7 +119,7 @@ def _notes(benchmark: Benchmark) -> list[str]:
         notes.append(
             f"disturbed: a thread had a core for {100 * min(shares):.0f} % of its time "
             "in one round; repeat this on a quiet machine. Work on several threads "
-            "suffers most, here the notebook's way on all cores"
+            "suffers most, here the baseline on all cores"
         )
     linear = benchmark.linearity
     if linear is not None:

@@ -24,17 +24,14 @@ class Engine:
     """What runs trials.
 
     Attributes:
-        submit: Starts trials; the future gives their records, in their order, or
-            `WorkerDiedError` or `TaskTimedOutError`. Several are given only if they
-            can be trained at once, as replicas.
+        submit: Starts a trial; the future gives its record, or `WorkerDiedError` or
+            `TaskTimedOutError`.
         num_workers: Calls of `submit` that can run at once; a function where workers
             come and go.
-        max_replicas: Trials in one call.
     """
 
-    submit: Callable[[tuple[TrialSpec, ...]], Future[list[TrialRecord]]]
+    submit: Callable[[TrialSpec], Future[TrialRecord]]
     num_workers: int | Callable[[], int]
-    max_replicas: int = 8
 
     def num_free(self, num_in_flight: int) -> int:
         """Calls of `submit` that could run now beside those in flight.
@@ -104,7 +101,7 @@ def _local(
         require_kernels,
         require_trainable,
     )
-    from depthbench.trial import run_trials
+    from depthbench.trial import run_trial
 
     require_kernels(cells)
     sums = data_sums(cells, datasets.DATASETS, context.data_dir)
@@ -112,7 +109,7 @@ def _local(
     executor = LocalProcesses(
         number, prepare=_PREPARE, timeout_seconds=choice.timeout_seconds
     )
-    engine = Engine(lambda specs: executor.submit(run_trials, specs, context), number)
+    engine = Engine(lambda spec: executor.submit(run_trial, spec, context), number)
     try:
         require_trainable(executor, cells, context, num_workers=number, say=say)
         yield OpenEngine(engine, sums, number, str(context.data_dir))
@@ -129,7 +126,7 @@ def _dask(
     say: Callable[[str], None],
 ) -> Iterator[OpenEngine]:
     from depthbench.engine.dask_cluster import DaskCluster
-    from depthbench.engine.remote import examine, remote_context, run_remote_trials
+    from depthbench.engine.remote import examine, remote_context, run_remote_trial
 
     assert choice.scheduler is not None
     sent = remote_context(context.plugins, choice.data_dir)
@@ -149,7 +146,7 @@ def _dask(
             say(f"waiting for workers: `dask worker {choice.scheduler}` starts one")
         sums = examined.result()
         engine = Engine(
-            lambda specs: cluster.submit(run_remote_trials, specs, sent), num_workers
+            lambda spec: cluster.submit(run_remote_trial, spec, sent), num_workers
         )
         place = str(choice.data_dir or "the workers' folder")
         yield OpenEngine(engine, sums, num_workers(), place)

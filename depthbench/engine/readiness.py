@@ -23,17 +23,12 @@ def require_kernels(cells: Sequence[Cell]) -> None:
 
     Raises:
         LibraryMissingError: If one wants compiled kernels that are missing.
-        DeviceError: If one wants kernels for CUDA that cannot be compiled.
     """
-    devices = {c.template.device for c in cells if c.template.kernels == "fused"}
-    if "cpu" in devices and (reason := compiled.missing()):
+    wants_fused = any(cell.template.kernels == "fused" for cell in cells)
+    if wants_fused and (reason := compiled.missing()):
         raise compiled.LibraryMissingError(
             f"{reason}; or train with kernels = reference into another folder (out)"
         )
-    if "cuda" in devices:
-        from depthbench.kernels.twins import conv_blocks_of
-
-        conv_blocks_of("fused", "cuda")
 
 
 def data_sums(

@@ -12,7 +12,7 @@ from depthbench.engine.readiness import data_sums, require_kernels
 from depthbench.plugins import load_architectures
 from depthbench.record import TrialRecord
 from depthbench.spec import Cell, TrialSpec
-from depthbench.trial import TrialContext, run_trials
+from depthbench.trial import TrialContext, run_trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +45,9 @@ def remote_context(plugins: Sequence[Path], data_dir: Path | None) -> RemoteCont
     return RemoteContext(data_dir=data_dir, plugins=contents)
 
 
-def run_remote_trials(
-    specs: Sequence[TrialSpec], context: RemoteContext
-) -> list[TrialRecord]:
-    """`run_trials` with what was sent along; raises what that raises."""
-    return run_trials(specs, _unpacked(context))
+def run_remote_trial(spec: TrialSpec, context: RemoteContext) -> TrialRecord:
+    """`run_trial` with what was sent along; raises what that raises."""
+    return run_trial(spec, _unpacked(context))
 
 
 def examine(
@@ -58,7 +56,7 @@ def examine(
     """See that these cells can be trained here; give the SHA-256 of each data set.
 
     Raises:
-        DeviceError: If the device is not here, or its kernels cannot be compiled.
+        DeviceError: If the device is not here.
         LibraryMissingError: If compiled kernels are asked for and missing.
         DataError: If a data set cannot be had.
     """

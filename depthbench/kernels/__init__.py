@@ -1,1 +1,1 @@
-"""The convolution block, computed three ways that agree: one operator, three twins."""
+"""The convolution block, computed two ways that agree: in PyTorch and in C++."""

@@ -135,11 +135,8 @@ class TrialRecord:
         num_weight_layers: Convolution and linear layers from image to the last head.
         num_classes: Of the data set; chance is an error of 1 - 1/num_classes.
         data_sha256: Of the decoded arrays trained and tested on.
-        seconds: Wall time of the trial without loading the data. Trials that were
-            trained at once, as replicas, took their shares of the time of all; so did
-            their epochs.
-        peak_memory_bytes: Of the process on a CPU, of the allocator on a GPU; of all
-            replicas together.
+        seconds: Wall time of the trial without loading the data.
+        peak_memory_bytes: Of the process on a CPU, of the allocator on a GPU.
         stopped_early: `non-finite loss` of a training that diverged. In records of
             earlier versions, also the name of a rule that stopped it after
             `num_steps` steps.

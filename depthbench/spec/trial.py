@@ -39,8 +39,8 @@ class TrialSpec:
             `first_epoch` before the first only, so that BatchNorm trains through
             its running statistics from the second epoch on (the notebook's slip).
         device: Kind of device, `cpu` or `cuda`; results differ between the two.
-        kernels: What computes the blocks: plain PyTorch, or the fused kernels of the
-            device. They round differently, so near the limit results may differ.
+        kernels: What computes the blocks: plain PyTorch, or the fused kernels for
+            CPUs. They round differently, so near the limit results may differ.
         plugin_sha256: Hash of the source file of a user's architecture, so that
             an edited file never meets the records of its former self.
         stop_rules: Names of rules that could stop it early, in records of earlier
@@ -117,15 +117,6 @@ class TrialSpec:
             del named["seeding"]
         text = json.dumps(named, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    @property
-    def knows_replicas(self) -> bool:
-        """Whether its kernels can train it beside trials of other seeds and rates.
-
-        Not under a limit on its time, of which the others would take a part.
-        """
-        has_time = self.max_train_seconds is None
-        return self.device == "cuda" and self.kernels == "fused" and has_time
 
     def non_defaults(self) -> dict[str, Any]:
         """The fields that are not at their default, by name."""

@@ -1,9 +1,9 @@
 """The driver: keep the workers busy with what the plans of all cells want."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field, replace
-from itertools import chain, groupby, islice
+from dataclasses import dataclass, field
+from itertools import islice
 
 from depthbench import runtime
 from depthbench.engine import Engine, TaskTimedOutError, WorkerDiedError
@@ -50,24 +50,24 @@ def run_study(
     up; every record that had arrived went through `keep` first.
     """
     records = {record.id: record for record in stored if record.outcome.is_evidence}
-    in_flight: dict[Future[list[TrialRecord]], tuple[TrialSpec, ...]] = {}
+    in_flight: dict[Future[TrialRecord], TrialSpec] = {}
     plans = plan_all(cells, study, records.values())
     while not should_stop():
-        running = {spec.id for spec in _trials(in_flight)}
-        tasks = _tasks(_wanted(plans, running), engine.max_replicas)
-        new = list(islice(tasks, engine.num_free(len(in_flight))))
-        in_flight |= {engine.submit(specs): specs for specs in new}
+        running = {spec.id for spec in in_flight.values()}
+        num_free = engine.num_free(len(in_flight))
+        new = list(islice(_wanted(plans, running), num_free))
+        in_flight |= {engine.submit(spec): spec for spec in new}
         if not in_flight:
             break
         if new:
-            report(Progress(plans, _trials(in_flight), None, records))
+            report(Progress(plans, tuple(in_flight.values()), None, records))
         done, _ = wait(in_flight, _POLL_SECONDS, return_when=FIRST_COMPLETED)
         for future in done:
-            for record in _results(future, in_flight.pop(future)):
-                keep(record)
-                records[record.id] = record
-                plans = plan_all(cells, study, records.values())
-                report(Progress(plans, _trials(in_flight), record, records))
+            record = _result(future, in_flight.pop(future))
+            keep(record)
+            records[record.id] = record
+            plans = plan_all(cells, study, records.values())
+            report(Progress(plans, tuple(in_flight.values()), record, records))
     return plans
 
 
@@ -89,26 +89,7 @@ def _wanted(plans: Sequence[CellPlan], running: set[str]) -> Iterator[TrialSpec]
                 yield spec
 
 
-def _tasks(
-    wanted: Iterable[TrialSpec], max_replicas: int
-) -> Iterator[tuple[TrialSpec, ...]]:
-    """The same trials in the same order, neighbours that can be replicas together."""
-    for kind, trials in groupby(wanted, lambda spec: replace(spec, seed=0, lr=0.0)):
-        size = max_replicas if kind.knows_replicas else 1
-        specs = tuple(trials)
-        for start in range(0, len(specs), size):
-            yield specs[start : start + size]
-
-
-def _trials(
-    in_flight: Mapping[Future[list[TrialRecord]], tuple[TrialSpec, ...]],
-) -> tuple[TrialSpec, ...]:
-    return tuple(chain.from_iterable(in_flight.values()))
-
-
-def _results(
-    future: Future[list[TrialRecord]], specs: tuple[TrialSpec, ...]
-) -> list[TrialRecord]:
+def _result(future: Future[TrialRecord], spec: TrialSpec) -> TrialRecord:
     try:
         return future.result()
     except WorkerDiedError as error:
@@ -116,7 +97,4 @@ def _results(
     except TaskTimedOutError as error:
         outcome, message = Outcome.TIMED_OUT, str(error)
     now = runtime.utc_now()
-    return [
-        TrialRecord(spec=spec, outcome=outcome, message=message, finished_at=now)
-        for spec in specs
-    ]
+    return TrialRecord(spec=spec, outcome=outcome, message=message, finished_at=now)

@@ -109,18 +109,16 @@ def _is_multihead(architecture: Architecture) -> bool:
 
 
 def _kernels(study: StudySpec, architecture: Architecture, device: str) -> Kernels:
-    """What `auto` stands for: fused kernels where they exist and are known to pay.
-
-    The ones for CUDA are asked for by name only, until they have been measured.
-    """
+    """What `auto` stands for: the fused kernels where they exist."""
     if study.kernels == "reference":
         return "reference"
-    reason = unfused(architecture)
+    on_cpu = device == "cpu"
+    reason = unfused(architecture) if on_cpu else "the fused kernels are for CPUs"
     if study.kernels == "fused":
         if reason:
             raise ValueError(f"kernels = fused: {reason}; use auto or reference")
         return "fused"
-    is_there = device == "cpu" and not reason and not compiled.missing()
+    is_there = not reason and not compiled.missing()
     return "fused" if is_there else "reference"
 
 

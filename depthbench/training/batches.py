@@ -19,30 +19,20 @@ from depthbench.training.resident import ResidentData, Split
 class Pass:
     """Passes of a network over a split, and what they came to.
 
-    Replicas, if there are any, are the leading axes of all results, of the order and
-    of the images the network is given.
-
     Attributes:
-        order: Index of each image in the order they are taken, int64 [*replicas, N].
+        order: Index of each image in the order they are taken, int64 [N].
         sizes: Images of each batch; the last one holds what is left.
     """
 
     def __init__(
-        self,
-        net: nn.Module,
-        data: ResidentData,
-        split: Split,
-        batch_size: int,
-        replicas: tuple[int, ...] = (),
+        self, net: nn.Module, data: ResidentData, split: Split, batch_size: int
     ) -> None:
         self._net = net
         self._data = data
         self._split = split
         self._batch_size = batch_size
-        self._replicas = replicas
         num_images, device = len(split), split.labels.device
-        self.order = torch.arange(num_images, device=device).repeat(*replicas, 1)
-        self.order = self.order.view(*replicas, num_images)
+        self.order = torch.arange(num_images, device=device)
         starts = range(0, num_images, batch_size)
         self.sizes = tuple(min(batch_size, num_images - start) for start in starts)
         self._step = torch.zeros(1, dtype=torch.int64, device=device)
@@ -51,7 +41,7 @@ class Pass:
 
     @property
     def losses(self) -> Tensor:
-        """Loss of each step so far, the mean over heads: [steps, *replicas]."""
+        """Loss of each step so far, the mean over heads: [steps]."""
         assert self._results is not None
         return self._results.losses
 
@@ -63,7 +53,7 @@ class Pass:
 
     @property
     def gradient_norms(self) -> Tensor:
-        """Of each step so far, if they were training steps: [steps, *replicas]."""
+        """Of each step so far, if they were training steps: [steps]."""
         assert self._results is not None
         return self._results.gradient_norms
 
@@ -74,20 +64,14 @@ class Pass:
             self._results.loss_sums.zero_()
             self._results.num_wrong.zero_()
 
-    def means(self, num_steps: int | None = None) -> list["Means"]:
-        """What the pass came to, or its first steps, if they were all; by replica."""
+    def means(self, num_steps: int | None = None) -> "Means":
+        """What the pass came to, or its first steps, if they were all."""
         assert self._results is not None
         count = sum(self.sizes[:num_steps])
-        num_heads = self._results.num_wrong.shape[-1]
-        losses = self._results.loss_sums.view(-1, num_heads).tolist()
-        errors = self._results.num_wrong.view(-1, num_heads).tolist()
-        return [
-            Means(
-                tuple(value / count for value in loss),
-                tuple(value / count for value in error),
-            )
-            for loss, error in zip(losses, errors, strict=True)
-        ]
+        return Means(
+            tuple(value / count for value in self._results.loss_sums.tolist()),
+            tuple(value / count for value in self._results.num_wrong.tolist()),
+        )
 
     def train_step(
         self, num_images: int, flat: FlatParameters, optimizer: Optimizer
@@ -97,7 +81,7 @@ class Pass:
         losses = head_losses(heads, labels)
         loss = losses.mean(-1)
         flat.forget_gradients()
-        loss.backward(torch.ones_like(loss))
+        loss.backward()
         penalty = flat.penalty()
         norm = flat.update(optimizer)
         self._keep(heads, labels, losses.detach(), loss.detach())
@@ -112,7 +96,7 @@ class Pass:
 
     def _next(self, num_images: int) -> tuple[tuple[Tensor, ...], Tensor]:
         places = self._step * self._batch_size + self._offsets[:num_images]
-        chosen = self.order.index_select(-1, places)
+        chosen = self.order.index_select(0, places)
         images = self._data.normalized(self._split.images[chosen])
         return as_heads(self._net(images)), self._split.labels[chosen]
 
@@ -124,9 +108,9 @@ class Pass:
             self._results = _Results(losses, len(self.sizes))
         kept = self._results
         kept.losses.index_copy_(0, self._step, loss.unsqueeze(0))
-        kept.loss_sums.add_(losses.to(torch.float64) * labels.shape[-1])
-        answers = torch.stack([head.argmax(-1) for head in heads], dim=-2)
-        kept.num_wrong.add_((answers != labels.unsqueeze(-2)).sum(-1))
+        kept.loss_sums.add_(losses.to(torch.float64) * len(labels))
+        answers = torch.stack([head.argmax(-1) for head in heads])
+        kept.num_wrong.add_((answers != labels).sum(-1))
         self._step.add_(1)
 
     @torch.no_grad()
@@ -149,7 +133,7 @@ class _Results:
     """Made once the number of heads is known, at the first step."""
 
     def __init__(self, losses: Tensor, num_steps: int) -> None:
-        self.losses = losses.new_zeros((num_steps, *losses.shape[:-1]))
+        self.losses = losses.new_zeros(num_steps)
         self.gradient_norms = torch.zeros_like(self.losses, dtype=torch.float32)
         self.penalties = torch.zeros_like(self.gradient_norms)
         self.loss_sums = torch.zeros_like(losses, dtype=torch.float64)
@@ -162,14 +146,5 @@ def as_heads(output: Tensor | tuple[Tensor, ...] | list[Tensor]) -> tuple[Tensor
 
 
 def head_losses(heads: tuple[Tensor, ...], labels: Tensor) -> Tensor:
-    """Mean cross entropy of each head over a batch, in nats: [*replicas, heads]."""
-    return torch.stack([_cross_entropy(head, labels) for head in heads], dim=-1)
-
-
-def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    if labels.dim() == 1:
-        return functional.cross_entropy(logits, labels)
-    # A replica at a time: no reduction then mixes them, nor rounds as one alone would
-    # not.
-    pairs = zip(logits.unbind(), labels.unbind(), strict=True)
-    return torch.stack([_cross_entropy(*pair) for pair in pairs])
+    """Mean cross entropy of each head over a batch, in nats: [heads]."""
+    return torch.stack([functional.cross_entropy(head, labels) for head in heads])

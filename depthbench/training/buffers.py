@@ -18,12 +18,10 @@ class Layout:
     """What all buffers of some parameters have in common.
 
     Attributes:
-        replicas: Shape of the leading axes that count replicas.
         optimizer: Kind of optimizer that keeps its moments there.
         penalized: Identities of the parameters that a penalty is on.
     """
 
-    replicas: tuple[int, ...]
     optimizer: type[Optimizer]
     penalized: frozenset[int]
 
@@ -65,16 +63,15 @@ class Buffer:
     penalized_gradients: Tensor | None
 
     def spread(self, scale: Tensor) -> Tensor:
-        """From one number a parameter, [..., P], to one for each of its values."""
+        """From one number a parameter, [P], to one for each of its values."""
         if self.owners is None:
             return beside(scale, self.values)
-        return scale.index_select(-1, self.owners)
+        return scale.index_select(0, self.owners)
 
 
 def beside(scale: Tensor, values: Tensor) -> Tensor:
-    """Of one parameter, [1] or [R, 1], with as many axes as its values."""
-    lead = scale.shape[:-1]
-    return scale.view(lead + (1,) * (values.dim() - len(lead)))
+    """Of one parameter, [1], with as many axes as its values."""
+    return scale.view((1,) * values.dim())
 
 
 def buffers_of(
@@ -114,23 +111,20 @@ def _by_type(parameters: Sequence[nn.Parameter]) -> Iterator[list[nn.Parameter]]
 
 
 def _moved(parameters: Sequence[nn.Parameter], layout: Layout) -> Buffer:
-    replicas = layout.replicas
     first = parameters[0]
     alignment = max(1, _ALIGNMENT_BYTES // first.element_size())
     starts: list[int] = []
     lengths: list[int] = []
     for parameter in parameters:
         starts.append(sum(lengths))
-        length = parameter[(0,) * len(replicas)].numel()
-        lengths.append(-(-length // alignment) * alignment)
-    values = first.new_zeros((*replicas, sum(lengths)), requires_grad=False)
+        lengths.append(-(-parameter.numel() // alignment) * alignment)
+    values = first.new_zeros(sum(lengths), requires_grad=False)
     gradients = torch.zeros_like(values)
     moments = layout.moments(values)
 
     def views(buffer: Tensor) -> list[Tensor]:
-        lead = buffer.stride()[:-1]
         return [
-            buffer.as_strided(p.shape, lead + p.stride()[len(replicas) :], start)
+            buffer.as_strided(p.shape, p.stride(), start)
             for p, start in zip(parameters, starts, strict=True)
         ]
 
@@ -147,8 +141,8 @@ def _moved(parameters: Sequence[nn.Parameter], layout: Layout) -> Buffer:
         num_updates=_num_updates(parameters),
         owners=_owners(lengths, values) if layout.optimizer.counts_updates else None,
         num_penalized=num_penalized,
-        penalized_values=values[..., :end] if end else None,
-        penalized_gradients=gradients[..., :end] if end else None,
+        penalized_values=values[:end] if end else None,
+        penalized_gradients=gradients[:end] if end else None,
     )
     for parameter, view in zip(parameters, buffer.value_views, strict=True):
         view.copy_(parameter.detach())

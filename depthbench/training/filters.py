@@ -14,9 +14,7 @@ _LEVELS = 127
 
 
 @torch.no_grad()
-def first_filters(
-    net: nn.Module, image_channels: int, replica: int | None = None
-) -> FirstFilters | None:
+def first_filters(net: nn.Module, image_channels: int) -> FirstFilters | None:
     """The convolution weights that see the image, rounded to bytes.
 
     They are the first parameter with the shape of a convolution's weights for images
@@ -26,10 +24,8 @@ def first_filters(
     Args:
         net: After training.
         image_channels: Of the data set.
-        replica: Which one, of a network whose parameters have that as leading axis.
     """
-    for parameter in net.parameters():
-        weights = parameter if replica is None else parameter[replica]
+    for weights in net.parameters():
         is_first = weights.dim() == 4 and weights.shape[1] == image_channels
         if is_first and weights.numel():
             return _rounded(weights[:_MOST_FILTERS].detach())

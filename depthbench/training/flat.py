@@ -30,8 +30,6 @@ class FlatParameters:
 
     Args:
         parameters: Of a network, each once, as `nn.Module.parameters` gives them.
-        replicas: Shape of the leading axes of every parameter that count replicas.
-            The buffers have it too: [*replicas, values].
         optimizer: Kind of the settings that updates will be given.
         penalized: Those among the parameters that the penalty is on.
         l2: c of the penalty.
@@ -42,7 +40,6 @@ class FlatParameters:
     def __init__(
         self,
         parameters: Iterable[nn.Parameter],
-        replicas: tuple[int, ...] = (),
         *,
         optimizer: type[Optimizer] = Sgd,
         penalized: Collection[nn.Parameter] = (),
@@ -52,9 +49,9 @@ class FlatParameters:
         ids = {id(parameter) for parameter in penalized}
         # The penalized ones first, so that they lie in one piece.
         every = sorted(parameters, key=lambda parameter: id(parameter) not in ids)
-        layout = Layout(replicas, optimizer, frozenset(ids))
+        layout = Layout(optimizer, frozenset(ids))
         self._buffers = buffers_of(every, layout, may_move=may_move)
-        self._replicas, self._l2 = replicas, l2
+        self._l2 = l2
 
     def forget_gradients(self) -> None:
         """Let the next backward pass start from none."""
@@ -64,9 +61,9 @@ class FlatParameters:
 
     @torch.no_grad()
     def penalty(self) -> Tensor | None:
-        """The penalty at the present values: [*replicas]; None if it is on nothing."""
+        """The penalty at the present values: []; None if it is on nothing."""
         sums = [
-            weights.square().reshape(*self._replicas, -1).sum(-1).float()
+            weights.square().sum().float()
             for buffer in self._buffers
             if (weights := buffer.penalized_values) is not None
         ]
@@ -77,7 +74,7 @@ class FlatParameters:
         """One step along the gradients the parameters hold, and the penalty's.
 
         Returns:
-            The Euclidean norm of the former alone: [*replicas].
+            The Euclidean norm of the former alone: [].
         """
         norms: list[Tensor] = []
         for buffer in self._buffers:
@@ -85,12 +82,12 @@ class FlatParameters:
             present = [gradient for gradient in gradients if gradient is not None]
             if len(present) == len(gradients):
                 torch._foreach_copy_(buffer.gradient_views, present)
-                norms.append(self._norm(buffer.gradients))
+                norms.append(_norm(buffer.gradients))
                 self._update_all(buffer, optimizer)
             else:
-                norms += [self._norm(gradient) for gradient in present]
+                norms += [_norm(gradient) for gradient in present]
                 self._update_each(buffer, gradients, optimizer)
-        total: Tensor = torch.linalg.vector_norm(torch.stack(norms), dim=0)
+        total: Tensor = torch.linalg.vector_norm(torch.stack(norms))
         return total
 
     def _update_all(self, buffer: Buffer, optimizer: Optimizer) -> None:
@@ -124,7 +121,7 @@ class FlatParameters:
             moments = [views[place] for views in buffer.moment_views]
             optimizer.update(values, given, moments, scales)
 
-    def _norm(self, gradients: Tensor) -> Tensor:
-        each = gradients.reshape(*self._replicas, -1)
-        norm: Tensor = torch.linalg.vector_norm(each, dim=-1)
-        return norm.float()
+
+def _norm(gradients: Tensor) -> Tensor:
+    norm: Tensor = torch.linalg.vector_norm(gradients)
+    return norm.float()

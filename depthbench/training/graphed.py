@@ -17,16 +17,11 @@ Step = Callable[[], None]
 
 
 class CaptureError(Exception):
-    """A step could not be captured; the process may have lost memory by trying.
-
-    Attributes:
-        lacked_memory: Whether that was the reason.
-    """
+    """A step could not be captured; the process may have lost memory by trying."""
 
     def __init__(self, reason: BaseException) -> None:
         first = _first_cause(reason)
         super().__init__(f"{type(first).__name__}: {first}")
-        self.lacked_memory = isinstance(first, torch.OutOfMemoryError)
 
 
 class Recorder(Protocol):

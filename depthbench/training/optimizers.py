@@ -19,8 +19,7 @@ class Sgd:
     """Stochastic gradient descent without dampening; bit for bit `torch.optim.SGD`.
 
     Attributes:
-        lr: Learning rate; a tensor [] that is read at each step, or one a replica as a
-            tensor [R, 1].
+        lr: Learning rate; a tensor [] is read at each step.
         momentum: Share of the last update direction that is kept.
         weight_decay: w in the gradient g + w W.
         nesterov: Whether the direction is g + m v instead of v, with v the momentum
@@ -53,9 +52,7 @@ class Sgd:
             if self.nesterov:
                 direction = gradients.add_(direction, alpha=self.momentum)
         if isinstance(self.lr, Tensor):
-            rates = self.lr.to(values.dtype)
-            rates = rates.view(rates.shape[:1] + (1,) * (values.dim() - 1))
-            values.addcmul_(direction, rates, value=-1)
+            values.addcmul_(direction, self.lr.to(values.dtype), value=-1)
         else:
             values.add_(direction, alpha=-self.lr)
 
@@ -69,8 +66,7 @@ class Adam:
     same float32; for float64 it is so to a few units in the last place.
 
     Attributes:
-        lr: Learning rate; a tensor [] that is read at each step, or one a replica as a
-            tensor [R, 1].
+        lr: Learning rate; a tensor [] is read at each step.
         weight_decay: w in the gradient g + w W.
     """
 
@@ -91,7 +87,7 @@ class Adam:
             num_updates: Of each parameter, this one included: float64 [P].
 
         Returns:
-            Two of float64: [P], or [R, P] and [P] if each replica has a rate.
+            Two of float64: [P].
         """
         first = 1 - self.beta1**num_updates
         second = 1 - self.beta2**num_updates

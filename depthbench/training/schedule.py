@@ -1,7 +1,5 @@
 """The learning rate of each epoch, where a step can read it."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -18,34 +16,26 @@ def rate_in(spec: TrialSpec, epoch: int) -> float:
 
 
 class LearningRate:
-    """The rates of trainings side by side.
+    """The rate of a training.
 
     Attributes:
-        value: A plain number if there is one for all trainings and epochs. Otherwise a
-            float64 tensor on the device, [] or [R, 1] with one for each training,
-            that `begin_epoch` changes where it lies.
+        value: A plain number if all epochs have the same. Otherwise a float64 tensor
+            [] on the device, that `begin_epoch` changes in place.
 
     Args:
-        specs: One a training; they differ in nothing but seed and learning rate.
+        spec: Of the training.
         device: Where steps read the rate.
     """
 
     value: float | Tensor
 
-    def __init__(self, specs: Sequence[TrialSpec], device: torch.device) -> None:
-        self._specs, self._milestones = specs, specs[0].lr_milestones
-        self._is_shared = len({spec.lr for spec in specs}) == 1
-        if self._is_shared and not self._milestones:
-            self.value = specs[0].lr
-        else:
-            self.value = self._in(0).to(device)
+    def __init__(self, spec: TrialSpec, device: torch.device) -> None:
+        self._spec = spec
+        self.value = spec.lr
+        if spec.lr_milestones:
+            self.value = torch.tensor(spec.lr, dtype=torch.float64, device=device)
 
     def begin_epoch(self, epoch: int) -> None:
         """Let the next steps be those of an epoch, counted from 0."""
-        if isinstance(self.value, Tensor) and epoch in self._milestones:
-            self.value.copy_(self._in(epoch))
-
-    def _in(self, epoch: int) -> Tensor:
-        rates = [[rate_in(spec, epoch)] for spec in self._specs]
-        column = torch.tensor(rates, dtype=torch.float64)
-        return column[0, 0] if self._is_shared else column
+        if isinstance(self.value, Tensor) and epoch in self._spec.lr_milestones:
+            self.value.fill_(rate_in(self._spec, epoch))

@@ -28,8 +28,7 @@ def evaluate(net: nn.Module, data: ResidentData, batch_size: int) -> Means:
     business of the caller.
     """
     net.eval()
-    (means,) = tested(Pass(net, data, data.test, batch_size), "eval", run_eagerly)
-    return means
+    return tested(Pass(net, data, data.test, batch_size), "eval", run_eagerly)
 
 
 @contextmanager
@@ -48,7 +47,7 @@ def batch_statistics(net: nn.Module) -> Iterator[bool]:
             norm.eval()
 
 
-def tested(testing: Pass, mode: str, run: Runner) -> list[Means]:
+def tested(testing: Pass, mode: str, run: Runner) -> Means:
     """The means of one pass over a split.
 
     `mode` names the split and the mode of the network, as no other pass of a training

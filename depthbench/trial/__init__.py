@@ -4,7 +4,6 @@ from depthbench.trial.run import (
     TrialContext,
     graphed_steps,
     run_trial,
-    run_trials,
     set_up,
     time_layer_epoch,
 )
@@ -13,7 +12,6 @@ __all__ = [
     "TrialContext",
     "graphed_steps",
     "run_trial",
-    "run_trials",
     "set_up",
     "time_layer_epoch",
 ]

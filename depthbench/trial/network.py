@@ -8,7 +8,7 @@ from depthbench.architectures.definition import Architecture
 from depthbench.architectures.layers.conv_stack import ConvStackNet
 from depthbench.architectures.layers.functional import FunctionalNet
 from depthbench.datasets.image_data import ImageData
-from depthbench.kernels.twins import conv_blocks_of
+from depthbench.kernels import cpu
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData
 from depthbench.training.batches import as_heads
@@ -31,10 +31,10 @@ def build_network(
         num_classes=data.num_classes,
         entropy=spec.entropy,
     )
-    if isinstance(net, ConvStackNet):
-        net.conv_blocks = conv_blocks_of(spec.kernels, spec.device)
-    elif spec.kernels != "reference":
-        raise ValueError(f"{spec.architecture} cannot have {spec.kernels} kernels")
+    if spec.kernels == "fused":
+        if not isinstance(net, ConvStackNet):
+            raise ValueError(f"{spec.architecture} cannot have fused kernels")
+        net.conv_blocks = cpu.CpuConvBlocks()
     return net.to(spec.device, memory_format=memory_format(architecture, spec))  # type: ignore[call-overload, no-any-return]
 
 

@@ -1,11 +1,13 @@
-"""The notebook's way to train the networks: what one writes with PyTorch's own parts.
+"""The baseline: training the same networks with PyTorch's own parts and nothing else.
 
-`depthbench bench` measures depthbench against this file, and nothing else uses it. It
-is kept as such code is usually written, and is never made slower: modules of
-`torch.nn`, a `DataLoader` that transforms every image, `.item()` at each step, and no
-switch of PyTorch or of the process changed.
+What depthbench is measured against, for speed (`depthbench bench`) and for its answer
+(`depthbench witness`); nothing else uses it. It is kept as such code is usually
+written, and is never made slower: modules of `torch.nn`, a `DataLoader` that
+transforms every image, `.item()` at each step, weights and order from the global
+generator, and no switch of PyTorch or of the process changed.
 """
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -19,7 +21,25 @@ from depthbench.architectures.definition import Stack
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 
-ACTIVATIONS = {"tanh": nn.Tanh, "elu": nn.ELU, "relu": nn.ReLU}
+ACTIVATIONS = {
+    "tanh": nn.Tanh,
+    "elu": nn.ELU,
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "selu": nn.SELU,
+    "identity": nn.Identity,
+}
+
+
+def sigma(initializer: str, conv: nn.Conv2d) -> float:
+    """Standard deviation of a convolution's weights at the start."""
+    area = conv.kernel_size[0] * conv.kernel_size[1]
+    if initializer == "fan_in":
+        return math.sqrt(1 / (area * conv.in_channels))
+    if initializer == "fan_out":
+        return math.sqrt(1 / (area * conv.out_channels))
+    return 0.05
 
 
 class Residual(nn.Module):
@@ -71,6 +91,11 @@ class Net(nn.Module):
             height, width = height // 2, width // 2
             if stack.multihead or len(self.stages) == len(stack.channels):
                 self.heads.append(nn.Linear(out_channels * height * width, num_classes))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                module.weight.data.normal_(0, sigma(stack.initializer, module))
+                assert module.bias is not None
+                module.bias.data.zero_()
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """The logits of each head."""
@@ -117,20 +142,25 @@ def make_loader(
     mean: tuple[float, ...],
     std: tuple[float, ...],
     batch_size: int,
+    *,
+    shuffle: bool,
 ) -> "DataLoader[tuple[Tensor, Tensor]]":
-    """Shuffled batches of normalised images."""
+    """Batches of normalised images."""
     transform = transforms.Compose(
         [transforms.ToTensor(), transforms.Normalize(mean, std)]
     )
     dataset = Images(images, labels, transform)
     # Typed by its items; it gives out batches of them.
-    return DataLoader(dataset, batch_size=batch_size, shuffle=True)  # type: ignore[arg-type]
+    return DataLoader(dataset, batch_size, shuffle=shuffle)  # type: ignore[arg-type]
 
 
 def train(
     model: Net, batches: Batches, optimizer: torch.optim.Optimizer, device: str
 ) -> tuple[float, float]:
-    """One epoch; its mean loss, and the accuracy of the last head."""
+    """One epoch; its mean loss, and the accuracy of the last head.
+
+    It ends at a loss that is NaN or infinite, which is then what it returns.
+    """
     model.train()
     total_loss, correct, seen = 0.0, 0.0, 0
     for images, labels in batches:
@@ -142,6 +172,8 @@ def train(
         loss.backward()
         optimizer.step()
         total_loss += loss.item() * len(labels)
+        if not math.isfinite(total_loss):
+            return math.nan, 0.0
         correct += (heads[-1].argmax(1) == labels).sum().item()
         seen += len(labels)
     return total_loss / seen, correct / seen

@@ -1,0 +1,227 @@
+"""Two implementations train the same networks: do as many trainings succeed?
+
+One is depthbench, with its fused kernels where they run. The other is
+`bench.baseline`, which shares with it the description of the stack and the decoded
+images, and nothing else: weights and order come from torch's global generator, by
+another path. Single trainings therefore differ; what must agree is the share of them
+that trains.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from depthbench import runtime
+from depthbench.architectures import ARCHITECTURES
+from depthbench.bench import baseline
+from depthbench.bench.machine import why_not_fused
+from depthbench.bench.plan import Side
+from depthbench.bench.tasks import prepare
+from depthbench.bench.witness_table import (
+    Implementation,
+    WitnessTraining,
+    read_trainings,
+    to_csv,
+    witness_rows,
+)
+from depthbench.datasets import DATASETS
+from depthbench.engine import LocalProcesses
+from depthbench.spec import TrialSpec
+from depthbench.store import write_atomic
+from depthbench.store.lock import hold_lock
+from depthbench.trial import TrialContext, run_trial
+from depthbench.verdict import REFERENCE_CRITERION
+
+TRAININGS_NAME = "trainings.csv"
+TABLE_NAME = "witness.csv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WitnessPlan:
+    """What both implementations train.
+
+    Attributes:
+        architecture: A stack; other networks exist in one implementation only.
+        depths: On its grid.
+        num_seeds: Trainings at each depth, of each implementation.
+        data: Name of the data set.
+
+    Raises:
+        ValueError: If the architecture is no stack, or has no such depth.
+    """
+
+    architecture: str = "elu"
+    depths: tuple[int, ...] = (21, 39)
+    num_seeds: int = 12
+    data: str = "mnist"
+
+    def __post_init__(self) -> None:
+        entry = ARCHITECTURES[self.architecture]
+        if entry.stack is None:
+            stacks = [n for n in ARCHITECTURES if ARCHITECTURES[n].stack is not None]
+            raise ValueError(
+                f"arch = {self.architecture}: only a Stack is written a second time; "
+                f"one of {', '.join(stacks)}"
+            )
+        for depth in self.depths:
+            entry.grid.check(depth)
+
+    @property
+    def specs(self) -> Iterator[TrialSpec]:
+        """The trainings, all depths of one seed before the next seed."""
+        kernels = "reference" if why_not_fused("cpu") else "fused"
+        for seed in range(self.num_seeds):
+            for depth in self.depths:
+                yield TrialSpec(
+                    architecture=self.architecture,
+                    depth=depth,
+                    data=self.data,
+                    seed=seed,
+                    lr=ARCHITECTURES[self.architecture].lr,
+                    kernels=kernels,  # type: ignore[arg-type]
+                )
+
+
+class NoEvidenceError(RuntimeError):
+    """A training of depthbench that could not be measured."""
+
+
+def run_witness(
+    plan: WitnessPlan, folder: Path, data_dir: Path, report: Callable[[str], None]
+) -> list[WitnessTraining]:
+    """Train what `folder` lacks, one training at a time.
+
+    Args:
+        plan: What to train.
+        folder: Of `trainings.csv`, where each is stored as it ends, and is not
+            trained again; and of `witness.csv`, written when none is left.
+        data_dir: Where the data sets lie.
+        report: Called with a line about each training.
+
+    Returns:
+        The trainings of the plan, those of earlier calls among them.
+
+    Raises:
+        NoEvidenceError: If one could not be measured; it is tried again next time.
+        StoreError: If another process writes to `folder`, or nothing can be written.
+        ValueError: If the stored trainings are not of this version.
+    """
+    with hold_lock(folder), _processes() as workers:
+        stored = read_trainings(folder / TRAININGS_NAME)
+        planned = {(name, spec.id): spec for spec in plan.specs for name in workers}
+        todo = planned.keys() - {each.key for each in stored}
+        for number, (key, spec) in enumerate(planned.items(), 1):
+            if key not in todo:
+                continue
+            (name, _) = key
+            stored.append(workers[name].submit(_TRAIN[name], spec, data_dir).result())
+            write_atomic(folder / TRAININGS_NAME, to_csv(stored))
+            report(f"{number} of {len(planned)}: {_line(stored[-1])}")
+        found = [each for each in stored if each.key in planned]
+        write_atomic(folder / TABLE_NAME, to_csv(witness_rows(found)))
+        return found
+
+
+@contextmanager
+def _processes() -> Iterator[dict[Implementation, LocalProcesses]]:
+    """One process of one thread each: depthbench's has switches of torch changed."""
+    sides: dict[Implementation, Side] = {
+        "baseline": Side.BASELINE,
+        "depthbench": Side.REFERENCE,
+    }
+    workers = {
+        name: LocalProcesses(1, prepare=partial(prepare, side, 1))
+        for name, side in sides.items()
+    }
+    try:
+        yield workers
+    finally:
+        for worker in workers.values():
+            worker.shutdown(cancel_futures=True)
+
+
+def train_baseline(spec: TrialSpec, data_dir: Path) -> WitnessTraining:
+    """One training by the baseline, as `spec` describes it; it ends at a NaN."""
+    # The baseline's own way to be repeatable, in a process of its own.
+    torch.manual_seed(spec.seed)  # noqa: TID251
+    data = DATASETS[spec.data].load(data_dir)
+    stack = ARCHITECTURES[spec.architecture].stack
+    assert stack is not None
+    model = baseline.Net(stack, spec.depth, data.image_shape, data.num_classes)
+    optimizer = torch.optim.SGD(model.parameters(), lr=spec.lr, momentum=spec.momentum)
+    batches, tests = (
+        baseline.make_loader(
+            images, labels, data.mean, data.std, spec.batch_size, shuffle=shuffle
+        )
+        for images, labels, shuffle in (
+            (data.train_images, data.train_labels, True),
+            (data.test_images, data.test_labels, False),
+        )
+    )
+    errors: tuple[float, float] | None = None
+    for _ in range(spec.epochs):
+        loss, accuracy = baseline.train(model, batches, optimizer, spec.device)
+        if not math.isfinite(loss):
+            errors = None
+            break
+        _, tested = baseline.test(model, tests, spec.device)
+        errors = 1 - accuracy, 1 - tested
+    return _training("baseline", spec, errors, "torch")
+
+
+def train_depthbench(spec: TrialSpec, data_dir: Path) -> WitnessTraining:
+    """One training by depthbench.
+
+    Raises:
+        NoEvidenceError: If it could not be measured.
+    """
+    record = run_trial(spec, TrialContext(data_dir=data_dir))
+    if not record.outcome.is_evidence:
+        what = f"{spec.architecture} k={spec.depth}, seed {spec.seed}"
+        raise NoEvidenceError(f"{what}: {record.outcome}: {record.message}")
+    if record.first_nonfinite_step is not None:
+        return _training("depthbench", spec, None, spec.kernels)
+    last = record.epochs[-1]
+    errors = last.train_error[-1], last.test_error[-1]
+    return _training("depthbench", spec, errors, spec.kernels)
+
+
+_TRAIN = {"baseline": train_baseline, "depthbench": train_depthbench}
+
+
+def _training(
+    implementation: Implementation,
+    spec: TrialSpec,
+    errors: tuple[float, float] | None,
+    kernels: str,
+) -> WitnessTraining:
+    where = runtime.capture_environment(spec.device)
+    return WitnessTraining(
+        implementation=implementation,
+        architecture=spec.architecture,
+        data=spec.data,
+        depth=spec.depth,
+        seed=spec.seed,
+        trained=errors is not None and min(errors) < REFERENCE_CRITERION.threshold,
+        train_error=errors and errors[0],
+        test_error=errors and errors[1],
+        trial=spec.id,
+        kernels=kernels,
+        device_name=where.device_name,
+        torch=where.torch,
+        git_commit=where.git_commit,
+    )
+
+
+def _line(training: WitnessTraining) -> str:
+    error = training.test_error
+    ended = "diverged" if error is None else f"test error {100 * error:.1f} %"
+    return (
+        f"{training.implementation}, {training.architecture} k={training.depth}, seed "
+        f"{training.seed}: {ended}"
+    )
