@@ -106,8 +106,9 @@ def test_rebuilding_gives_the_same_bytes(golden: ReportPaths) -> None:
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
 
 
+@pytest.mark.parametrize("processor", ["Haswell", "Prescott"])
 def test_another_process_gives_the_same_bytes(
-    golden: ReportPaths, tmp_path: Path
+    golden: ReportPaths, tmp_path: Path, processor: str
 ) -> None:
     for name in ("study.toml", "trials.jsonl"):
         shutil.copy(GOLDEN / name, tmp_path)
@@ -115,6 +116,8 @@ def test_another_process_gives_the_same_bytes(
     command = [sys.executable, "-c", code]
     # Sets of texts come in another order under another seed.
     environment = {"PYTHONHASHSEED": "1", "PYTHONPATH": str(ROOT)}
+    # Each processor's own kernels for matrices round differently.
+    environment["OPENBLAS_CORETYPE"] = processor
     subprocess.run(command, check=True, cwd=tmp_path, env=environment)
     for path in (golden.page, *golden.figures):
         other = tmp_path / path.relative_to(golden.page.parent)
@@ -124,7 +127,7 @@ def test_another_process_gives_the_same_bytes(
 def test_the_page_is_balanced_and_its_ids_are_unique(golden: ReportPaths) -> None:
     page = Page(golden.page.read_text(encoding="utf-8"))
     assert page.open == []
-    assert len(page.ids) == len(set(page.ids)) > 100
+    assert len(page.ids) == len(set(page.ids)) > 50
     assert page.tags.count("svg") == 5
 
 
@@ -212,12 +215,13 @@ def test_a_study_without_records(tmp_path: Path) -> None:
 
 
 def test_markdown_has_a_row_for_each_cell(golden: ReportPaths) -> None:
-    lines = study_markdown(read_result(golden.page.parent)).splitlines()
+    text = study_markdown(read_result(golden.page.parent))
+    lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len(lines) == 2 + 4
     assert len({line.count(" | ") for line in lines}) == 1
     assert lines[0].startswith("| architecture | protocol | deepest k | fails at |")
     assert lines[2].startswith("| elu_bn | standard | 6 | 9 | ")
-    assert re.search(r" \(.* to .*\) \| 63 / 66 \| 7 \| 6 \| 9 \|", lines[2])
+    assert re.search(r" \(.* to .*\) \| a \| 63 / 66 \| 7 \| 6 \| 9 \|", lines[2])
 
 
 def test_markdown_escapes_what_would_break_the_table() -> None:

@@ -24,7 +24,7 @@ def from_outcomes(outcomes: dict[tuple[int, int], Outcome]) -> CellResult:
     return study_result(STUDY, [net], records).cells[0]
 
 
-def test_zone_of_disagreement_and_inversions() -> None:
+def test_zone_of_disagreement() -> None:
     good, bad = Outcome.TRAINED, Outcome.DIVERGED
     result = from_outcomes(
         {
@@ -42,14 +42,12 @@ def test_zone_of_disagreement_and_inversions() -> None:
     assert result.all_runs_train_to == 3
     assert result.no_run_trains_from == 15
     assert result.disagreement == (3, 15)
-    assert result.num_inversions == 2  # seed 0: 6 fails, 9 and 12 train
 
 
 def test_agreement_has_no_zone() -> None:
     result = from_outcomes({(3, 0): Outcome.TRAINED, (6, 0): Outcome.STUCK})
     assert (result.all_runs_train_to, result.no_run_trains_from) == (3, 6)
     assert result.disagreement is None
-    assert result.num_inversions == 0
 
 
 def test_causes_of_failure_are_counted_at_the_failing_depth() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from depthbench.cli.messages import say
+from depthbench.report.facts import shared_seeds_notes
 from depthbench.report.fit import CurveFit
 from depthbench.report.rate_section import rate_sentences
 from depthbench.report.rates import RateGroup, rate_groups
@@ -20,8 +21,8 @@ def print_results(folder: Path, result: StudyResult, *, as_json: bool) -> None:
     What there is to know of trials that did end is said once, on standard error.
     """
     messages = [t.record.message for cell in result.cells for t in cell.evidence]
-    for message in dict.fromkeys(filter(None, messages)):
-        say(f"note: {message}")
+    for note in (*dict.fromkeys(filter(None, messages)), *shared_seeds_notes(result)):
+        say(f"note: {note}")
     groups = rate_groups(result)
     if as_json:
         cells = [_row(cell) for cell in result.cells]
@@ -51,7 +52,7 @@ def _rates(group: RateGroup) -> dict[str, object]:
     ):
         k50 = {"k50": asdict(at.k50)} if at and at.k50 else {}
         row[name] = at and at._asdict() | k50
-    exponent = group.stable and asdict(group.stable.exponent)
+    exponent = group.stable and asdict(group.stable.exponent.rounded())
     return row | {"exponent": exponent}
 
 

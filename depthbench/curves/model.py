@@ -44,6 +44,13 @@ class Estimate:
     median: float | None
     high: float | None
 
+    def rounded(self, digits: int = 6) -> "Estimate":
+        """To so many significant digits: the last ones depend on the processor."""
+        points = (self.low, self.median, self.high)
+        return Estimate(
+            *(None if p is None else float(f"{p:.{digits}g}") for p in points)
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CurvePosterior:

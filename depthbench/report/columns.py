@@ -141,6 +141,12 @@ DEPTH_COLUMNS = (
         "depth where half of all trainings succeed",
     ),
     Column("k50_high", "number", "upper end of the interval"),
+    Column(
+        "ties_with",
+        "text",
+        "ARCH@PROTOCOL of the cells on this data set whose k50 may be the same: the "
+        "90 % interval of the ratio holds 1",
+    ),
     Column("k90_low", "number", "the same of k90; 0: no depth succeeds so often"),
     Column("k90", "number", "depth where nine trainings in ten succeed"),
     Column("k90_high", "number", "upper end of the interval"),
@@ -170,11 +176,6 @@ DEPTH_COLUMNS = (
     Column("num_runs", "whole", "trials that are evidence"),
     Column("num_no_evidence", "whole", "trials that could not be measured"),
     Column("seeds", "text", "seeds used, not all of them at every depth"),
-    Column(
-        "num_inversions",
-        "whole",
-        "pairs with one seed where the shallower network failed, the deeper trained",
-    ),
     Column("failure_causes", "text", "outcomes at fails, with their counts"),
     Column(
         "test_error",

@@ -88,26 +88,24 @@ def compare(a: Side, b: Side) -> Comparison | None:
     fit_a, fit_b = a.cell.fit, b.cell.fit
     if fit_a is None or fit_b is None:
         return None
-    curves = fit_a.posterior, fit_b.posterior
-    trials_a, trials_b = _trials(a.cell), _trials(b.cell)
-    pairs = [
-        _pair(trials_a[key], trials_b[key])
-        for key in sorted(trials_a.keys() & trials_b.keys())
-    ]
-    num_shared = sum(pair.is_shared for pair in pairs)
-    is_same = num_shared == len(trials_a) == len(trials_b)
+    pairs = _pairs(a.cell, b.cell)
     return Comparison(
         a=a,
         b=b,
         k50_a=fit_a.k50,
         k50_b=fit_b.k50,
-        posterior=SAME_TRIALS if is_same else compare_curves(*curves, pairs),
+        posterior=_ratio(a.cell, b.cell, pairs),
         pairs=PairCounts.of(pairs),
-        num_shared=num_shared,
-        num_trials_a=len(trials_a),
-        num_trials_b=len(trials_b),
+        num_shared=sum(pair.is_shared for pair in pairs),
+        num_trials_a=len(a.cell.evidence),
+        num_trials_b=len(b.cell.evidence),
         differences=tuple(differences(a, b)),
     )
+
+
+def ratio_of(a: CellResult, b: CellResult) -> Estimate:
+    """k50 of B over k50 of A, with its 90 % interval; both cells have a fit."""
+    return _ratio(a, b, _pairs(a, b)).ratio
 
 
 def differences(a: Side, b: Side) -> Iterator[Difference]:
@@ -128,6 +126,23 @@ def differences(a: Side, b: Side) -> Iterator[Difference]:
     )
     yield from _differing("search", [{"grid": _grid(side)} for side in (a, b)])
     yield from _differing("environment", [_environment(side) for side in (a, b)])
+
+
+def _pairs(a: CellResult, b: CellResult) -> list[Pair]:
+    trials_a, trials_b = _trials(a), _trials(b)
+    return [
+        _pair(trials_a[key], trials_b[key])
+        for key in sorted(trials_a.keys() & trials_b.keys())
+    ]
+
+
+def _ratio(a: CellResult, b: CellResult, pairs: list[Pair]) -> RatioPosterior:
+    num_shared = sum(pair.is_shared for pair in pairs)
+    if num_shared == len(a.evidence) == len(b.evidence):
+        return SAME_TRIALS
+    assert a.fit is not None and b.fit is not None
+    posterior = compare_curves(a.fit.posterior, b.fit.posterior, pairs)
+    return replace(posterior, ratio=posterior.ratio.rounded())
 
 
 def _trials(cell: CellResult) -> dict[tuple[int, ...], JudgedTrial]:

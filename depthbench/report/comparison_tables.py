@@ -48,9 +48,9 @@ def comparison_row(comparison: Comparison, tolerance: float = 0.0) -> dict[str, 
         _side("a", comparison.a, comparison.k50_a, comparison.num_trials_a)
         | _side("b", comparison.b, comparison.k50_b, comparison.num_trials_b)
         | {
-            "ratio": _rounded(ratio.median),
-            "ratio_low": _rounded(ratio.low),
-            "ratio_high": _rounded(ratio.high),
+            "ratio": ratio.median,
+            "ratio_low": ratio.low,
+            "ratio_high": ratio.high,
             "probability_b_deeper": _rounded(comparison.posterior.probability_b_deeper),
             "is_worse": comparison.is_worse(tolerance),
             "num_pairs": pairs.total,
@@ -85,9 +85,9 @@ def _side(name: str, side: Side, k50: Estimate, num_trials: int) -> dict[str, An
         "data": cell.data,
         "protocol": cell.protocol,
         "rate": cell.rate.name,
-        "k50": _rounded(k50.median),
-        "k50_low": _rounded(k50.low),
-        "k50_high": _rounded(k50.high),
+        "k50": k50.median,
+        "k50_low": k50.low,
+        "k50_high": k50.high,
         "num_trials": num_trials,
     }
     return {f"{key}_{name}": value for key, value in values.items()}

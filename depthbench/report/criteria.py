@@ -94,9 +94,9 @@ def criteria_csv(result: StudyResult) -> str:
             "epochs": point.num_epochs,
             "threshold": point.threshold,
             "is_own": point.is_own,
-            "k50": _rounded(point.k50.median),
-            "k50_low": _rounded(point.k50.low),
-            "k50_high": _rounded(point.k50.high),
+            "k50": point.k50.median,
+            "k50_low": point.k50.low,
+            "k50_high": point.k50.high,
             "num_trials": point.num_trials,
             "num_trained": point.num_trained,
             "num_left_out": point.num_left_out,
@@ -181,9 +181,4 @@ def _num_stopped(cell: CellResult) -> int:
 
 def _k50(cell: CellResult, observations: Sequence[tuple[int, bool]]) -> Estimate:
     curve = curve_of(cell.plan, observations)
-    return curve.k50() if curve else Estimate(None, None, None)
-
-
-def _rounded(number: float | None) -> float | None:
-    """Six significant digits: more would be noise of the last places."""
-    return None if number is None else float(f"{number:.6g}")
+    return curve.k50().rounded() if curve else Estimate(None, None, None)

@@ -1,9 +1,10 @@
 """The table of depths as people read it, for the page and for Markdown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from depthbench.report.results import CellResult, Status, StudyResult
+from depthbench.report.ties import Key, Ties, ties
 from depthbench.report.words import (
     causes_text,
     deepest_text,
@@ -55,9 +56,10 @@ class DisplayTable(NamedTuple):
 
 def depths_display(result: StudyResult, *, brief: bool = False) -> DisplayTable:
     """One row a cell; columns that say the same in every row are left out."""
+    tied = ties(result.cells)
     headings = [
         heading
-        for heading in _HEADINGS
+        for heading in (*_HEADINGS[:_AFTER_K50], _ties(tied), *_HEADINGS[_AFTER_K50:])
         if (heading.is_brief or not brief) and _is_telling(heading, result)
     ]
     rows = (
@@ -66,11 +68,30 @@ def depths_display(result: StudyResult, *, brief: bool = False) -> DisplayTable:
     return DisplayTable(tuple(headings), tuple(rows))
 
 
+def _ties(found: Mapping[Key, Ties]) -> Heading:
+    def field_of(cell: CellResult) -> Field:
+        mine = found.get(cell.cell.key)
+        return Field(mine.letters if mine and mine.letters else NOTHING)
+
+    return Heading(
+        "ties",
+        "rows of one data set that share a letter cannot be told apart: the 90 % "
+        "interval of the ratio of their k50s holds 1",
+        field_of,
+        is_brief=True,
+    )
+
+
 def _is_telling(heading: Heading, result: StudyResult) -> bool:
     texts = {heading.field_of(cell).text for cell in result.cells}
     if heading.title in ("data", "protocol"):
         return len(texts) > 1
-    return heading.title not in ("rate", "notebook", "not measured") or texts not in (
+    return heading.title not in (
+        "rate",
+        "notebook",
+        "not measured",
+        "ties",
+    ) or texts not in (
         {NOTHING},
         {"0"},
     )
@@ -203,12 +224,6 @@ _HEADINGS = (
     ),
     Heading("not measured", "trainings that could not be measured", _not_measured),
     Heading(
-        "inversions",
-        "pairs of trials with one seed where the shallower network failed and the "
-        "deeper one trained",
-        lambda cell: _whole(cell.num_inversions),
-    ),
-    Heading(
         "p if falling",
         "how often trials of a success that only falls with depth would look as much "
         "as if it rose somewhere",
@@ -225,3 +240,5 @@ _HEADINGS = (
         lambda cell: Field(duration(cell.seconds), cell.seconds),
     ),
 )
+
+_AFTER_K50 = 1 + [heading.title for heading in _HEADINGS].index("k50")

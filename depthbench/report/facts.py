@@ -96,7 +96,24 @@ def missing_notes(result: StudyResult) -> list[str]:
             "trials.",
         ),
     )
-    return [f"{count(number, noun)} {rest}" for number, noun, rest in notes if number]
+    said = [f"{count(number, noun)} {rest}" for number, noun, rest in notes if number]
+    return [*shared_seeds_notes(result), *said]
+
+
+def shared_seeds_notes(result: StudyResult) -> list[str]:
+    """That intervals are too narrow, if trials at different depths are not independent.
+
+    Else empty.
+    """
+    number = sum(cell.shares_seeds for cell in result.cells)
+    if not number:
+        return []
+    which = "" if number == len(result.cells) else f" of {count(number, 'cell')}"
+    return [
+        f"The intervals{which} are too narrow: trials with one seed at different "
+        "depths shared their randomness, as an earlier version had it, and are counted "
+        "as independent."
+    ]
 
 
 def outcome_glossary(result: StudyResult) -> list[tuple[str, str, int]]:

@@ -54,10 +54,10 @@ def fit_of(plan: CellPlan, observations: Sequence[tuple[int, bool]]) -> CurveFit
         return None
     return CurveFit(
         posterior=posterior,
-        k50=posterior.k50(),
-        k90=posterior.k90(),
-        slope=posterior.slope_at_k50(),
-        lapse=posterior.lapse(),
+        k50=posterior.k50().rounded(),
+        k90=posterior.k90().rounded(),
+        slope=posterior.slope_at_k50().rounded(),
+        lapse=posterior.lapse().rounded(),
         monotonicity_p_value=monotonicity_p_value(observations),
     )
 

@@ -5,17 +5,22 @@ from collections.abc import Sequence
 
 from depthbench.report.accuracies import HEADINGS, accuracies
 from depthbench.report.display import depths_display
+from depthbench.report.facts import shared_seeds_notes
 from depthbench.report.results import StudyResult
 
 
 def depths_markdown(result: StudyResult) -> str:
-    """The short table of depths, ending in a newline; numbers to the right."""
+    """The short table of depths, ending in a newline; numbers to the right.
+
+    Below it is what a reader must know of its intervals.
+    """
     table = depths_display(result, brief=True)
-    return _table(
+    text = _table(
         [heading.title for heading in table.headings],
         table.is_number,
         [[field.text for field in row] for row in table.rows],
     )
+    return text + "".join(f"\n*{note}*\n" for note in shared_seeds_notes(result))
 
 
 def study_markdown(result: StudyResult) -> str:

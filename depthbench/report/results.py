@@ -16,6 +16,7 @@ from depthbench.record import Outcome, TrialRecord
 from depthbench.report.fit import CurveFit
 from depthbench.report.judged import JudgedTrial, observations_of
 from depthbench.spec import Cell, StudySpec
+from depthbench.spec.trial import FIRST_SEEDING
 from depthbench.verdict import error_of
 
 
@@ -142,19 +143,6 @@ class CellResult:
         return (low, self.no_run_trains_from or max(trained))
 
     @property
-    def num_inversions(self) -> int:
-        """Pairs of trials with one seed, the shallower failed, the deeper trained."""
-        count = 0
-        for seed in {trial.seed for trial in self.evidence}:
-            failed = 0
-            for trial in self.evidence:
-                if trial.seed == seed and trial.outcome is Outcome.TRAINED:
-                    count += failed
-                elif trial.seed == seed:
-                    failed += 1
-        return count
-
-    @property
     def failure_causes(self) -> tuple[tuple[Outcome, int], ...]:
         """Outcomes other than trained at the failing depth, most frequent first."""
         failed = Counter(
@@ -202,6 +190,12 @@ class CellResult:
     def num_classes(self) -> int | None:
         """Of the data set, once a trial has measured something."""
         return max((t.record.num_classes for t in self.evidence), default=None)
+
+    @property
+    def shares_seeds(self) -> bool:
+        """Whether its trials at several depths began alike, seed by seed."""
+        is_first = self.cell.template.seeding == FIRST_SEEDING
+        return is_first and len({trial.depth for trial in self.evidence}) > 1
 
     def at_depth(self, depth: int | None) -> tuple[JudgedTrial, ...]:
         """The trials at one depth."""

@@ -25,14 +25,9 @@ def inline_svg(svg: bytes, name: str, title: str) -> Markup:
     """An SVG file as an element of an HTML page.
 
     Its ids get `name` in front, so that two figures do not use each other's clip
-    paths; its style element, which would apply to the whole page, goes; its neutral
-    colours become variables of the page. Text nodes are left alone.
+    paths; its neutral colours become variables of the page. Text nodes are left alone.
     """
-    text = svg.decode("utf-8")
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r"<style\b[^>]*>.*?</style>", "", text, flags=re.DOTALL)
-    root, _, rest = text.partition(">")
+    root, _, rest = svg.decode("utf-8").partition(">")
     body = _TAG.sub(lambda tag: _scoped(tag[0], name), rest)
     width, height = _size(root)
     view = f"0 0 {width:g} {height:g}"

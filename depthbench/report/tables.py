@@ -19,6 +19,7 @@ from depthbench.report.fit import CurveFit
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.rates import rate_groups
 from depthbench.report.results import CellResult, Status, StudyResult
+from depthbench.report.ties import ties, ties_text
 from depthbench.report.words import causes_text, deepest_text, note_text
 from depthbench.spec import Cell, StudySpec
 from depthbench.verdict import error_of
@@ -60,7 +61,10 @@ def tables_of(result: StudyResult) -> Tables:
     for cell in result.cells:
         trials += [_trial_row(cell, trial) for trial in cell.trials]
         epochs += [row for trial in cell.trials for row in _epoch_rows(cell, trial)]
-    depths = [_depth_row(cell) for cell in result.cells]
+    tied = ties(result.cells)
+    depths = [
+        _depth_row(cell) | {"ties_with": ties_text(tied, cell)} for cell in result.cells
+    ]
     return Tables(
         _frame(trials, TRIAL_COLUMNS),
         _frame(epochs, EPOCH_COLUMNS),
@@ -206,7 +210,6 @@ def _depth_row(result: CellResult) -> dict[str, Any]:
             "seeds": " ".join(
                 str(seed) for seed in sorted({t.seed for t in result.trials})
             ),
-            "num_inversions": result.num_inversions,
             "failure_causes": causes_text(result),
             "test_error": result.test_error,
             "notebook_trains": reference[0],

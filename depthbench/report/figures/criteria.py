@@ -130,7 +130,13 @@ def _draw_arrow(
         xy=start,
         xytext=(0, direction * _ARROW_POINTS),
         textcoords="offset points",
-        arrowprops={"arrowstyle": "<|-", "color": color, "lw": 1.2},
+        arrowprops={
+            "arrowstyle": "<|-",
+            "color": color,
+            "lw": 1.2,
+            "shrinkA": 0,
+            "shrinkB": 0,
+        },
     )
 
 

@@ -173,7 +173,14 @@ def _draw_arrow(axes: Axes, cell: CellResult, mark: Mark, y: float) -> float:
         xy=(at or 0, y),
         xytext=(points, 0),
         textcoords="offset points",
-        arrowprops={"arrowstyle": "<|-", "color": mark.color, "lw": 1.6},
+        arrowprops={
+            "arrowstyle": "<|-",
+            "color": mark.color,
+            "lw": 1.6,
+            # A length to shrink by is found by bisection, which blows up last digits.
+            "shrinkA": 0,
+            "shrinkB": 0,
+        },
     )
     return max(points, 0)
 

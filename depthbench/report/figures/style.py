@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from depthbench.record import Outcome
+from depthbench.report.figures.vector import tidy_svg
 from depthbench.report.results import StudyResult
 
 # The page swaps these for its own colours when it is shown in dark mode, so each
@@ -111,7 +112,8 @@ def render(figure: Figure, kind: Literal["svg", "png"]) -> bytes:
             dpi=min(200, _MAX_PIXELS // inches),
             metadata=dict.fromkeys(nothing[kind]),
         )
-    return buffer.getvalue()
+    written = buffer.getvalue()
+    return tidy_svg(written.decode()).encode() if kind == "svg" else written
 
 
 def outcome_label(outcome: Outcome) -> str:
