@@ -14,7 +14,6 @@ from depthbench.architectures.definition import Architecture
 from depthbench.checks import derivatives, penalized_loss
 from depthbench.checks.depths import depths_of
 from depthbench.checks.derivatives import check_derivatives
-from depthbench.checks.graph import has_batch_norm, num_weight_layers_on_path
 from depthbench.checks.penalized_loss import PenalizedLoss
 from depthbench.checks.preflight import preflight, preflight_trials
 from depthbench.checks.ritual import CHECKS, check_architecture
@@ -23,6 +22,7 @@ from depthbench.plugins import load_architectures
 from depthbench.registry import Registry
 from depthbench.spec import DepthGrid, StudySpec
 from depthbench.study.resolve import resolve_cells
+from depthbench.training.autograd_graph import has_batch_norm, num_weight_layers_on_path
 from depthbench.trial import TrialContext
 from depthbench.trial import run as trial
 

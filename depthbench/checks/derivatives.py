@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from depthbench import runtime
-from depthbench.checks.graph import has_batch_norm
 from depthbench.checks.penalized_loss import PenalizedLoss
 from depthbench.checks.result import Finding
 from depthbench.checks.subject import Subject, gradients, loss_of, move_weights
 from depthbench.checks.weights import in_float64
+from depthbench.training.autograd_graph import has_batch_norm
 
 # From coarse to fine. The error of a central difference is h^2/6 times the third
 # derivative, plus rounding over h: a small slope needs a coarse step, a kink (of a

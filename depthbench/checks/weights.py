@@ -4,7 +4,6 @@ import torch
 from torch import Tensor, nn
 
 from depthbench import runtime
-from depthbench.checks.graph import num_weight_layers_on_path
 from depthbench.checks.result import Finding
 from depthbench.checks.subject import (
     Subject,
@@ -14,6 +13,7 @@ from depthbench.checks.subject import (
     move_weights,
     trained_parameters,
 )
+from depthbench.training.autograd_graph import num_weight_layers_on_path
 from depthbench.trial.network import check_modes, num_weight_layers
 
 _NUM_IMAGES = 8

@@ -1,4 +1,4 @@
-"""What autograd's graph tells about a network: its weight layers, and its norms."""
+"""What autograd's graph tells about a network: its weight layers, blocks and norms."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -26,6 +26,18 @@ def num_weight_layers_on_path(logits: Tensor, images: Tensor, net: nn.Module) ->
     Returns:
         0 also if no path leads from the images to the logits.
     """
+    layers = weight_layers_before(logits, images, net)
+    return layers.get(logits.grad_fn, 0) if logits.grad_fn is not None else 0
+
+
+def weight_layers_before(
+    logits: Tensor, images: Tensor, net: nn.Module
+) -> dict[Node, int]:
+    """Layers with weights on the longest path from the images to each node.
+
+    Of the nodes between the images and the logits, each after all that it was computed
+    from; the arguments are those of `num_weight_layers_on_path`.
+    """
     weights = {id(p) for p in net.parameters() if p.dim() >= 2}
     longest: dict[Node, int] = {}  # from the images; only of nodes they lead to
     has_weight: set[Node] = set()  # computed from weights alone
@@ -41,7 +53,29 @@ def num_weight_layers_on_path(logits: Tensor, images: Tensor, net: nn.Module) ->
             longest[node] = max(before) + len(weighted) * _multiplies(node)
         elif id(leaf) in weights or weighted:
             has_weight.add(node)
-    return longest.get(root, 0) if root is not None else 0
+    return longest
+
+
+def on_every_path(nodes: Iterable[Node]) -> list[Node]:
+    """The nodes that no path from the first of `nodes` to the last one avoids.
+
+    Args:
+        nodes: All nodes between these two, each after all that it was computed from.
+    """
+    place = {node: number for number, node in enumerate(nodes)}
+    # The furthest node that is computed from one before the present.
+    reached = 0
+    last_use = [0] * len(place)
+    for node, number in place.items():
+        for each in _inputs(node):
+            if each in place:
+                last_use[place[each]] = max(last_use[place[each]], number)
+    found = []
+    for node, number in place.items():
+        if reached <= number:
+            found.append(node)
+        reached = max(reached, last_use[number])
+    return found
 
 
 def has_batch_norm(loss: Tensor) -> bool:
