@@ -7,18 +7,20 @@
     result.plot("success")
 
 `measure` does what the command `depthbench run` does, `load` reads a results folder and
-`compare` tells two of them apart. A network of one's own is a `Stack`, or a function
-under `@architecture` that builds an `nn.Module`; `functional_net` makes a module of a
-function over a list of tensors. What goes wrong is an exception: `UsageError`, or one
-that the functions name.
+`compare` tells two of them apart. A network of one's own is a `Stack` or a
+`DeepConvNet`, or a function under `@architecture` that builds an `nn.Module`;
+`functional_net` makes a module of a function over a list of tensors. What goes wrong
+is an exception: `UsageError`, or one that the functions name.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from depthbench.architectures.definition import Architecture, Stack, architecture
+    from depthbench.architectures.deep_convnet import DeepConvNet
+    from depthbench.architectures.definition import Architecture, architecture
     from depthbench.architectures.functional import functional_net
+    from depthbench.architectures.stack import Stack
     from depthbench.spec import StudySpec, UsageError
     from depthbench.study.compare import Comparisons, compare
     from depthbench.study.result import Result, load
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Architecture",
     "Comparisons",
+    "DeepConvNet",
     "Result",
     "Stack",
     "StudySpec",
@@ -42,8 +45,9 @@ __all__ = [
 _MODULES = {
     "Architecture": "architectures.definition",
     "Comparisons": "study.compare",
+    "DeepConvNet": "architectures.deep_convnet",
     "Result": "study.result",
-    "Stack": "architectures.definition",
+    "Stack": "architectures.stack",
     "StudySpec": "spec",
     "UsageError": "spec",
     "architecture": "architectures.definition",

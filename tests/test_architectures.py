@@ -11,12 +11,13 @@ from torch import nn
 from torch.nn import functional
 
 from depthbench import Stack, runtime
+from depthbench.architectures.stack import stack_of
 from depthbench.plugins import load_architectures
-from depthbench.trial import num_weight_layers
+from depthbench.trial.network import num_weight_layers
 
 REGISTRY = load_architectures()
 NAMES = tuple(REGISTRY)
-STACKS = tuple(name for name in NAMES if REGISTRY[name].stack)
+STACKS = tuple(name for name in NAMES if stack_of(REGISTRY[name]))
 MNIST_SHAPE = (1, 28, 28)
 
 # k = 3 and k = 6, counted by hand for the first of each kind:
@@ -50,9 +51,9 @@ def test_the_eight_are_there_with_the_notebooks_settings():
     assert NAMES[: len(STACKS)] == STACKS
     sigma = {"normal_0.05": "0.05", "fan_out": "fan_out"}
     table = {
-        name: (item.lr, sigma[item.stack.initializer], item.reference)
+        name: (item.lr, sigma[item.initializer], item.reference)
         for name, item in REGISTRY.entries.items()
-        if item.stack is not None
+        if stack_of(item)
     }
     assert table == {
         "tanh_naive": (0.05, "0.05", (6, 9)),
@@ -149,7 +150,7 @@ def test_the_declared_weight_layers_are_those_on_the_longest_path(name):
             if isinstance(module, nn.Conv2d | nn.Linear) and "shortcut" not in key:
                 module.register_forward_hook(partial(note, called))
         net(torch.randn(2, 3, 32, 32, device="meta"))
-        if item.stack:  # whose convolutions are not called as modules
+        if stack_of(item):  # whose convolutions are not called as modules
             called = called[-1:]
             called += [part for part in net.modules() if isinstance(part, nn.Conv2d)]
         assert num_weight_layers(item, depth, net) == len(called) == len(set(called))
@@ -240,16 +241,16 @@ def test_initialisers_have_the_deviation_they_state(init, deviation):
 
 
 def test_a_function_has_no_selectable_initialiser():
-    item = replace(REGISTRY["elu"], stack=None)
-    with pytest.raises(ValueError, match="no selectable initialiser"):
+    item = replace(REGISTRY["elu"], description=None)
+    with pytest.raises(ValueError, match="draws its weights itself"):
         item.with_initializer("fan_in")
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"activation": "rleu"}, "activation = 'rleu': one of tanh, elu"),
-        ({"initializer": "he"}, "initializer = 'he': one of normal_0.05"),
+        ({"activation": "rleu"}, "activation = 'rleu': one of tanh, sigmoid"),
+        ({"initializer": "he"}, "initializer = 'he': one of default, kaiming"),
         ({"name": "../etc"}, "letters, digits"),
         ({"lr": 0.0}, "lr = 0.0: a finite number above 0"),
     ],

@@ -16,6 +16,7 @@ from test_executors import are_gone, is_alive
 
 from depthbench import datasets, runtime
 from depthbench.architectures import ARCHITECTURES
+from depthbench.architectures.stack import stack_of
 from depthbench.bench import baseline, driver, tasks
 from depthbench.bench import plan as plans
 from depthbench.bench.clock import StepClock
@@ -26,7 +27,7 @@ from depthbench.training.testing import run_eagerly
 from depthbench.trial import TrialContext, set_up
 from depthbench.trial import run as trial
 
-NAMES = tuple(name for name in ARCHITECTURES if ARCHITECTURES[name].stack)
+NAMES = tuple(name for name in ARCHITECTURES if stack_of(ARCHITECTURES[name]))
 NOWHERE = TrialContext(data_dir=Path())
 TINY = BenchPlan(
     cases=(("elu_bn", 3),),

@@ -8,6 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from depthbench.architectures import ARCHITECTURES
+from depthbench.architectures.stack import stack_of
 from depthbench.bench import baseline
 from depthbench.bench.document import Benchmark, to_json
 from depthbench.bench.figure import bench_figure
@@ -25,7 +26,7 @@ from depthbench.bench.plan import FULL, QUICK, Side, settings
 from depthbench.cli.bench_tables import print_benchmark
 from depthbench.runtime import capture_environment
 
-STACKS = [name for name in ARCHITECTURES if ARCHITECTURES[name].stack]
+STACKS = [name for name in ARCHITECTURES if stack_of(ARCHITECTURES[name])]
 
 
 # Which work it is.
@@ -93,7 +94,7 @@ def test_every_depth_of_a_plan_exists(plan):
 @pytest.mark.parametrize("name", STACKS)
 def test_operations_equal_those_that_torch_counts(name, shape):
     """Of forward and backward pass together, by the shapes that torch really sees."""
-    stack = ARCHITECTURES[name].stack
+    stack = stack_of(ARCHITECTURES[name])
     model = baseline.Net(stack, 6, shape, 10)
     with FlopCounterMode(display=False) as counter:
         heads = model(torch.randn(2, *shape))

@@ -10,6 +10,8 @@ from by_hand.activations import (
     elu_backward,
     relu,
     relu_backward,
+    sigmoid,
+    sigmoid_backward,
     tanh,
     tanh_backward,
 )
@@ -37,6 +39,7 @@ few = settings(deadline=None, max_examples=12)
     [
         (relu, relu_backward, functional.relu),
         (tanh, tanh_backward, torch.tanh),
+        (sigmoid, sigmoid_backward, torch.sigmoid),
         (elu, elu_backward, functional.elu),
     ],
 )

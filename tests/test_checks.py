@@ -11,6 +11,7 @@ from torch.nn import functional
 from toy import TOY_SETS, toy_data
 
 from depthbench.architectures.definition import Architecture
+from depthbench.architectures.stack import stack_of
 from depthbench.checks import derivatives, penalized_loss
 from depthbench.checks.depths import depths_of
 from depthbench.checks.derivatives import check_derivatives
@@ -283,7 +284,7 @@ def test_what_is_legitimate_passes(name):
 @pytest.mark.parametrize("name", list(REGISTRY))
 def test_the_built_in_architectures_are_sound(name):
     item = REGISTRY[name]
-    data = DATA if item.stack else LARGER
+    data = DATA if stack_of(item) else LARGER
     found = results(Subject.on(item, data), (item.grid.start,))
     assert {r.check for r in found} == set(CHECKS)
     unpromised = set() if item.promises_initial_loss else {"initial loss"}

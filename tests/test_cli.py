@@ -47,7 +47,7 @@ MISTAKES = {
     (*ELU, "--data", "mnits"): "unknown data set 'mnits'; did you mean mnist",
     (*ELU, "--kernels", "fast"): "kernels = fast: one of auto, reference, fused",
     (*ELU, "--protocol", "notbook"): "protocol = notbook: one of standard, notebook",
-    (*ELU, "--init", "he"): "initializer = 'he': one of normal_0.05, fan_in, fan_out",
+    (*ELU, "--init", "he"): "initializer = 'he': one of default, kaiming, fan_in",
     (*ELU, "--epochs", "0"): "epochs = 0: a whole number of at least 1",
     (*ELU, "--epochs", "three"): "'three' is not a valid integer",
     (*ELU, "--batch", "-1"): "batch = -1: a whole number of at least 1",
@@ -461,11 +461,20 @@ def test_show_tells_what_an_architecture_cannot_have(call, tmp_path):
     assert out.splitlines()[-1].split() == ["99", "1", "-", "30,730"]
 
 
-@pytest.mark.parametrize("name", ["deep_convnet", "preresnet", "two_layer_fc"])
-def test_only_stacks_have_a_selectable_initialiser(call, name):
-    code, _, err = call("run", "--arch", name, "--init", "fan_in", "--dry-run")
-    assert code == 2
-    assert f"{name} has weights of its own and no selectable initialiser" in err
+@pytest.mark.parametrize("name", ["elu", "deep_convnet_1e-1", "preresnet"])
+def test_initial_weights_are_of_any_family_and_part_of_a_trial(name):
+    """Its own rule by any spelling is no other training."""
+    registry = load_architectures()
+
+    def initializer(init):
+        study = StudySpec(arch=(name,), init=init)
+        (cell,) = resolve_cells(study, registry, DATASETS, device="cpu")
+        return cell.template.initializer
+
+    assert initializer("normal_2e-2") == "normal_0.02"
+    assert initializer("default") == (None if name == "preresnet" else "default")
+    assert initializer(registry[name].initializer) is None
+    assert initializer(None) is None
 
 
 def test_help_imports_nothing_heavy():

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from depthbench import runtime
+from depthbench import DeepConvNet, runtime
 from depthbench.architectures import ARCHITECTURES
-from depthbench.architectures.deep_convnet import DeepConvNet
 from depthbench.architectures.layers.preresnet import GlobalAveragePool
+from depthbench.architectures.stack import stack_of
 from depthbench.spec import TrialSpec
 from depthbench.trial.network import memory_format
 
@@ -40,13 +40,15 @@ AXES = {
     "deep_convnet_1e-2": (4, 3, 2e-3),
     "deep_convnet_1e-3": (4, 3, 2e-3),
     "deep_convnet_3": (4, 3, 1e-2),
+    "deep_convnet_4": (5, 4, 1e-3),
     "deep_convnet_5": (6, 5, 1e-3),
     "deep_convnet_5_bn": (6, 5, 1e-3),
     "deep_convnet_6_bn": (7, 6, 1e-2),
     "deep_convnet_wide_bn": (4, 3, 1e-3),
     "two_layer_fc": (2, 1, 0.01),
-    "three_layer_convnet": (3, 1, 0.01),
-    "convnet_7x7": (3, 1, 0.01),
+    "three_layer_convnet": (3, 1, 3e-3),
+    "convnet_7x7": (3, 1, 2e-3),
+    "convnet_7x7_500": (3, 1, 2e-3),
 }
 
 
@@ -54,7 +56,7 @@ def test_every_family_has_the_axis_its_studies_count_on():
     axes = {
         name: (item.grid.start, item.grid.step, item.lr)
         for name, item in ARCHITECTURES.entries.items()
-        if item.stack is None
+        if not stack_of(item)
     }
     assert axes == AXES
 
@@ -97,11 +99,10 @@ def bottleneck_size(c_in, c_out):
 
 
 def preresnet_size(n, block_size, stages, has_shortcuts):
-    total = conv_size(3, 8, 3)
-    for c_in, c_out in pairwise((8, *stages)):
+    total = conv_size(3, stages[0], 3)
+    for c_in, c_out in pairwise((stages[0], *stages)):
         total += block_size(c_in, c_out) + (n - 1) * block_size(c_out, c_out)
-        changes = (c_in, c_out) != (8, 8)
-        total += conv_size(c_in, c_out, 1) if has_shortcuts and changes else 0
+        total += conv_size(c_in, c_out, 1) if has_shortcuts and c_in != c_out else 0
     return total + 10 * (stages[-1] + 1)
 
 
@@ -151,7 +152,11 @@ SIZES = [
         + conv_size(16, 16, 3)
         + 10 * (16 * 32 * 32 + 1),
     ),
-    ("convnet_7x7", 3, conv_size(3, 32, 7) + 100 * (32 * 13 * 13 + 1) + 10 * 101),
+    (
+        "convnet_7x7",
+        4,
+        conv_size(3, 32, 7) + 100 * (32 * 16 * 16 + 1) + 100 * 101 + 10 * 101,
+    ),
 ]
 
 
@@ -188,7 +193,7 @@ def test_nothing_is_normed_after_the_last_block(side):
     assert features.shape == (2, 32, side // 4, side // 4)
 
 
-@pytest.mark.parametrize(("name", "side"), [("residual_cnn", 13), ("convnet_7x7", 8)])
+@pytest.mark.parametrize(("name", "side"), [("residual_cnn", 13), ("convnet_7x7", 2)])
 def test_an_image_too_small_is_refused_with_what_is_needed(name, side):
     item = ARCHITECTURES[name]
     net = build(item, item.grid.start, (1, side, side))
@@ -209,17 +214,34 @@ def test_a_pool_takes_the_border_and_never_the_last_pixel():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"channels": ()}, "channels = "),
-        ({"channels": (8, 0)}, "channels = "),
-        ({"pools": (0,)}, "pools = .*: stages from 1 to 2"),
-        ({"pools": (3,)}, "pools = .*: stages from 1 to 2"),
-        ({"scale": 0.0}, "scale = 0.0: a finite number above 0, or None"),
-        ({"scale": math.nan}, "scale = nan"),
+        ({"widths": ()}, "widths = "),
+        ({"widths": (8, 0)}, "widths = "),
+        ({"pools": (0, 1)}, "pools = .*: .* counted from 1, so from 1 to 2"),
+        ({"pools": (3,)}, "pools = .*: .* counted from 1, so from 1 to 2"),
+        ({"pools": (1, 1)}, "pools = .*: each at most once"),
+        ({"initializer": "normal_0"}, "x: initializer = 'normal_0': one of default"),
+        ({"initializer": "normal_nan"}, "or normal_SIGMA, as normal_0.05"),
+        ({"initializer": "he"}, "initializer = 'he': one of default, kaiming"),
     ],
 )
 def test_a_wrong_description_says_what_is_allowed(changes, message):
     with pytest.raises(ValueError, match=message):
-        DeepConvNet(**{"name": "x", "channels": (8, 8), "pools": (1,), **changes})
+        DeepConvNet(**{"name": "x", "widths": (8, 8), "pools": (1,), **changes})
+
+
+def test_pools_move_with_the_convolutions_they_follow():
+    """Twice as deep, each convolution stands twice, and its pool after both."""
+    net = DeepConvNet(name="x", widths=(4, 6, 8), pools=(1, 3)).to_architecture()
+    with torch.device("meta"):
+        nets = {depth: build(net, depth) for depth in (4, 7)}
+    letters = {nn.Conv2d: "c", nn.MaxPool2d: "p"}
+    order = {
+        depth: "".join(letters.get(type(layer), "") for layer in each)
+        for depth, each in nets.items()
+    }
+    assert order == {4: "cpccp", 7: "ccpccccp"}
+    with pytest.raises(ValueError, match="not on the depth grid 4, 7, 10"):
+        net.grid.check(5)
 
 
 # Initial weights.
@@ -240,7 +262,8 @@ DEVIATIONS = {
     ),
     "two_layer_fc": lambda layer: math.sqrt(2 / fan_in(layer)),
     "three_layer_convnet": lambda layer: math.sqrt(2 / fan_in(layer)),
-    "convnet_7x7": lambda layer: math.sqrt(2 / fan_in(layer)),
+    "convnet_7x7": lambda layer: 1e-3,
+    "convnet_7x7_500": lambda layer: 1e-3,
 }
 
 
@@ -257,18 +280,50 @@ def test_normal_weights_have_the_deviation_they_state(name):
             assert layer.weight.abs().max() > 2 * expected
 
 
-@pytest.mark.parametrize(
-    "name", ["preresnet_plain", "preresnet", "preresnet_bottleneck", "residual_cnn_bn"]
-)
+@pytest.mark.parametrize("name", sorted(AXES))
 def test_default_weights_fill_their_bounds(name):
-    item = ARCHITECTURES[name]
+    item = ARCHITECTURES[name].with_initializer("default")
     for layer in build(item, item.grid.start).modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             bound = 1 / math.sqrt(fan_in(layer))
-            assert 0.9 * bound < layer.weight.max() <= bound
-            assert 0.9 * bound < -layer.weight.min() <= bound
+            # The largest of n values lies below 0.8 of the bound once in 0.9^-n.
+            least = (0.9 if layer.weight.numel() > 200 else 0.7) * bound
+            assert least < layer.weight.max() <= bound
+            assert least < -layer.weight.min() <= bound
             assert layer.bias is None or layer.bias.abs().max() <= bound
             assert layer.bias is None or layer.bias.any()
+
+
+@pytest.mark.parametrize("name", sorted(AXES))
+@pytest.mark.parametrize(
+    ("init", "deviation"),
+    [
+        ("kaiming", lambda fan_in, _: math.sqrt(2 / fan_in)),
+        ("fan_in", lambda fan_in, _: math.sqrt(1 / fan_in)),
+        ("fan_out", lambda _, fan_out: math.sqrt(1 / fan_out)),
+        ("normal_2e-2", lambda *_: 0.02),
+    ],
+)
+def test_every_family_can_have_every_rule(name, init, deviation):
+    """Of the first layer; the tolerance is six standard errors."""
+    item = ARCHITECTURES[name].with_initializer(init)
+    assert f"init {item.initializer}" in item.summary
+    layer = next(
+        part
+        for part in build(item, item.grid.start).modules()
+        if isinstance(part, nn.Conv2d | nn.Linear)
+    )
+    fans = fan_in(layer), layer.weight[:, 0].numel()
+    tolerance = 6 / math.sqrt(2 * layer.weight.numel())
+    assert layer.weight.std().item() == pytest.approx(deviation(*fans), rel=tolerance)
+    assert not layer.bias.any()
+
+
+def test_a_rule_has_one_spelling():
+    """So that one training has one identity."""
+    own = ARCHITECTURES["deep_convnet"]
+    assert own.with_initializer("normal_1e-1").initializer == "normal_0.1"
+    assert own.with_initializer("kaiming") is own
 
 
 # The order of dimensions in memory.
@@ -281,8 +336,8 @@ def test_the_faster_order_is_for_those_it_helps_on_a_cpu():
         for name, item in ARCHITECTURES.entries.items()
         if memory_format(item, spec) is torch.channels_last
     }
-    baselines = {"two_layer_fc", "three_layer_convnet", "convnet_7x7"}
-    assert last == set(ARCHITECTURES) - baselines
+    baselines = {"two_layer_fc", "three_layer_convnet"}
+    assert last == set(ARCHITECTURES) - baselines - {"convnet_7x7", "convnet_7x7_500"}
     for changes in ({"device": "cuda"}, {"kernels": "fused"}):
         order = memory_format(ARCHITECTURES["elu"], replace(spec, **changes))
         assert order is torch.contiguous_format

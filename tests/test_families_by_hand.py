@@ -16,10 +16,9 @@ from by_hand.chain import (
 from by_hand.linear import linear, linear_backward
 from by_hand.numeric import relative_error
 
-from depthbench import runtime
+from depthbench import DeepConvNet, Stack, runtime
 from depthbench.architectures import ARCHITECTURES
-from depthbench.architectures.deep_convnet import DeepConvNet
-from depthbench.architectures.layers.baselines import NUM_HIDDEN
+from depthbench.architectures.baselines import Baseline
 
 RELU = ACTIVATIONS["relu"]
 
@@ -73,8 +72,7 @@ class ByHand:
             for place, window in enumerate(windows):
                 body += [self.norm(), RELU]
                 body += [self.conv(1 if place else stride, window // 2)]
-            changes = stage > 0 or len(windows) == 3
-            if has_shortcut and changes:
+            if has_shortcut and stage > 0:
                 layers.append(with_shortcut(chain(*body), self.conv(stride)))
             else:
                 layers.append((with_skip if has_shortcut else chain)(chain(*body)))
@@ -103,14 +101,23 @@ class ByHand:
         first = [self.conv(padding=2), RELU, self.conv(padding=1), RELU]
         return chain(*first, self.conv(padding=1), RELU, self.linear())
 
+    def sigmoid_stack(self, num_stages):
+        layers = []
+        for _ in range(num_stages):
+            block = [self.conv(padding=1), self.norm(), ACTIVATIONS["sigmoid"]]
+            layers += [*block, average_pool_layer(2, 2)]
+        return chain(*layers, self.linear())
+
     def pooled_convnet(self):
-        first = [self.conv(), RELU, max_pool_layer(2, 2), self.linear(), RELU]
+        first = [self.conv(padding=3), RELU, max_pool_layer(2, 2)]
+        first += [self.linear(), RELU]
         return chain(*first, self.linear(), RELU, self.linear())
 
 
 BN_POOLS = DeepConvNet(
-    name="bn", channels=(4, 6), pools=(2,), batch_norm=True
+    name="bn", widths=(4, 6), pools=(2,), batch_norm=True
 ).to_architecture()
+SIGMOID = Stack(name="x", activation="sigmoid", batch_norm=True, channels=(4, 6))
 # Architecture, depth, side of the images, and the same by hand.
 CASES = [
     ("preresnet_plain", 8, 8, lambda hand: hand.preresnet((3, 3), False)),
@@ -121,6 +128,7 @@ CASES = [
     ("deep_convnet_3", 4, 16, lambda hand: hand.deep_convnet((1, 1, 1), False)),
     ("deep_convnet", 7, 8, lambda hand: hand.deep_convnet((0, 1, 0, 1, 0, 0), False)),
     (BN_POOLS, 5, 8, lambda hand: hand.deep_convnet((0, 0, 0, 1), True)),
+    (SIGMOID, 2, 8, lambda hand: hand.sigmoid_stack(2)),
     ("three_layer_convnet", 4, 8, lambda hand: hand.padded_convnet()),
     ("convnet_7x7", 4, 12, lambda hand: hand.pooled_convnet()),
 ]
@@ -135,7 +143,8 @@ def assert_equals_by_hand(net, side, by_hand):
             # Scale, shift and bias away from 1 and 0, where a mix-up would not show.
             weight.add_(0.1 * torch.randn(weight.shape, generator=source))
     images = torch.randn(3, 2, side, side, generator=source).double()
-    logits = net(images)
+    output = net(images)
+    logits = output[0] if isinstance(output, tuple) else output
     grad_out = torch.randn(logits.shape, generator=source).double()
     logits.backward(grad_out)
 
@@ -157,8 +166,7 @@ def test_forward_and_gradients_equal_those_by_hand(item, depth, side, by_hand):
     assert_equals_by_hand(build(item, depth, side), side, by_hand)
 
 
-def test_fully_connected_layers_equal_those_by_hand(monkeypatch):
-    monkeypatch.setattr("depthbench.architectures.layers.baselines.NUM_HIDDEN", 50)
-    assert NUM_HIDDEN == 4000
-    net = build(ARCHITECTURES["two_layer_fc"], 3, 4)
+def test_fully_connected_layers_equal_those_by_hand():
+    narrow = Baseline(name="x", kind="fully_connected", hidden=50, start=2, block="")
+    net = build(narrow, 3, 4)
     assert_equals_by_hand(net, 4, ByHand.fully_connected)

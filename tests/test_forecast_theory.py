@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from depthbench.architectures.definition import Stack
+from depthbench.architectures.stack import Stack
 from depthbench.forecast.activations import (
     ACTIVATIONS,
     Moments,

@@ -11,7 +11,7 @@ from toy import TOY_SETS, know_toy
 
 from depthbench import cli
 from depthbench.architectures import ARCHITECTURES
-from depthbench.architectures.definition import Stack
+from depthbench.architectures.stack import Stack, stack_of
 from depthbench.datasets import DATASETS
 from depthbench.engine import LocalProcesses
 from depthbench.kernels import compiled, memory
@@ -28,7 +28,7 @@ from depthbench.trial import run as trial
 needs_library = pytest.mark.skipif(
     compiled.missing() is not None, reason=str(compiled.missing())
 )
-STACKS = [name for name, item in ARCHITECTURES.entries.items() if item.stack]
+STACKS = [name for name, item in ARCHITECTURES.entries.items() if stack_of(item)]
 SPEC = TrialSpec(
     architecture="elu_bn",
     depth=6,
@@ -90,9 +90,9 @@ def test_auto_does_without_a_library():
 @needs_library
 def test_what_the_fused_kernels_cannot_compute_is_refused_by_name():
     gelu = Stack(name="gelu", activation="gelu").to_architecture()
-    built = replace(ARCHITECTURES["elu"], name="built", stack=None)
+    built = replace(ARCHITECTURES["elu"], name="built", description=None)
     known = Registry("architecture", {"gelu": gelu, "built": built})
-    for name, reason in (("gelu", "tanh, elu, relu"), ("built", "function of its own")):
+    for name, reason in (("gelu", "tanh, elu, relu"), ("built", "is not a Stack")):
         auto = resolve_cells(StudySpec(arch=(name,)), known, DATASETS, device="cpu")
         assert auto[0].template.kernels == "reference"
         study = StudySpec(arch=(name,), kernels="fused")
@@ -106,7 +106,7 @@ def test_a_builder_s_network_is_never_said_to_be_fused(context, monkeypatch):
 
         return nn.Sequential(nn.Flatten(), nn.Linear(64, num_classes))
 
-    own = replace(ARCHITECTURES["elu_bn"], build=build, stack=None)
+    own = replace(ARCHITECTURES["elu_bn"], build=build, description=None)
     known = Registry("architecture", {"elu_bn": own})
     monkeypatch.setattr(trial, "_architectures", lambda _: known)
     record = run_trial(SPEC, context)

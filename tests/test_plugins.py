@@ -12,6 +12,7 @@ import pytest
 
 from depthbench.architectures.definition import Architecture
 from depthbench.plugins import ENTRY_POINT_GROUP, load_architectures
+from depthbench.spec import DepthGrid
 
 GOOD = """
 from depthbench import Stack, architecture
@@ -106,8 +107,20 @@ def test_an_installed_package_adds_one_through_its_entry_point(tmp_path, monkeyp
     assert len(registry["relu_bn"].plugin_sha256) == 64
     reasons = " ".join(registry.broken.values())
     assert "their_nets:missing" in reasons
-    assert "an Architecture or a Stack is expected" in reasons
+    assert "an Architecture, a Stack or a DeepConvNet is expected" in reasons
     sys.modules.pop("their_nets", None)
+
+
+def test_a_description_of_a_deep_convnet_is_found_as_a_stack_is(tmp_path):
+    text = (
+        "from depthbench import DeepConvNet\n"
+        "mine = DeepConvNet(name='mine', widths=(4, 8), pools=(2,))\n"
+    )
+    registry = load_architectures([written(tmp_path, "mine.py", text)])
+    assert registry["mine"].grid == DepthGrid(start=3, step=2)
+    other = registry["mine"].with_initializer("default")
+    assert other.plugin_sha256 == registry["mine"].plugin_sha256
+    assert (other.source, other.initializer) == ("mine.py", "default")
 
 
 def test_did_you_mean():

@@ -10,6 +10,7 @@ from torch.nn import functional
 from toy import toy_data
 
 from depthbench import runtime
+from depthbench.architectures.stack import stack_of
 from depthbench.plugins import load_architectures
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData, train
@@ -19,7 +20,7 @@ from depthbench.training import trace as trace_module
 from depthbench.training.testing import batch_statistics, evaluate
 
 REGISTRY = load_architectures()
-STACKS = [name for name in REGISTRY if REGISTRY[name].stack]
+STACKS = [name for name in REGISTRY if stack_of(REGISTRY[name])]
 SPEC = TrialSpec(
     architecture="elu", depth=3, data="toy", seed=0, lr=0.05, batch_size=16, epochs=2
 )

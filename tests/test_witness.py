@@ -14,6 +14,7 @@ from test_cli import call as call  # a fixture
 
 from depthbench import datasets
 from depthbench.architectures import ARCHITECTURES
+from depthbench.architectures.stack import stack_of
 from depthbench.bench import baseline, witness
 from depthbench.bench.witness import WitnessPlan, train_baseline, train_depthbench
 from depthbench.bench.witness_table import fisher_p, read_trainings, witness_rows
@@ -22,7 +23,7 @@ from depthbench.spec import TrialSpec
 from depthbench.trial import run as trial
 
 ROOT = Path(__file__).parents[1]
-STACKS = [name for name in ARCHITECTURES if ARCHITECTURES[name].stack]
+STACKS = [name for name in ARCHITECTURES if stack_of(ARCHITECTURES[name])]
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +56,7 @@ def spec_of(name="elu", depth=3, **changes):
 @pytest.mark.parametrize("name", STACKS)
 def test_weights_have_the_deviation_of_the_stack_and_no_bias(name):
     torch.manual_seed(0)
-    stack = ARCHITECTURES[name].stack
+    stack = stack_of(ARCHITECTURES[name])
     model = baseline.Net(stack, 60, (1, 28, 28), 10)
     convolutions = [m for m in model.modules() if isinstance(m, torch.nn.Conv2d)]
     assert len(convolutions) == 60

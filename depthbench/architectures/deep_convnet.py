@@ -1,16 +1,12 @@
-"""Deep chains of convolution, ReLU and max pool, without any way around them.
-
-k is the number of weight layers, L = s m + 1 for s stages of m convolutions each and
-one linear layer.
-"""
+"""Deep chains of convolution, ReLU and max pool, without any way around them."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from depthbench.architectures.definition import Architecture
+from depthbench.architectures.definition import Architecture, Description
+from depthbench.architectures.initializers import promises_initial_loss
 from depthbench.spec import DepthGrid
 
 if TYPE_CHECKING:
@@ -18,58 +14,50 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeepConvNet:
-    """{conv 3x3, [BN], ReLU, [2x2 max pool]} x (L - 1), linear, in equal stages.
+class DeepConvNet(Description):
+    """{conv 3x3, [BN], ReLU, [2x2 max pool]} for each width, then a linear layer.
+
+    k is the number of weight layers. `widths` and `pools` list the shortest network,
+    of k = len(widths) + 1; in one m times as deep each convolution stands m times, and
+    its pool, if it has one, after the last of them.
 
     Attributes:
         name: What `--arch` calls it.
-        channels: Of each stage.
-        pools: Stages that end with a pool, counted from 1.
+        widths: Channels of each convolution, in order.
+        pools: Convolutions that a pool follows, counted from 1.
         batch_norm: BatchNorm between convolution and ReLU.
-        scale: Standard deviation of every weight; None for Kaiming's, sqrt(2/fan_in)
-            of a convolution and sqrt(1/fan_in) of the linear layer. Biases are 0.
+        initializer: Rule of all weights; under `kaiming` the linear layer, which no
+            ReLU follows, has sqrt(1/fan_in).
         lr: Learning rate unless a study gives one.
         source: Where it comes from.
     """
 
-    name: str
-    channels: tuple[int, ...]
+    widths: tuple[int, ...]
     pools: tuple[int, ...]
     batch_norm: bool = False
-    scale: float | None = None
+    initializer: str = "kaiming"
     lr: float = 2e-3
-    source: str = "Simonyan and Zisserman 2015; a teaching notebook on CIFAR-10"
 
     def __post_init__(self) -> None:
-        stages = len(self.channels)
-        if not stages or min(self.channels) < 1:
-            raise ValueError(f"{self.name}: channels = {self.channels}: 1 or more each")
-        if not set(self.pools) <= set(range(1, stages + 1)):
+        # A dataclass with slots is made anew, so that super() would not know it.
+        Description.__post_init__(self)
+        if not self.widths or min(self.widths) < 1:
+            raise ValueError(f"{self.name}: widths = {self.widths}: 1 or more each")
+        num = len(self.widths)
+        if not set(self.pools) <= set(range(1, num + 1)):
             raise ValueError(
-                f"{self.name}: pools = {self.pools}: stages from 1 to {stages}"
+                f"{self.name}: pools = {self.pools}: convolutions that a pool follows, "
+                f"counted from 1, so from 1 to {num}"
             )
-        if self.scale is not None and not 0 < self.scale < math.inf:
-            raise ValueError(
-                f"{self.name}: scale = {self.scale}: a finite number above 0, or None"
-            )
+        if len(set(self.pools)) < len(self.pools):
+            raise ValueError(f"{self.name}: pools = {self.pools}: each at most once")
 
     @property
     def summary(self) -> str:
-        """The block in a few words: "conv, BN, ReLU; 8-8-8; init Kaiming"."""
+        """The block in a few words: "conv, BN, ReLU; 8-8-8; init kaiming"."""
         block = "conv, BN, ReLU" if self.batch_norm else "conv, ReLU"
-        widths = "-".join(map(str, self.channels))
-        init = "Kaiming" if self.scale is None else f"normal_{self.scale}"
-        return f"{block}; {widths}; init {init}"
-
-    def widths(self, depth: int) -> list[int]:
-        """Channels of each of the L - 1 convolutions."""
-        length = (depth - 1) // len(self.channels)
-        return [channels for channels in self.channels for _ in range(length)]
-
-    def pool_positions(self, depth: int) -> list[int]:
-        """Convolutions that a pool follows, counted from 1."""
-        length = (depth - 1) // len(self.channels)
-        return [stage * length for stage in self.pools]
+        widths = "-".join(map(str, self.widths))
+        return f"{block}; {widths}; init {self.initializer}"
 
     def build(
         self,
@@ -79,69 +67,83 @@ class DeepConvNet:
         num_classes: int,
         generator: Generator,
     ) -> nn.Module:
-        """The network of L = `depth`, its weights drawn from `generator`."""
-        from depthbench.architectures.layers.deep_convnet import (
-            deep_convnet,
-            draw_weights,
-        )
+        """The network of `depth` weight layers, its weights drawn from `generator`."""
+        from depthbench.architectures.layers.deep_convnet import deep_convnet
+        from depthbench.architectures.layers.initializers import draw_weights
 
+        repeats = (depth - 1) // len(self.widths)
         net = deep_convnet(
-            self.widths(depth),
-            self.pool_positions(depth),
+            [width for width in self.widths for _ in range(repeats)],
+            [pool * repeats for pool in self.pools],
             batch_norm=self.batch_norm,
             image_shape=image_shape,
             num_classes=num_classes,
         )
-        draw_weights(net, self.scale, generator)
+        heads = [net[-1]] if self.initializer == "kaiming" else []
+        draw_weights(net, self.initializer, generator, heads=heads, of_heads="fan_in")
         return net
 
     def to_architecture(self) -> Architecture:
         """The architecture this describes."""
-        stages = len(self.channels)
+        num = len(self.widths)
         return Architecture(
             name=self.name,
             build=self.build,
             lr=self.lr,
-            grid=DepthGrid(start=stages + 1, step=stages),
+            grid=DepthGrid(start=num + 1, step=num),
             summary=self.summary,
             source=self.source,
             has_train_mode=self.batch_norm,
             num_weight_layers=int,
             allows_channels_last=True,
-            promises_initial_loss=self.scale is not None and self.scale <= 0.01,
+            promises_initial_loss=promises_initial_loss(self.initializer),
+            description=self,
         )
 
 
-_WIDE = (8, 32, 128)
-_FIVE = (16, 32, 32, 64, 64)
-
-DEEP_CONVNETS = (
-    DeepConvNet(name="deep_convnet", channels=_WIDE, pools=(1, 2)),
-    DeepConvNet(name="deep_convnet_1e-1", channels=_WIDE, pools=(1, 2), scale=1e-1),
-    DeepConvNet(name="deep_convnet_1e-2", channels=_WIDE, pools=(1, 2), scale=1e-2),
-    DeepConvNet(name="deep_convnet_1e-3", channels=_WIDE, pools=(1, 2), scale=1e-3),
-    DeepConvNet(name="deep_convnet_3", channels=(8, 8, 8), pools=(1, 2, 3), lr=1e-2),
-    DeepConvNet(name="deep_convnet_5", channels=_FIVE, pools=(1, 2, 3, 4, 5), lr=1e-3),
+_VGG = "Simonyan and Zisserman 2015"
+_WIDE, _FIVE = (8, 32, 128), (16, 32, 32, 64, 64)
+# Those of a notebook on CIFAR-10: initial weights, overfitting, BatchNorm.
+_NOTEBOOKS = (
+    DeepConvNet(name="deep_convnet", widths=_WIDE, pools=(1, 2)),
+    *(
+        DeepConvNet(
+            name=f"deep_convnet_{scale}",
+            widths=_WIDE,
+            pools=(1, 2),
+            initializer=f"normal_{scale}",
+        )
+        for scale in ("1e-1", "1e-2", "1e-3")
+    ),
+    DeepConvNet(name="deep_convnet_3", widths=(8, 8, 8), pools=(1, 2, 3), lr=1e-2),
+    DeepConvNet(
+        name="deep_convnet_4", widths=(8, 16, 32, 64), pools=(1, 2, 3, 4), lr=1e-3
+    ),
+    DeepConvNet(name="deep_convnet_5", widths=_FIVE, pools=(1, 2, 3, 4, 5), lr=1e-3),
     DeepConvNet(
         name="deep_convnet_5_bn",
-        channels=_FIVE,
+        widths=_FIVE,
         pools=(1, 2, 3, 4, 5),
         batch_norm=True,
         lr=1e-3,
     ),
     DeepConvNet(
         name="deep_convnet_6_bn",
-        channels=(8, 8, 16, 16, 32, 32),
-        pools=(1, 2, 3, 4, 5),
+        widths=(8, 8, 16, 16, 32, 32),
+        pools=(2, 4, 6),
         batch_norm=True,
         lr=1e-2,
     ),
+)
+
+DEEP_CONVNETS = (
+    *(replace(net, source=f"{_VGG}; a teaching notebook") for net in _NOTEBOOKS),
     DeepConvNet(
         name="deep_convnet_wide_bn",
-        channels=(32, 64, 128),
+        widths=(32, 64, 128),
         pools=(1, 2, 3),
         batch_norm=True,
         lr=1e-3,
-        source="Simonyan and Zisserman 2015",
+        source=_VGG,
     ),
 )

@@ -1,27 +1,25 @@
-"""What an architecture is, and the two ways to describe one. Imports no torch.
+"""What an architecture is, and the two ways to define one. Imports no torch.
 
-A `Stack` describes a convolution stack by its ingredients; `architecture` turns any
-function that builds an `nn.Module` into one. Both are plain values: a file defines
-them, and whoever reads the file collects them. Nothing is registered on import.
+A `Description` says what a network consists of; `architecture` turns any function that
+builds an `nn.Module` into one. Both are plain values: a file defines them, and whoever
+reads the file collects them. Nothing is registered on import.
 """
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Protocol
 
+from depthbench.architectures.initializers import canonical
 from depthbench.spec import DepthGrid
 
 if TYPE_CHECKING:
     from torch import Generator, nn
 
     from depthbench.architectures.plugin_file import PluginFile
-
-Activation = Literal["tanh", "elu", "relu", "gelu", "silu", "selu", "identity"]
-InitializerName = Literal["normal_0.05", "fan_in", "fan_out"]
-
 
 DEFAULT_GRID = DepthGrid(start=3, step=3)
 
@@ -66,7 +64,7 @@ class Architecture:
         promises_initial_loss: Whether the untrained network of the smallest depth
             prefers no class, so that its loss is ln(classes) within 10 %. False for
             weights drawn larger on purpose; `depthbench check` then only tells it.
-        stack: The description it was made from, if it was.
+        description: What it was made from, if it was no function.
         reference: The notebook's own answer (trains, fails), where it has one.
         plugin_sha256: Hash of the user's files; None for a built-in.
         plugin_files: The user's files: the plugin first, then all that it imports or
@@ -83,7 +81,7 @@ class Architecture:
     num_weight_layers: Callable[[int], int] | None = None
     allows_channels_last: bool = False
     promises_initial_loss: bool = True
-    stack: Stack | None = None
+    description: Description | None = None
     reference: tuple[int, int] | None = None
     plugin_sha256: str | None = None
     plugin_files: tuple[PluginFile, ...] = ()
@@ -96,124 +94,64 @@ class Architecture:
         if not 0 < self.lr < math.inf:
             raise ValueError(f"{self.name}: lr = {self.lr}: a finite number above 0")
 
+    @property
+    def initializer(self) -> str | None:
+        """Rule of its initial weights; None where only its builder knows it."""
+        return self.description.initializer if self.description else None
+
     def with_initializer(self, initializer: str | None) -> Architecture:
-        """The same with another convolution initialiser; None keeps its own.
+        """The same with other initial weights; None keeps its own.
+
+        Args:
+            initializer: A name in `architectures.initializers`.
 
         Raises:
-            ValueError: If it has no selectable initialiser, or not this one.
+            ValueError: If there is no such rule, or its builder alone draws weights.
         """
-        if initializer is None:
+        if initializer is None or initializer == self.initializer:
             return self
-        if self.stack is None:
+        if self.description is None:
             raise ValueError(
-                f"init = {initializer!r}: {self.name} has weights of its own and no "
-                "selectable initialiser; only a Stack has one"
+                f"init = {initializer!r}: {self.name} is built by a function, which "
+                "draws its weights itself; leave init out"
             )
-        # Any text may come from a user; the description checks it.
-        name = cast(InitializerName, initializer)
-        stack = replace(self.stack, initializer=name)
-        return replace(self, build=stack.build, summary=stack.summary, stack=stack)
+        other = replace(self.description, initializer=initializer).to_architecture()
+        return replace(
+            self,
+            build=other.build,
+            summary=other.summary,
+            promises_initial_loss=other.promises_initial_loss,
+            description=other.description,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stack:
-    """A stack of k 3x3 convolutions in equal stages, 2x2 average pooling after each.
-
-    k is exactly the number of convolutions and a multiple of the number of stages.
+class Description(ABC):
+    """What a network consists of, in place of a function that builds it.
 
     Attributes:
         name: What `--arch` calls it.
-        activation: Follows the convolution, and the norm if there is one.
-        batch_norm: BatchNorm between convolution and activation.
-        skip: Adds the block's input to its output where their shapes agree.
-        multihead: A linear head after every stage; one after the last otherwise.
-        initializer: Standard deviation of the convolution weights: 0.05, or
-            sqrt(1/(9 C)) with the input or output channels as C.
-        lr: Learning rate of SGD unless a study gives one.
-        channels: Of each stage.
+        initializer: Rule of the initial weights, a name in
+            `architectures.initializers`; each description says which layers have it.
+        lr: Learning rate unless a study gives one.
         source: Where it comes from.
-        reference: The notebook's own answer (trains, fails), where it has one.
     """
 
     name: str
-    activation: Activation
-    batch_norm: bool = False
-    skip: bool = False
-    multihead: bool = False
-    initializer: InitializerName = "fan_out"
-    lr: float = 0.05
-    channels: tuple[int, ...] = (4, 8, 16)
+    initializer: str
+    lr: float
     source: str = ""
-    reference: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        for what, allowed in (
-            ("activation", get_args(Activation)),
-            ("initializer", get_args(InitializerName)),
-        ):
-            if getattr(self, what) not in allowed:
-                raise ValueError(
-                    f"{self.name}: {what} = {getattr(self, what)!r}: "
-                    f"one of {', '.join(allowed)}"
-                )
+        try:
+            name = canonical(self.initializer)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from None
+        object.__setattr__(self, "initializer", name)
 
-    @property
-    def summary(self) -> str:
-        """The block in a few words: "conv, BN, ELU + x; init fan_out"."""
-        names = {"elu": "ELU", "relu": "ReLU", "gelu": "GELU", "silu": "SiLU"}
-        block = ["conv"] + ["BN"] * self.batch_norm
-        block.append(names.get(self.activation, self.activation))
-        skip = ", + x" if self.skip else ""
-        heads = f", {len(self.channels)} heads" if self.multihead else ""
-        return f"{', '.join(block)}{skip}{heads}; init {self.initializer}"
-
-    def build(
-        self,
-        depth: int,
-        *,
-        image_shape: tuple[int, int, int],
-        num_classes: int,
-        generator: Generator,
-    ) -> nn.Module:
-        """The network with `depth` convolutions, its weights drawn from `generator`."""
-        from depthbench.architectures.layers.conv_stack import (
-            BlockKind,
-            ConvStackNet,
-            initialize,
-        )
-        from depthbench.architectures.layers.initializers import INITIALIZERS
-
-        net = ConvStackNet(
-            depth,
-            BlockKind(
-                activation=self.activation,
-                batch_norm=self.batch_norm,
-                skip=self.skip,
-            ),
-            channels=self.channels,
-            multihead=self.multihead,
-            image_shape=image_shape,
-            num_classes=num_classes,
-        )
-        initialize(net, INITIALIZERS[self.initializer], generator)
-        return net
-
+    @abstractmethod
     def to_architecture(self) -> Architecture:
         """The architecture this describes."""
-        stages = len(self.channels)
-        return Architecture(
-            name=self.name,
-            build=self.build,
-            lr=self.lr,
-            grid=DepthGrid(start=stages, step=stages),
-            summary=self.summary,
-            source=self.source,
-            has_train_mode=self.batch_norm,
-            num_weight_layers=_convolutions_and_head,
-            allows_channels_last=True,
-            stack=self,
-            reference=self.reference,
-        )
 
 
 def architecture(  # noqa: PLR0913 - every one is named at the call
@@ -248,7 +186,3 @@ def architecture(  # noqa: PLR0913 - every one is named at the call
         )
 
     return decorate
-
-
-def _convolutions_and_head(depth: int) -> int:
-    return depth + 1

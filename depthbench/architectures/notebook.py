@@ -5,7 +5,7 @@ depth: the deepest k below 20 % error and the next k, which was not. Those of th
 BatchNorm networks are limits of a slip in its loop (see protocol `notebook`).
 """
 
-from depthbench.architectures.definition import Stack
+from depthbench.architectures.stack import Stack
 
 _SOURCE = "the reference notebook (MNIST, 3 epochs of SGD)"
 

@@ -5,58 +5,82 @@ bottlenecks, for n blocks a stage. The 1x1 convolutions of shortcuts lie beside 
 path and are not counted. n = 5 gives the 32 and 47 layers usually compared.
 """
 
-from functools import partial
-from typing import TYPE_CHECKING
+from __future__ import annotations
 
-from depthbench.architectures.definition import Architecture
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from depthbench.architectures.definition import Architecture, Description
+from depthbench.architectures.initializers import promises_initial_loss
 from depthbench.spec import DepthGrid
 
 if TYPE_CHECKING:
     from torch import Generator, nn
 
-_SOURCE = "He et al. 2016, Identity mappings in deep residual networks"
+_BLOCKS = {
+    "plain": "2 x (BN, ReLU, conv)",
+    "residual": "2 x (BN, ReLU, conv), + x",
+    "bottleneck": "3 x (BN, ReLU, conv 1-3-1), + x",
+}
 
 
-def _build(
-    block: str,
-    depth: int,
-    *,
-    image_shape: tuple[int, int, int],
-    num_classes: int,
-    generator: "Generator",
-) -> "nn.Module":
-    """PyTorch's default weights, drawn from `generator`."""
-    from depthbench.architectures.layers.preresnet import preresnet
-    from depthbench.architectures.layers.weights import draw_defaults
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreResNet(Description):
+    """Stem, three stages of `block`, mean over pixels, linear layer.
 
-    per_block = 3 if block == "bottleneck" else 2
-    net = preresnet(
-        (depth - 2) // (3 * per_block),
-        block,
-        image_channels=image_shape[0],
-        num_classes=num_classes,
-    )
-    draw_defaults(net, generator)
-    return net
+    `initializer` is the rule of all weights.
+    """
 
+    block: Literal["plain", "residual", "bottleneck"]
+    initializer: str = "default"
+    lr: float = 0.01
+    source: str = "He et al. 2016, Identity mappings in deep residual networks"
 
-def _preresnet(name: str, block: str, step: int, summary: str) -> Architecture:
-    return Architecture(
-        name=name,
-        build=partial(_build, block),
-        lr=0.01,
-        grid=DepthGrid(start=step + 2, step=step),
-        summary=summary,
-        source=_SOURCE,
-        num_weight_layers=int,
-        allows_channels_last=True,
-    )
+    @property
+    def _layers_a_stage(self) -> int:
+        """Of one block in each of the three stages."""
+        return 9 if self.block == "bottleneck" else 6
+
+    def build(
+        self,
+        depth: int,
+        *,
+        image_shape: tuple[int, int, int],
+        num_classes: int,
+        generator: Generator,
+    ) -> nn.Module:
+        """The network of k = `depth`, its weights drawn from `generator`."""
+        from depthbench.architectures.layers.initializers import draw_weights
+        from depthbench.architectures.layers.preresnet import preresnet
+
+        net = preresnet(
+            (depth - 2) // self._layers_a_stage,
+            self.block,
+            image_channels=image_shape[0],
+            num_classes=num_classes,
+        )
+        draw_weights(net, self.initializer, generator)
+        return net
+
+    def to_architecture(self) -> Architecture:
+        """The architecture this describes."""
+        step = self._layers_a_stage
+        return Architecture(
+            name=self.name,
+            build=self.build,
+            lr=self.lr,
+            grid=DepthGrid(start=step + 2, step=step),
+            summary=f"{_BLOCKS[self.block]}; init {self.initializer}",
+            source=self.source,
+            num_weight_layers=int,
+            allows_channels_last=True,
+            promises_initial_loss=promises_initial_loss(self.initializer),
+            description=self,
+        )
 
 
 PRERESNETS = (
-    _preresnet("preresnet_plain", "plain", 6, "2 x (BN, ReLU, conv)"),
-    _preresnet("preresnet", "residual", 6, "2 x (BN, ReLU, conv), + x"),
-    _preresnet(
-        "preresnet_bottleneck", "bottleneck", 9, "3 x (BN, ReLU, conv 1-3-1), + x"
-    ),
+    PreResNet(name="preresnet_plain", block="plain"),
+    PreResNet(name="preresnet", block="residual"),
+    PreResNet(name="preresnet_bottleneck", block="bottleneck"),
 )

@@ -6,58 +6,76 @@ blocks either, the first two of which are then one linear map. It reads images
 normalised by mean 0.5 and deviation 0.5 where it comes from.
 """
 
-from functools import partial
+from __future__ import annotations
+
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from depthbench.architectures.definition import Architecture
+from depthbench.architectures.definition import Architecture, Description
+from depthbench.architectures.initializers import promises_initial_loss
 from depthbench.spec import DepthGrid
 
 if TYPE_CHECKING:
     from torch import Generator, nn
 
-_SOURCE = "a teaching notebook on CIFAR-10 (N = 10); blocks: He et al. 2016"
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResidualCnn(Description):
+    """Two convolutions, N blocks, one convolution, two linear layers.
 
-def _build(
-    batch_norm: bool,
-    depth: int,
-    *,
-    image_shape: tuple[int, int, int],
-    num_classes: int,
-    generator: "Generator",
-) -> "nn.Module":
-    """PyTorch's default weights, drawn from `generator`."""
-    from depthbench.architectures.layers.residual_cnn import residual_cnn
-    from depthbench.architectures.layers.weights import draw_defaults
+    `initializer` is the rule of all weights.
+    """
 
-    net = residual_cnn(
-        depth, batch_norm=batch_norm, image_shape=image_shape, num_classes=num_classes
-    )
-    draw_defaults(net, generator)
-    return net
+    batch_norm: bool
+    initializer: str = "default"
+    lr: float = 0.01
+    source: str = "a teaching notebook on CIFAR-10 (N = 10); blocks: He et al. 2016"
+
+    def build(
+        self,
+        depth: int,
+        *,
+        image_shape: tuple[int, int, int],
+        num_classes: int,
+        generator: Generator,
+    ) -> nn.Module:
+        """The network of N = `depth`, its weights drawn from `generator`."""
+        from depthbench.architectures.layers.initializers import draw_weights
+        from depthbench.architectures.layers.residual_cnn import residual_cnn
+
+        net = residual_cnn(
+            depth,
+            batch_norm=self.batch_norm,
+            image_shape=image_shape,
+            num_classes=num_classes,
+        )
+        draw_weights(net, self.initializer, generator)
+        return net
+
+    def to_architecture(self) -> Architecture:
+        """The architecture this describes."""
+        norm = "BN, " if self.batch_norm else ""
+        block = f"conv, {norm}ReLU, conv, {norm}+ x, ReLU"
+        return Architecture(
+            name=self.name,
+            build=self.build,
+            lr=self.lr,
+            grid=DepthGrid(start=1, step=1),
+            summary=f"{block}; init {self.initializer}",
+            source=self.source,
+            has_train_mode=self.batch_norm,
+            num_weight_layers=_num_weight_layers,
+            allows_channels_last=True,
+            promises_initial_loss=promises_initial_loss(self.initializer),
+            description=self,
+        )
 
 
 def _num_weight_layers(depth: int) -> int:
     return 2 * depth + 5
 
 
-def _residual_cnn(name: str, summary: str, *, batch_norm: bool) -> Architecture:
-    return Architecture(
-        name=name,
-        build=partial(_build, batch_norm),
-        lr=0.01,
-        grid=DepthGrid(start=1, step=1),
-        summary=summary,
-        source=_SOURCE,
-        has_train_mode=batch_norm,
-        num_weight_layers=_num_weight_layers,
-        allows_channels_last=True,
-    )
-
-
 RESIDUAL_CNNS = (
-    _residual_cnn("residual_cnn", "conv, ReLU, conv, + x, ReLU", batch_norm=False),
-    _residual_cnn(
-        "residual_cnn_bn", "conv, BN, ReLU, conv, BN, + x, ReLU", batch_norm=True
-    ),
+    ResidualCnn(name="residual_cnn", batch_norm=False),
+    ResidualCnn(name="residual_cnn_bn", batch_norm=True),
 )

@@ -17,12 +17,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from depthbench.architectures.definition import Stack
+from depthbench.architectures.stack import Stack
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 
 ACTIVATIONS = {
     "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
     "elu": nn.ELU,
     "relu": nn.ReLU,
     "gelu": nn.GELU,
@@ -33,13 +34,19 @@ ACTIVATIONS = {
 
 
 def sigma(initializer: str, conv: nn.Conv2d) -> float:
-    """Standard deviation of a convolution's weights at the start."""
+    """Standard deviation of a convolution's weights at the start.
+
+    Raises:
+        ValueError: If no built-in stack begins with it.
+    """
     area = conv.kernel_size[0] * conv.kernel_size[1]
     if initializer == "fan_in":
         return math.sqrt(1 / (area * conv.in_channels))
     if initializer == "fan_out":
         return math.sqrt(1 / (area * conv.out_channels))
-    return 0.05
+    if initializer == "normal_0.05":
+        return 0.05
+    raise ValueError(f"initializer = {initializer!r}: unknown to the baseline")
 
 
 class Residual(nn.Module):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from depthbench import runtime
 from depthbench.architectures import ARCHITECTURES
+from depthbench.architectures.stack import stack_of
 from depthbench.bench.clock import Work
 from depthbench.bench.document import Benchmark
 from depthbench.bench.flop import training_flop_per_image
@@ -180,7 +181,7 @@ def _measurement(
 
 
 def _flop_per_image(setting: Setting, data: ImageData) -> int:
-    stack = ARCHITECTURES[setting.spec.architecture].stack
+    stack = stack_of(ARCHITECTURES[setting.spec.architecture])
     assert stack is not None
     return training_flop_per_image(
         stack, setting.spec.depth, data.image_shape, data.num_classes

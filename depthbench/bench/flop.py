@@ -1,6 +1,6 @@
 """Floating-point operations of a training step, from shapes alone."""
 
-from depthbench.architectures.definition import Stack
+from depthbench.architectures.stack import Stack
 
 
 def training_flop_per_image(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from depthbench import runtime
 from depthbench.architectures import ARCHITECTURES
 from depthbench.architectures.layers.conv_stack import ConvStackNet
+from depthbench.architectures.stack import stack_of
 from depthbench.bench import baseline
 from depthbench.bench.clock import StepClock, Work
 from depthbench.bench.plan import Setting, Side
@@ -154,7 +155,7 @@ def baseline_set_up(
     """
     spec = replace(setting.spec, device="cpu", kernels="reference")
     ours, data = set_up(spec, context)
-    stack = ARCHITECTURES[spec.architecture].stack
+    stack = stack_of(ARCHITECTURES[spec.architecture])
     assert stack is not None
     image_shape = cast(tuple[int, int, int], tuple(data.train.images.shape[1:]))
     num_classes = cast(nn.Linear, cast(ConvStackNet, ours).heads[-1]).out_features

@@ -18,6 +18,7 @@ import torch
 
 from depthbench import runtime
 from depthbench.architectures import ARCHITECTURES
+from depthbench.architectures.stack import stack_of
 from depthbench.bench import baseline
 from depthbench.bench.machine import why_not_fused
 from depthbench.bench.plan import Side
@@ -62,8 +63,8 @@ class WitnessPlan:
 
     def __post_init__(self) -> None:
         entry = ARCHITECTURES[self.architecture]
-        if entry.stack is None:
-            stacks = [n for n in ARCHITECTURES if ARCHITECTURES[n].stack is not None]
+        if stack_of(entry) is None:
+            stacks = [n for n in ARCHITECTURES if stack_of(ARCHITECTURES[n])]
             raise ValueError(
                 f"arch = {self.architecture}: only a Stack is written a second time; "
                 f"one of {', '.join(stacks)}"
@@ -150,7 +151,7 @@ def train_baseline(spec: TrialSpec, data_dir: Path) -> WitnessTraining:
     # The baseline's own way to be repeatable, in a process of its own.
     torch.manual_seed(spec.seed)  # noqa: TID251
     data = DATASETS[spec.data].load(data_dir)
-    stack = ARCHITECTURES[spec.architecture].stack
+    stack = stack_of(ARCHITECTURES[spec.architecture])
     assert stack is not None
     model = baseline.Net(stack, spec.depth, data.image_shape, data.num_classes)
     optimizer = torch.optim.SGD(model.parameters(), lr=spec.lr, momentum=spec.momentum)

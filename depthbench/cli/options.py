@@ -8,6 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from depthbench import runtime
+from depthbench.architectures.initializers import CHOICES
 from depthbench.cli.parameters import DEPTHS, FolderPath
 from depthbench.cli.protocol_options import PROTOCOL_FLAGS
 from depthbench.cli.rate_options import RATE_FLAGS
@@ -99,8 +100,8 @@ _STUDY_FLAGS = (
     click.option(
         "--init",
         metavar="NAME",
-        help="Convolution initialiser: fan_in, fan_out, normal_0.05. "
-        "[the architecture's own]",
+        help=f"Initial weights: {CHOICES}; default is PyTorch's. [the architecture's "
+        "own]",
     ),
     click.option("--epochs", type=int, help="Passes over the training set. [3]"),
     click.option("--batch", type=int, help="Images a step. [256]"),

@@ -62,6 +62,7 @@ def _selu_slope(z: Floats) -> Floats:
 # The activations of a `Stack` and their derivatives.
 ACTIVATIONS: Mapping[str, tuple[Function, Function]] = {
     "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+    "sigmoid": (_sigmoid, lambda z: _sigmoid(z) * (1 - _sigmoid(z))),
     "elu": (_elu, _elu_slope),
     "relu": (lambda z: np.maximum(z, 0), lambda z: np.where(z > 0, 1.0, 0.0)),
     "gelu": (

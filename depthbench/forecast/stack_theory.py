@@ -5,8 +5,8 @@ from math import log
 
 import numpy as np
 
-from depthbench.architectures.definition import Stack
-from depthbench.architectures.layers.initializers import INITIALIZERS
+from depthbench.architectures.initializers import weight_deviation
+from depthbench.architectures.stack import Stack
 from depthbench.forecast.activations import Floats, Moments
 from depthbench.forecast.batch_norm import (
     batch_normalized,
@@ -99,7 +99,8 @@ def _forward(
         if place == 0 and stage > 0:
             signal = pooled(signal, radii[stage], padding)
         out_channels = stack.channels[stage]
-        deviation = INITIALIZERS[stack.initializer](9 * in_channels, 9 * out_channels)
+        fans = 9 * in_channels, 9 * out_channels
+        deviation = weight_deviation(stack.initializer, *fans)
         has_skip = stack.skip and in_channels == out_channels
         gain = in_channels * deviation**2
         sums, scale = convolved(signal, gain, padding), 1.0

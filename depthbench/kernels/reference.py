@@ -12,6 +12,7 @@ from depthbench.kernels.block import Block
 # and 0.86 with backward for 401,408 values; one composed of exp and clamp 0.57 and 4.5.
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
     "elu": functional.elu,
     "relu": functional.relu,
     "gelu": functional.gelu,

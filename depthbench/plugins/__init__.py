@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from depthbench.architectures import ARCHITECTURES
-from depthbench.architectures.definition import Architecture, Stack
+from depthbench.architectures.definition import Architecture, Description
 from depthbench.architectures.plugin_file import PluginFile
 from depthbench.plugins.footprint import digest_of, files_of, noted_reads
 from depthbench.plugins.imports import (
@@ -108,10 +108,10 @@ class _Loader:
     ) -> list[Architecture]:
         with imported_anew() as imported, noted_reads() as opened:
             value = point.load()
-        if not isinstance(value, Architecture | Stack):
+        if not isinstance(value, Architecture | Description):
             raise TypeError(
                 f"{point.value} is a {type(value).__name__}; "
-                "an Architecture or a Stack is expected"
+                "an Architecture, a Stack or a DeepConvNet is expected"
             )
         package = point.module.partition(".")[0]
         own = {
@@ -157,20 +157,20 @@ def _defined(module: ModuleType, files: tuple[PluginFile, ...]) -> list[Architec
     found = {
         id(value): _stamped(value, files)
         for value in vars(module).values()
-        if isinstance(value, Architecture | Stack)
+        if isinstance(value, Architecture | Description)
     }
     if not found:
         raise ValueError(
-            "defines no architecture: a module-level depthbench.Stack, or a function "
-            "under @depthbench.architecture"
+            "defines no architecture: a module-level depthbench.Stack or "
+            "depthbench.DeepConvNet, or a function under @depthbench.architecture"
         )
     return list(found.values())
 
 
 def _stamped(
-    value: Architecture | Stack, files: tuple[PluginFile, ...]
+    value: Architecture | Description, files: tuple[PluginFile, ...]
 ) -> Architecture:
-    if isinstance(value, Stack):
+    if isinstance(value, Description):
         value = value.to_architecture()
     return replace(
         value,

@@ -7,20 +7,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from depthbench.architectures.definition import Architecture, Stack
+from depthbench.architectures.deep_convnet import DeepConvNet
+from depthbench.architectures.definition import Architecture
+from depthbench.architectures.stack import Stack
 from depthbench.plugins import load_architectures, names_in
 from depthbench.registry import Registry
 from depthbench.spec import UsageError
 
+# What `_source_of` can write a file for.
+Described = Stack | DeepConvNet
 # A name (wildcards allowed), a file that defines some, or one itself.
-Given = str | Path | Stack | Architecture
+Given = str | Path | Described | Architecture
 
 # What a file's own architecture need not share with the value that was given.
 _OF_THE_FILE = (
     "build",
     "num_weight_layers",
     "source",
-    "stack",
+    "description",
     "plugin_sha256",
     "plugin_files",
 )
@@ -33,8 +37,8 @@ class Asked:
     Attributes:
         names: Names or patterns; empty if none was given.
         registry: All architectures there are.
-        plugins: Files that define further ones; those written for a stack that was
-            given as a value are missing.
+        plugins: Files that define further ones; those written for a description that
+            was given as a value are missing.
         written: The text of those, by file name.
     """
 
@@ -60,10 +64,10 @@ def asked_for(given: Given | Iterable[Given], plugins: Sequence[Path]) -> Asked:
     names: dict[str, None] = {}
     written: dict[str, str] = {}
     for value, path in zip(values, files, strict=True):
-        stack = _plain_stack(value)
-        if stack is not None:
-            found = _with_stack(found, stack, written)
-            names[stack.name] = None
+        description = _plain_description(value)
+        if description is not None:
+            found = _with_described(found, description, written)
+            names[description.name] = None
         elif isinstance(value, Architecture):
             names[_name_of(value, path, found)] = None
         elif path is not None:
@@ -81,7 +85,7 @@ def asked_for(given: Given | Iterable[Given], plugins: Sequence[Path]) -> Asked:
 def _file_of(value: Given, known: Registry[Architecture]) -> Path | None:
     """The plugin file that a value is, or that defines it; None if it needs none."""
     if isinstance(value, Architecture):
-        has_identity = _plain_stack(value) is not None or _is_among(value, known)
+        has_identity = _plain_description(value) is not None or _is_among(value, known)
         return None if has_identity else _source_file(value)
     if isinstance(value, Path) or (isinstance(value, str) and value.endswith(".py")):
         return Path(value)
@@ -96,47 +100,51 @@ def _is_among(value: Architecture, known: Registry[Architecture]) -> bool:
     return not _differences(value, entry, ("source", "plugin_sha256", "plugin_files"))
 
 
-def _plain_stack(value: Given) -> Stack | None:
-    """The stack that describes a value completely; None if there is none."""
-    if isinstance(value, Stack):
+def _plain_description(value: Given) -> Described | None:
+    """What describes a value completely; None if nothing does."""
+    if isinstance(value, Described):
         return value
-    if not isinstance(value, Architecture) or value.stack is None:
+    if not isinstance(value, Architecture):
+        return None
+    description = value.description
+    if not isinstance(description, Described):
         return None
     ignored = (*_OF_THE_FILE, "reference")
-    is_plain = not _differences(value, value.stack.to_architecture(), ignored)
-    return value.stack if is_plain else None
+    is_plain = not _differences(value, description.to_architecture(), ignored)
+    return description if is_plain else None
 
 
-def _with_stack(
-    found: Registry[Architecture], stack: Stack, written: dict[str, str]
+def _with_described(
+    found: Registry[Architecture], given: Described, written: dict[str, str]
 ) -> Registry[Architecture]:
-    """The registry with this stack; unless it is there, a file is written for it."""
-    known = found.entries.get(stack.name)
-    if known is not None and known.stack == stack:
+    """The registry with what is described; unless there, a file is written for it."""
+    known = found.entries.get(given.name)
+    if known is not None and known.description == given:
         return found
     if known is not None:
         raise UsageError(
-            f"the name {stack.name!r} is taken by another architecture "
+            f"the name {given.name!r} is taken by another architecture "
             f"({known.source}); choose another"
         )
-    file_name = f"{stack.name}.py"
-    written[file_name] = text = _stack_source(stack)
+    file_name = f"{given.name}.py"
+    written[file_name] = text = _source_of(given)
     entry = replace(
-        stack.to_architecture(),
-        source=stack.source or file_name,
+        given.to_architecture(),
+        source=given.source or file_name,
         plugin_sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
-    return found.extended({stack.name: entry}, {})
+    return found.extended({given.name: entry}, {})
 
 
-def _stack_source(stack: Stack) -> str:
-    """A plugin file that defines this stack; equal stacks have equal files."""
-    given = ", ".join(
+def _source_of(given: Described) -> str:
+    """A plugin file with this description; equal descriptions have equal files."""
+    kind = type(given).__name__
+    values = ", ".join(
         f"{each.name}={value!r}"
-        for each in fields(stack)
-        if (value := getattr(stack, each.name)) != each.default
+        for each in fields(given)
+        if (value := getattr(given, each.name)) != each.default
     )
-    return f"from depthbench import Stack\n\nSTACK = Stack({given})\n"
+    return f"from depthbench import {kind}\n\nDESCRIPTION = {kind}({values})\n"
 
 
 def _name_of(

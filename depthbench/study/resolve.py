@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from depthbench.architectures.definition import Architecture
+from depthbench.architectures.stack import stack_of
 from depthbench.datasets import Dataset
 from depthbench.kernels import compiled
 from depthbench.registry import Registry
@@ -65,7 +66,7 @@ def _cell(
     study: StudySpec, architecture: Architecture, data: str, protocol: str, device: str
 ) -> Cell:
     chosen = architecture.with_initializer(study.init)
-    is_own = chosen.stack == architecture.stack
+    is_own = chosen.initializer == architecture.initializer
     is_notebooks = is_own and data == "mnist" and study.has_notebook_settings
     return Cell(
         protocol=protocol,
@@ -75,7 +76,7 @@ def _cell(
             data=data,
             seed=0,
             lr=study.lr or architecture.lr,
-            initializer=None if is_own else study.init,
+            initializer=None if is_own else chosen.initializer,
             epochs=study.epochs,
             batch_size=study.batch,
             momentum=study.momentum,
@@ -105,7 +106,8 @@ def _train_mode(protocol: str, architecture: Architecture) -> TrainMode:
 
 
 def _is_multihead(architecture: Architecture) -> bool:
-    return architecture.stack is not None and architecture.stack.multihead
+    stack = stack_of(architecture)
+    return stack is not None and stack.multihead
 
 
 def _kernels(study: StudySpec, architecture: Architecture, device: str) -> Kernels:
@@ -124,9 +126,10 @@ def _kernels(study: StudySpec, architecture: Architecture, device: str) -> Kerne
 
 def unfused(architecture: Architecture) -> str | None:
     """Why the fused kernels cannot compute an architecture; None if they can."""
-    if architecture.stack is None:
-        return f"{architecture.name} is built by a function of its own"
-    activation = architecture.stack.activation
+    stack = stack_of(architecture)
+    if stack is None:
+        return f"{architecture.name} is not a Stack, the only kind they can compute"
+    activation = stack.activation
     if activation not in compiled.ACTIVATIONS:
         known = ", ".join(compiled.ACTIVATIONS)
         return f"{architecture.name} has {activation}, the fused kernels know {known}"

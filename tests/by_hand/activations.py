@@ -37,6 +37,21 @@ def tanh_backward(grad_out: Tensor, x: Tensor) -> Tensor:
     return grad_out * (1 - torch.tanh(x) ** 2)
 
 
+def sigmoid(x: Tensor) -> Tensor:
+    """1 / (1 + exp(-x)), by whichever exponential is at most 1.
+
+    Source: Bishop, "Pattern Recognition and Machine Learning", 2006, equation 4.59.
+    """
+    small = torch.exp(-x.abs())
+    return torch.where(x < 0, small, 1) / (1 + small)
+
+
+def sigmoid_backward(grad_out: Tensor, x: Tensor) -> Tensor:
+    """The gradient g s (1 - s) with s = sigmoid(x), so at most g / 4."""
+    out = sigmoid(x)
+    return grad_out * out * (1 - out)
+
+
 def elu(x: Tensor) -> Tensor:
     """The value x where x > 0, exp(x) - 1 elsewhere.
 

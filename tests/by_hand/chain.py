@@ -11,6 +11,8 @@ from by_hand.activations import (
     elu_backward,
     relu,
     relu_backward,
+    sigmoid,
+    sigmoid_backward,
     tanh,
     tanh_backward,
 )
@@ -97,6 +99,7 @@ def with_skip(layer: Layer) -> Layer:
 ACTIVATIONS: Mapping[str, Layer] = {
     "relu": Layer(relu, lambda g, x: (relu_backward(g, x),)),
     "tanh": Layer(tanh, lambda g, x: (tanh_backward(g, x),)),
+    "sigmoid": Layer(sigmoid, lambda g, x: (sigmoid_backward(g, x),)),
     "elu": Layer(elu, lambda g, x: (elu_backward(g, x),)),
     "identity": Layer(torch.clone, lambda g, _: (g,)),
 }

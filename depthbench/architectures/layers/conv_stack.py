@@ -1,18 +1,11 @@
 """Three stages of 3x3 convolutions, average pooling between them, linear heads."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
-from depthbench.architectures.layers.initializers import Deviation
-from depthbench.architectures.layers.weights import (
-    draw_default,
-    draw_normal,
-    weight_layers,
-)
 from depthbench.kernels import reference
 from depthbench.kernels.block import Block, ConvBlocks, Norm
 
@@ -113,18 +106,3 @@ class ConvStackNet(nn.Module):
             signal = self.conv_blocks(signal, blocks, True)
             outputs.append(signal)
         return outputs[-len(self.heads) :]
-
-
-def initialize(net: ConvStackNet, deviation: Deviation, generator: Generator) -> None:
-    """Draw every weight from `generator`, a CPU one, in the order of `net.modules()`.
-
-    Convolutions: normal with the given standard deviation, biases 0. Linear layers:
-    PyTorch's default, uniform within 1/sqrt(fan_in) for weights and biases.
-    """
-    for module in weight_layers(net):
-        if isinstance(module, nn.Linear):
-            draw_default(module, generator)
-            continue
-        area = math.prod(module.kernel_size)
-        fans = area * module.in_channels, area * module.out_channels
-        draw_normal(module, deviation(*fans), generator)

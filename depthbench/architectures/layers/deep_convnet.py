@@ -7,9 +7,7 @@ recognition", 2015, section 2.1, with a single linear layer.
 import math
 from collections.abc import Collection, Sequence
 
-from torch import Generator, nn
-
-from depthbench.architectures.layers.weights import draw_normal, fan_in, weight_layers
+from torch import nn
 
 
 def deep_convnet(
@@ -46,17 +44,3 @@ def deep_convnet(
         in_channels = out_channels
     head = nn.Linear(in_channels * height * width, num_classes)
     return nn.Sequential(*layers, nn.Flatten(), head)
-
-
-def draw_weights(net: nn.Module, scale: float | None, generator: Generator) -> None:
-    """Weights normal with deviation `scale`, or Kaiming's, in order; biases 0.
-
-    Kaiming's deviation is sqrt(2/fan_in) of a convolution, which a ReLU follows, and
-    sqrt(1/fan_in) of the linear layer, which none does.
-
-    Source: He et al., "Delving deep into rectifiers", 2015, equations 8 to 10.
-    """
-    for layer in weight_layers(net):
-        gain = 2 if isinstance(layer, nn.Conv2d) else 1
-        kaiming = math.sqrt(gain / fan_in(layer))
-        draw_normal(layer, kaiming if scale is None else scale, generator)

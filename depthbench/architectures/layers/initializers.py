@@ -1,39 +1,57 @@
-"""Standard deviations for the normal initialisation of a convolution kernel."""
+"""Initial weights of a network, drawn by the name of a rule."""
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 
-# fan_in and fan_out count one pixel's inputs and outputs: kernel area x channels.
-Deviation = Callable[[int, int], float]
+from torch import Generator, nn
+
+from depthbench.architectures.initializers import canonical, weight_deviation
+from depthbench.architectures.layers.weights import (
+    WeightLayer,
+    draw_default,
+    draw_normal,
+    fan_in,
+    fan_out,
+    weight_layers,
+)
 
 
-def _normal_005(fan_in: int, fan_out: int) -> float:
-    """0.05 whatever the fan; a standard deviation, not a variance."""
-    del fan_in, fan_out
-    return 0.05
+def rule(name: str) -> Callable[[WeightLayer, Generator], None]:
+    """How a layer is drawn by a rule in `architectures.initializers`.
 
-
-def _fan_in(fan_in: int, fan_out: int) -> float:
-    """sqrt(1/fan_in): keeps the variance of the signal in a linear network.
-
-    Source: LeCun et al., "Efficient BackProp", 1998, section 4.6.
+    Raises:
+        ValueError: If there is none of this name.
     """
-    del fan_out
-    return math.sqrt(1 / fan_in)
+    name = canonical(name)
+    if name == "default":
+        return draw_default
+
+    def draw(layer: WeightLayer, generator: Generator) -> None:
+        deviation = weight_deviation(name, fan_in(layer), fan_out(layer))
+        draw_normal(layer, deviation, generator)
+
+    return draw
 
 
-def _fan_out(fan_in: int, fan_out: int) -> float:
-    """sqrt(1/fan_out): keeps the variance of the gradient in a linear network.
+def draw_weights(
+    net: nn.Module,
+    name: str,
+    generator: Generator,
+    *,
+    heads: Iterable[nn.Module] = (),
+    of_heads: str = "default",
+) -> None:
+    """Draw every convolution and linear layer, in the order of `net.modules()`.
 
-    Source: Glorot and Bengio, "Understanding the difficulty of training deep
-    feedforward neural networks", 2010, equation 11.
+    Norms stay at scale 1 and shift 0.
+
+    Args:
+        net: Changed in place.
+        name: Rule of all layers but the heads.
+        generator: Of the CPU.
+        heads: Layers of `net` that give logits.
+        of_heads: Their rule.
     """
-    del fan_in
-    return math.sqrt(1 / fan_out)
-
-
-INITIALIZERS: Mapping[str, Deviation] = {
-    "normal_0.05": _normal_005,
-    "fan_in": _fan_in,
-    "fan_out": _fan_out,
-}
+    draw, draw_head = rule(name), rule(of_heads)
+    ids = {id(head) for head in heads}
+    for layer in weight_layers(net):
+        (draw_head if id(layer) in ids else draw)(layer, generator)

@@ -11,8 +11,6 @@ from torch import Tensor, nn
 
 from depthbench.architectures.layers.residual import Residual
 
-STEM_CHANNELS = 8
-
 # A block from channels in, channels out and stride.
 MakeBlock = Callable[[int, int, int], nn.Module]
 
@@ -80,9 +78,9 @@ def preresnet(
 ) -> nn.Sequential:
     """From images [N, C, H, W] of any size to logits [N, num_classes].
 
-    Conv 3x3 to 8 channels and ReLU; three stages, from the second on halved by the
-    first block's stride; the mean over all pixels; a linear layer. There is no norm or
-    activation after the last block.
+    Conv 3x3 to the first stage's channels and ReLU; three stages, from the second on
+    halved by the first block's stride; the mean over all pixels; a linear layer. There
+    is no norm or activation after the last block.
 
     Args:
         num_blocks: In each stage, at least 1.
@@ -91,11 +89,11 @@ def preresnet(
         num_classes: Of the logits.
     """
     make, stages = BLOCKS[block]
+    in_channels = stages[0]
     layers: list[nn.Module] = [
-        nn.Conv2d(image_channels, STEM_CHANNELS, 3, padding=1),
+        nn.Conv2d(image_channels, in_channels, 3, padding=1),
         nn.ReLU(),
     ]
-    in_channels = STEM_CHANNELS
     for stage, out_channels in enumerate(stages):
         for place in range(num_blocks):
             stride = 2 if stage > 0 and place == 0 else 1

@@ -24,6 +24,11 @@ def fan_in(layer: WeightLayer) -> int:
     return layer.weight[0].numel()
 
 
+def fan_out(layer: WeightLayer) -> int:
+    """Outputs of one input: kernel area x channels, or features."""
+    return layer.weight[:, 0].numel()
+
+
 @torch.no_grad()
 def draw_default(layer: WeightLayer, generator: Generator) -> None:
     """PyTorch's default: uniform within 1/sqrt(fan_in), weights first, then biases.
@@ -46,18 +51,3 @@ def draw_normal(layer: WeightLayer, deviation: float, generator: Generator) -> N
         weight.copy_(drawn.normal_(0.0, deviation, generator=generator))
     if layer.bias is not None:
         layer.bias.zero_()
-
-
-def draw_defaults(net: nn.Module, generator: Generator) -> None:
-    """`draw_default` of every layer; norms stay at scale 1 and shift 0."""
-    for layer in weight_layers(net):
-        draw_default(layer, generator)
-
-
-def draw_he(net: nn.Module, generator: Generator) -> None:
-    """Every layer normal with deviation sqrt(2/fan_in), biases 0.
-
-    Source: He et al., "Delving deep into rectifiers", 2015, equation 10.
-    """
-    for layer in weight_layers(net):
-        draw_normal(layer, math.sqrt(2 / fan_in(layer)), generator)
