@@ -1,12 +1,15 @@
 """Which kernels a trial gets, what a user is told, and whole trials with either."""
 
 import json
+import math
 import mmap
 import shutil
 import sys
 from dataclasses import replace
 
 import pytest
+import torch
+from op_recorder import OpRecorder
 from toy import TOY_SETS, know_toy
 
 from depthbench import cli
@@ -14,7 +17,7 @@ from depthbench.architectures import ARCHITECTURES
 from depthbench.architectures.stack import Stack, stack_of
 from depthbench.datasets import DATASETS
 from depthbench.engine import LocalProcesses
-from depthbench.kernels import compiled, memory
+from depthbench.kernels import compiled, cpu, memory
 from depthbench.kernels.memory import Memory
 from depthbench.plugins import load_architectures
 from depthbench.record import Outcome, TrialRecord
@@ -22,7 +25,7 @@ from depthbench.registry import Registry
 from depthbench.spec import StudySpec, TrialSpec, read_cells
 from depthbench.store import read_records
 from depthbench.study.resolve import resolve_cells
-from depthbench.trial import TrialContext, run_trial
+from depthbench.trial import TrialContext, run_trial, self_check
 from depthbench.trial import run as trial
 
 needs_library = pytest.mark.skipif(
@@ -196,6 +199,72 @@ def test_a_library_of_other_sources_is_not_used(monkeypatch):
         compiled.kernels.cache_clear()
 
 
+class Wrong(cpu.CpuConvBlocks):
+    """The fused kernels with an error of 1 % for one activation."""
+
+    def __call__(self, signal, blocks, pool):
+        found = super().__call__(signal, blocks, pool)
+        return found * 1.01 if blocks[0].activation == "elu" else found
+
+
+@pytest.fixture
+def wrong_kernels(monkeypatch):
+    self_check._fused_disagreement.cache_clear()
+    monkeypatch.setattr(self_check, "CpuConvBlocks", Wrong)
+    yield
+    self_check._fused_disagreement.cache_clear()
+
+
+@needs_library
+@pytest.mark.parametrize("activation", compiled.ACTIVATIONS)
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("skip", [False, True])
+def test_the_kernels_of_this_machine_pass_the_self_check(activation, batch_norm, skip):
+    stack = Stack(name="a", activation=activation, batch_norm=batch_norm, skip=skip)
+    self_check._fused_disagreement.cache_clear()
+    assert self_check.fused_disagreement(stack) is None
+
+
+@needs_library
+@pytest.mark.usefixtures("wrong_kernels")
+def test_a_broken_kernel_is_caught_by_the_self_check():
+    reason = self_check.fused_disagreement(stack_of(ARCHITECTURES["elu_bn"]))
+    assert "differs by" in reason
+    assert self_check.fused_disagreement(stack_of(ARCHITECTURES["tanh_naive"])) is None
+
+
+@needs_library
+@pytest.mark.parametrize("broken", ["weight", "nan"])
+def test_a_broken_gradient_is_caught_by_the_self_check(monkeypatch, broken):
+    right = cpu._Call.backward
+
+    def backward(self, *args):
+        signal, weight, *others = right(self, *args)
+        wrong = {"weight": weight * 1.02, "nan": torch.full_like(weight, math.nan)}
+        return [signal, wrong[broken], *others]
+
+    self_check._fused_disagreement.cache_clear()
+    monkeypatch.setattr(cpu._Call, "backward", backward)
+    assert self_check.fused_disagreement(stack_of(ARCHITECTURES["elu"])) is not None
+    self_check._fused_disagreement.cache_clear()
+
+
+def test_steps_replayed_wrongly_are_caught_by_the_self_check(monkeypatch):
+    """By a recorder that forgets a replay, and not by one that is right."""
+
+    class Forgetful(OpRecorder):
+        def capture(self, step):
+            replay = super().capture(step)
+            return lambda: None if self.num_replayed > 8 else replay()
+
+    monkeypatch.setattr(self_check, "_GRAPH_DEVICE", "cpu")
+    for recorder, agrees in ((OpRecorder, True), (Forgetful, False)):
+        self_check.graph_disagreement.cache_clear()
+        monkeypatch.setattr(self_check, "CudaRecorder", recorder)
+        assert (self_check.graph_disagreement() is None) is agrees
+    self_check.graph_disagreement.cache_clear()
+
+
 def run(tmp_path, *flags):
     args = ["run", "--data", "toy", "--depths", "3:6", "--cap", "6", "--seeds", "1"]
     args += ["--epochs", "1", "--batch", "16", "--workers", "1"]
@@ -247,6 +316,33 @@ def test_a_run_without_the_library_says_so_once(tmp_path, capsys):
 def test_fused_kernels_that_are_missing_are_the_environment_s_fault(tmp_path, capsys):
     assert run(tmp_path, "--arch", "elu", "--kernels", "fused") == 3
     assert "kernels = reference" in capsys.readouterr().err
+
+
+@needs_library
+@pytest.mark.usefixtures("toy_runs", "wrong_kernels")
+def test_with_a_broken_kernel_the_reference_is_used_and_said_once(tmp_path, capsys):
+    assert run(tmp_path, "--arch", "elu", "--arch", "tanh_naive") == 0
+    told = capsys.readouterr().err
+    assert told.count("fused kernels do not compute elu as PyTorch does") == 1
+    assert "begin now have the reference kernels" in told
+    records = read_records(tmp_path / "out").records.values()
+    assert {record.spec.kernels for record in records} == {"reference"}
+    assert {record.environment.instruction_set for record in records} == {None}
+
+
+@needs_library
+@pytest.mark.usefixtures("toy_runs")
+def test_a_broken_kernel_trains_nothing_where_it_is_wanted(tmp_path, request, capsys):
+    """Asked for by name, or by a cell that was begun when it was right."""
+    assert run(tmp_path, "--arch", "elu") == 0
+    before = read_records(tmp_path / "out").records
+    request.getfixturevalue("wrong_kernels")
+    assert run(tmp_path, "--arch", "elu") == 0
+    assert run(tmp_path, "--arch", "elu", "--seeds", "3") == 3
+    wanted = ("--arch", "elu_bn", "--kernels", "fused", "--seeds", "3")
+    assert run(tmp_path, *wanted) == 3
+    assert "train with kernels = reference" in capsys.readouterr().err
+    assert read_records(tmp_path / "out").records == before
 
 
 @needs_library

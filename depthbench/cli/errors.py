@@ -56,7 +56,7 @@ def explain(error: BaseException, *, debug: bool) -> int:
 def _described(error: BaseException) -> tuple[str, int]:
     from depthbench.datasets.image_data import DataError
     from depthbench.engine import ClusterError, ClusterLostError
-    from depthbench.kernels.compiled import LibraryMissingError
+    from depthbench.kernels.compiled import KernelsUnusableError
     from depthbench.record import NewerSchemaError
     from depthbench.runtime import DeviceError
     from depthbench.spec import UsageError
@@ -78,7 +78,7 @@ def _described(error: BaseException) -> tuple[str, int]:
         ClusterError,
         DataError,
         DeviceError,
-        LibraryMissingError,
+        KernelsUnusableError,
         StoreError,
         OSError,
     )

@@ -78,7 +78,8 @@ def open_engine(
 
     Raises:
         UsageError: If a network cannot be trained.
-        LibraryMissingError: If compiled kernels are asked for and missing.
+        KernelsUnusableError: If compiled kernels are asked for and missing, or wrong
+            on this machine.
         DataError: If a data set cannot be had.
         DeviceError: If the device cannot be had.
         ClusterError: If the cluster cannot be had.
@@ -101,9 +102,10 @@ def _local(
         require_kernels,
         require_trainable,
     )
+    from depthbench.plugins import load_architectures
     from depthbench.trial import run_trial
 
-    require_kernels(cells)
+    require_kernels(cells, load_architectures(context.plugins))
     sums = data_sums(cells, datasets.DATASETS, context.data_dir)
     number = choice.num_workers(device)
     executor = LocalProcesses(

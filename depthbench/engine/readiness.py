@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
+from depthbench.architectures.definition import Architecture
 from depthbench.checks.preflight import preflight, preflight_trials
 from depthbench.datasets import Dataset
 from depthbench.datasets.image_data import num_trained_on
@@ -12,21 +13,27 @@ from depthbench.kernels import compiled
 from depthbench.registry import Registry
 from depthbench.spec import Cell, TrialSpec, UsageError
 from depthbench.trial import TrialContext
+from depthbench.trial.self_check import wrong_kernels
 
 # A depth is decided by so many seeds unless a study says otherwise: as many processes
 # for each cell are soon wanted, and may start meanwhile.
 _USUAL_SEEDS = 3
 
 
-def require_kernels(cells: Sequence[Cell]) -> None:
+def require_kernels(
+    cells: Sequence[Cell], architectures: Registry[Architecture]
+) -> None:
     """See that the cells that are still to be trained can be.
 
     Raises:
-        LibraryMissingError: If one wants compiled kernels that are missing.
+        KernelsUnusableError: If one wants compiled kernels that are missing, or that do
+            not agree with PyTorch on this machine.
     """
     wants_fused = any(cell.template.kernels == "fused" for cell in cells)
-    if wants_fused and (reason := compiled.missing()):
-        raise compiled.LibraryMissingError(
+    if not wants_fused:
+        return
+    if reason := compiled.missing() or wrong_kernels(cells, architectures):
+        raise compiled.KernelsUnusableError(
             f"{reason}; or train with kernels = reference into another folder (out)"
         )
 

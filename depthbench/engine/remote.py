@@ -57,12 +57,14 @@ def examine(
 
     Raises:
         DeviceError: If the device is not here.
-        LibraryMissingError: If compiled kernels are asked for and missing.
+        KernelsUnusableError: If compiled kernels are asked for and missing, or wrong
+            on this machine.
         DataError: If a data set cannot be had.
     """
     runtime.resolve_device(device)
-    require_kernels(cells)
-    return data_sums(cells, datasets.DATASETS, _unpacked(context).data_dir)
+    unpacked = _unpacked(context)
+    require_kernels(cells, load_architectures(unpacked.plugins))
+    return data_sums(cells, datasets.DATASETS, unpacked.data_dir)
 
 
 def _unpacked(context: RemoteContext) -> TrialContext:

@@ -25,7 +25,11 @@ _SIGNATURES = {
 }
 
 
-class LibraryMissingError(Exception):
+class KernelsUnusableError(Exception):
+    """The compiled kernels cannot be used on this machine."""
+
+
+class LibraryMissingError(KernelsUnusableError):
     """The compiled kernels are not there, or do not load."""
 
 

@@ -15,6 +15,7 @@ from depthbench.registry import Registry
 from depthbench.spec import Cell, StudySpec, UsageError, read_study, study_of
 from depthbench.study.architectures import Given, asked_for
 from depthbench.study.folder import stored_in, with_stored_cells, with_stored_kernels
+from depthbench.study.kernels import with_sound_kernels
 from depthbench.study.messages import say
 from depthbench.study.notes import kernel_notes, mixture_notes
 from depthbench.study.resolve import resolve_cells
@@ -110,6 +111,11 @@ def on_top_of(run: Run, records: Iterable[TrialRecord]) -> Run:
     """
     if not (run.folder / "study.toml").exists():
         _say_all(kernel_notes(run.study, run.cells, run.registry))
+    if run.choice.scheduler is None:
+        cells, wrong = with_sound_kernels(run.study, run.cells, run.registry)
+        run = replace(run, cells=cells, shown_cells=cells)
+        if wrong:
+            say(f"note: {wrong}. Cells that begin now have the reference kernels.")
     stored = stored_in(run.folder, records)
     if stored is not None:
         cells = with_stored_kernels(stored, run.study, run.cells)

@@ -29,6 +29,7 @@ from depthbench.trial.network import (
     memory_format,
     num_weight_layers,
 )
+from depthbench.trial.self_check import graph_disagreement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,8 @@ def set_up(spec: TrialSpec, context: TrialContext) -> tuple[nn.Module, ResidentD
 
 
 def _measured(spec: TrialSpec, context: TrialContext) -> TrialRecord:
+    if spec.device == "cuda" and context.eager_reason is None:
+        context = replace(context, eager_reason=graph_disagreement())
     architecture = _architectures(context.plugins)[spec.architecture]
     if architecture.plugin_sha256 != spec.plugin_sha256:
         raise ValueError(f"the file that defines {spec.architecture} was changed")
