@@ -214,14 +214,44 @@ def test_a_study_without_records(tmp_path: Path) -> None:
     assert Page(text).open == []
 
 
-def test_markdown_has_a_row_for_each_cell(golden: ReportPaths) -> None:
+def test_markdown_has_a_row_for_each_network_its_protocols_side_by_side(
+    golden: ReportPaths,
+) -> None:
     text = study_markdown(read_result(golden.page.parent))
     lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(lines) == 2 + 4
+    assert len(lines) == 2 + 2
     assert len({line.count(" | ") for line in lines}) == 1
-    assert lines[0].startswith("| architecture | protocol | deepest k | fails at |")
-    assert lines[2].startswith("| elu_bn | standard | 6 | 9 | ")
-    assert re.search(r" \(.* to .*\) \| a \| 63 / 66 \| 7 \| 6 \| 9 \|", lines[2])
+    assert " | k50, standard | k50, notebook | trains / fails (sta" in lines[0]
+    (row,) = [line for line in lines if line.startswith("| elu_bn |")]
+    assert " | 63 | 7.2 (5.2 to 9.2) <sup>" in row
+    assert " | 6 / 9 | slow 1, stuck 1 · diverged 1, slow 1 | 19 |" in row
+    (row,) = [line for line in lines if line.startswith("| elu_multihead |")]
+    assert row.count(" | ≥ 10.0, stopped") == 2
+    assert "that share a letter cannot be told apart" in text
+
+
+def test_a_cell_that_is_not_finished_says_so_in_the_headline() -> None:
+    study = StudySpec(name="x", arch=("a", "b"), protocol=("standard", "notebook"))
+    cells = [
+        cell(name, study=study, protocol=p) for name in "ab" for p in study.protocol
+    ]
+    records = search(cells[:2], study, lambda _: World(limit=10))
+    text = study_markdown(study_result(study, cells, records))
+    done, unfinished = text.splitlines()[2:4]
+    assert done.startswith("| a | ") and "unfinished" not in done
+    assert unfinished.startswith("| b | ")
+    assert unfinished.count(" | unfinished") == 2
+    assert "2 cells of 4 unfinished." in text
+    # Trainings that the protocols share are counted once.
+    assert done.endswith(f" | {len(records)} |")
+
+
+def test_markdown_of_one_protocol_has_a_row_for_each_cell() -> None:
+    study = StudySpec(name="x", arch=("a", "b"))
+    cells = [cell(name, study=study) for name in "ab"]
+    table = study_markdown(study_result(study, cells, [])).splitlines()
+    assert len(table) == 2 + 2
+    assert table[0].startswith("| architecture | deepest k | fails at |")
 
 
 def test_markdown_escapes_what_would_break_the_table() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from depthbench.bench.plan import Side
+from depthbench.report.markdown import markdown_table
 
 
 def speed_markdown(document: Mapping[str, Any]) -> str:
@@ -25,7 +26,7 @@ def speed_markdown(document: Mapping[str, Any]) -> str:
         "step, times as fast",
         "machine, times as fast",
     )
-    lines = [f"| {' | '.join(head)} |", f"| --- |{' ---: |' * (len(head) - 1)}"]
+    rows = []
     for architecture, depth in document["plan"]["cases"]:
         step = ("step", architecture, depth)
         part = "epoch" if document["device"] == "cpu" else "trial"
@@ -38,8 +39,8 @@ def speed_markdown(document: Mapping[str, Any]) -> str:
             _range(found, *step, ours),
             _range(found, *whole, ours),
         )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        rows.append(cells)
+    return markdown_table(head, [place > 0 for place in range(len(head))], rows)
 
 
 def _median(found: Mapping[Any, Any], *key: Any) -> str:

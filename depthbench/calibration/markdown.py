@@ -6,6 +6,7 @@ from typing import Any
 from depthbench.calibration.document import totals_of
 from depthbench.calibration.simulate import Method
 from depthbench.calibration.summary import Total
+from depthbench.report.markdown import markdown_table
 
 METHOD_NAMES: dict[Method, str] = {
     "posterior": "posterior",
@@ -55,10 +56,7 @@ def calibration_markdown(document: Mapping[str, Any]) -> str:
     groups: dict[str, dict[Method, Total]] = {}
     for total in totals_of(document):
         groups.setdefault(total.group, {})[total.method] = total
-    lines = [
-        f"| {' | '.join(_MARKDOWN_HEAD)} |",
-        f"| --- |{' ---: |' * (len(_MARKDOWN_HEAD) - 1)}",
-    ]
+    rows = []
     for group, found in groups.items():
         ours, theirs = found["posterior"], found["bisect"]
         cells = (
@@ -71,8 +69,9 @@ def calibration_markdown(document: Mapping[str, Any]) -> str:
             f"{ours.cost:.1f}",
             f"{theirs.cost:.1f}",
         )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        rows.append(cells)
+    is_number = [place > 0 for place in range(len(_MARKDOWN_HEAD))]
+    return markdown_table(_MARKDOWN_HEAD, is_number, rows)
 
 
 def _percent(fraction: float) -> str:

@@ -1,11 +1,12 @@
 """The table of a study in Markdown, and how it gets into a README."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from depthbench.report.accuracies import HEADINGS, accuracies
 from depthbench.report.display import depths_display
 from depthbench.report.facts import shared_seeds_notes
+from depthbench.report.headline import headline
 from depthbench.report.results import StudyResult
 
 
@@ -15,32 +16,46 @@ def depths_markdown(result: StudyResult) -> str:
     Below it is what a reader must know of its intervals.
     """
     table = depths_display(result, brief=True)
-    text = _table(
-        [heading.title for heading in table.headings],
-        table.is_number,
-        [[field.text for field in row] for row in table.rows],
+    rows = [[escaped(field.text) for field in row] for row in table.rows]
+    titles = [heading.title for heading in table.headings]
+    return markdown_table(titles, table.is_number, rows) + _notes(
+        shared_seeds_notes(result)
     )
-    return text + "".join(f"\n*{note}*\n" for note in shared_seeds_notes(result))
 
 
 def study_markdown(result: StudyResult) -> str:
-    """The table that answers the study: of accuracies for a grid with histories."""
+    """The table that answers the study.
+
+    Accuracies for a grid with histories; a row a network where there are several
+    protocols; else a row a cell.
+    """
     study = result.study
-    if study.search != "grid" or "histories" not in study.pictures:
+    if study.search == "grid" and "histories" in study.pictures:
+        is_number = [place > 0 for place in range(len(HEADINGS))]
+        rows = [[escaped(text) for text in row] for row in accuracies(result)]
+        return markdown_table(HEADINGS, is_number, rows)
+    if all(len(row) == 1 for row in result.rows):
         return depths_markdown(result)
-    is_number = [place > 0 for place in range(len(HEADINGS))]
-    return _table(HEADINGS, is_number, accuracies(result))
+    table = headline(result, escaped)
+    return markdown_table(table.headings, table.is_number, table.rows) + _notes(
+        [" ".join(table.notes), *shared_seeds_notes(result)]
+    )
 
 
-def _table(
-    headings: Sequence[str], is_number: Sequence[bool], rows: Sequence[Sequence[str]]
+def markdown_table(
+    headings: Sequence[str], is_number: Sequence[bool], rows: Iterable[Sequence[str]]
 ) -> str:
+    """A table whose texts are Markdown, ending in a newline; numbers to the right."""
     lines = [
-        [_escaped(heading) for heading in headings],
+        headings,
         ["---:" if number else "---" for number in is_number],
-        *([_escaped(text) for text in row] for row in rows),
+        *rows,
     ]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _notes(notes: Iterable[str]) -> str:
+    return "".join(f"\n*{note}*\n" for note in notes)
 
 
 def refresh_between_markers(text: str, name: str, table: str) -> str:
@@ -70,6 +85,6 @@ def refresh_between_markers(text: str, name: str, table: str) -> str:
 _SPECIAL = re.compile(r"[\\|*`<\[\]]|(?<!\w)_|_(?!\w)")
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Names are a user's text: none of it may end a cell or start markup."""
     return _SPECIAL.sub(lambda found: f"\\{found[0]}", " ".join(text.split()))

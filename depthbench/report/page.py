@@ -24,7 +24,6 @@ from depthbench.report.facts import (
     missing_notes,
     outcome_glossary,
 )
-from depthbench.report.figures.panels import rows_of
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.markdown import depths_markdown
 from depthbench.report.pictured import pictures_all_depths
@@ -126,16 +125,17 @@ def _answers(result: StudyResult) -> list[dict[str, Any]]:
     has_protocols = _num_protocols(result) > 1
     has_data_sets = len({cell.cell.data for cell in result.cells}) > 1
     answers = []
-    for (architecture, data, rate), cells in rows_of(result).items():
+    for cells in result.rows:
+        first = cells[0].cell
         said: dict[str, list[str]] = {}
         for cell in cells:
             said.setdefault(words.answer_sentence(cell), []).append(cell.cell.protocol)
         answers.append(
             {
-                "architecture": architecture,
-                "data": data if has_data_sets else "",
-                "rate": rate,
-                "description": cells[0].cell.description,
+                "architecture": first.architecture,
+                "data": first.data if has_data_sets else "",
+                "rate": first.rate.name,
+                "description": first.description,
                 "sentences": [
                     (" and ".join(protocols) if has_protocols else "", sentence)
                     for sentence, protocols in said.items()

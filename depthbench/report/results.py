@@ -225,3 +225,18 @@ class StudyResult:
     records: tuple[TrialRecord, ...]
     num_foreign: int
     num_damaged: int = 0
+
+    @property
+    def rows(self) -> list[list[CellResult]]:
+        """Cells that differ in their protocol alone, in the study's order."""
+        rows: dict[tuple[str, ...], list[CellResult]] = {}
+        for each in self.cells:
+            cell = each.cell
+            key = (cell.architecture, cell.data, cell.rate.name)
+            rows.setdefault(key, []).append(each)
+        return list(rows.values())
+
+    @property
+    def rows_by_depth(self) -> list[list[CellResult]]:
+        """The rows, the one that trains deepest under its first protocol on top."""
+        return sorted(self.rows, key=lambda cells: -(cells[0].trains or 0))

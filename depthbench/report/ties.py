@@ -26,18 +26,27 @@ class Ties(NamedTuple):
 def ties(cells: Sequence[CellResult]) -> dict[Key, Ties]:
     """The ties among cells of one data set, for each cell that has a k50.
 
-    Two cells tie unless the 90 % interval of the ratio of their k50s excludes 1.
+    Two cells tie unless the 90 % interval of the ratio of their k50s excludes 1. Cells
+    that are the same trainings, judged alike, are one: they do not tie, and share
+    their ties.
     """
-    fitted = [cell for cell in cells if cell.fit is not None]
-    tied: list[set[int]] = [set() for _ in fitted]
-    for a, b in combinations(range(len(fitted)), 2):
-        one, other = fitted[a], fitted[b]
+    groups: dict[tuple[object, ...], list[CellResult]] = {}
+    for cell in cells:
+        if cell.fit is not None:
+            groups.setdefault(_trainings(cell), []).append(cell)
+    nodes = list(groups.values())
+    tied: list[set[int]] = [set() for _ in nodes]
+    for a, b in combinations(range(len(nodes)), 2):
+        one, other = nodes[a][0], nodes[b][0]
         if one.cell.data == other.cell.data and not _are_apart(one, other):
             tied[a].add(b)
             tied[b].add(a)
     return {
-        cell.cell.key: Ties(tuple(_name(fitted[i]) for i in sorted(others)), letters)
-        for cell, others, letters in zip(fitted, tied, letters_of(tied), strict=True)
+        cell.cell.key: Ties(
+            tuple(_name(other) for i in sorted(others) for other in nodes[i]), letters
+        )
+        for same, others, letters in zip(nodes, tied, letters_of(tied), strict=True)
+        for cell in same
     }
 
 
@@ -69,6 +78,10 @@ def _are_apart(a: CellResult, b: CellResult) -> bool:
     is_below = ratio.high is not None and ratio.high < 1
     is_above = ratio.low is not None and ratio.low > 1
     return is_below or is_above
+
+
+def _trainings(cell: CellResult) -> tuple[object, ...]:
+    return tuple((trial.record.id, trial.outcome) for trial in cell.evidence)
 
 
 def _name(cell: CellResult) -> str:

@@ -11,7 +11,7 @@ from matplotlib.textpath import TextPath
 from matplotlib.ticker import NullLocator
 
 from depthbench.report.figures.depth_axis import set_depth_scale
-from depthbench.report.figures.panels import row_label, rows_of, sheet
+from depthbench.report.figures.panels import row_label, sheet
 from depthbench.report.figures.style import (
     INK,
     MUTED,
@@ -81,7 +81,7 @@ def depths_figure(result: StudyResult) -> Figure:
 
 
 def _sorted_rows(result: StudyResult) -> list[_Row]:
-    rows = [
+    return [
         _Row(
             label=row_label(result, cells[0]),
             description=textwrap.shorten(
@@ -90,9 +90,8 @@ def _sorted_rows(result: StudyResult) -> list[_Row]:
             cells=cells,
             reference=cells[0].cell.reference,
         )
-        for cells in rows_of(result).values()
+        for cells in result.rows_by_depth
     ]
-    return sorted(rows, key=lambda row: -(row.cells[0].trains or 0))
 
 
 def _inches(description: str) -> float:

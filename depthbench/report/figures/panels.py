@@ -58,19 +58,9 @@ def sheet(
     return Sheet(figure, axes)
 
 
-def rows_of(result: StudyResult) -> dict[tuple[str, str, str], list[CellResult]]:
-    """Cells by (architecture, data, rate), in the study's order."""
-    rows: dict[tuple[str, str, str], list[CellResult]] = {}
-    for each in result.cells:
-        cell = each.cell
-        row = (cell.architecture, cell.data, cell.rate.name)
-        rows.setdefault(row, []).append(each)
-    return rows
-
-
 def panel_grid(result: StudyResult, *, columns: int = 2) -> list[list[CellResult]]:
     """Architectures as rows and protocols as columns; one protocol fills rows."""
-    rows = list(rows_of(result).values())
+    rows = result.rows
     if any(len(row) > 1 for row in rows):
         return rows
     cells = list(result.cells)
