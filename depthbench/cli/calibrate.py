@@ -1,8 +1,9 @@
 """`depthbench calibrate`: searches simulated on truths whose answer is known."""
 
+import json
 import signal
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,14 @@ _WIDTH = 130  # what a line of the table needs; a narrower one would be cut
     metavar="DIR",
     help="Results folder whose trials are truths, too. Repeatable.",
 )
+@click.option(
+    "--seeds-of",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A trials.jsonl. Simulate nothing, but estimate how much of the luck of these "
+    "trials a seed carries from depth to depth, into seed_share.csv. Repeatable.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="[0]")
 @click.option(
     "--out",
@@ -48,6 +57,7 @@ def command(
     quick: bool,
     searches: int | None,
     recorded: tuple[Path, ...],
+    seeds_of: tuple[Path, ...],
     seed: int,
     out: Path | None,
     as_json: bool,
@@ -64,6 +74,9 @@ def command(
     plan = replace(QUICK if quick else FULL, seed=seed)
     plan = replace(plan, num_searches=searches or plan.num_searches)
     out = out or Path("results/calibration-quick" if quick else "results/calibration")
+    if seeds_of:
+        _share_of_seeds(seeds_of, out, as_json=as_json)
+        return 0
     try:
         calibration = _simulated(plan, _recorded(recorded), out)
     except (KeyboardInterrupt, TerminatedError) as stop:
@@ -88,6 +101,28 @@ def _recorded(folders: tuple[Path, ...]) -> "list[RecordedCurve]":
         return [curve for folder in folders for curve in recorded_curves(folder)]
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _share_of_seeds(paths: tuple[Path, ...], out: Path, *, as_json: bool) -> None:
+    """Estimate, write and print the share of a seed in stored trials."""
+    from depthbench.calibration.seed_table import (
+        read_seeded,
+        seed_share_markdown,
+        seed_share_rows,
+        to_csv,
+    )
+    from depthbench.store import write_atomic
+    from depthbench.store.files import make_folder
+
+    try:
+        rows = seed_share_rows(read_seeded(paths))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    make_folder(out)
+    write_atomic(out / "seed_share.csv", to_csv(rows))
+    shown = json.dumps([asdict(row) for row in rows], indent=1) + "\n"
+    click.echo(shown if as_json else seed_share_markdown(rows), nl=False)
+    say(f"files: {out}/seed_share.csv")
 
 
 def _simulated(
