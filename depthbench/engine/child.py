@@ -1,7 +1,6 @@
 """A worker process and the pipe to it: how it is started, and its life."""
 
 import multiprocessing
-import multiprocessing.connection
 import os
 import pickle
 import signal
@@ -10,14 +9,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from depthbench import runtime
-
-_SPAWN = multiprocessing.get_context("spawn")  # a fork after CUDA's start is broken
 
 # How a call in a worker ended.
 RETURNED, RAISED, INSTEAD = "returned", "raised", "instead"
@@ -30,48 +26,21 @@ _LAUNCHED = (
 Prepare = Callable[[], None]
 
 
-class Process(Protocol):
-    """What a worker process can be asked, however it was started."""
+def launch(
+    prepare: Prepare, scratch: Path | None = None
+) -> tuple["Process", Connection]:
+    """A new interpreter that answers calls, and dies with this process; POSIX only.
 
-    @property
-    def exitcode(self) -> int | None:
-        """None while it runs; below 0, the signal that killed it."""
-
-    def is_alive(self) -> bool:
-        """Whether it runs."""
-
-    def kill(self) -> None:
-        """Kill it, without waiting for its end."""
-
-    def join(self, timeout: float | None = None) -> None:
-        """Wait for its end, at most `timeout` seconds."""
-
-
-# Starts a process that prepares itself, sends True, and answers calls.
-Start = Callable[[Prepare], tuple[Process, Connection]]
-
-
-def spawn(prepare: Prepare) -> tuple[Process, Connection]:
-    """A process of `multiprocessing`, which dies with this one."""
-    ours, theirs = _SPAWN.Pipe()
-    process = _SPAWN.Process(target=_spawned, args=(theirs, prepare), daemon=True)
-    with _interrupts_blocked():
-        process.start()
-    theirs.close()
-    return process, ours
-
-
-def launch(prepare: Prepare, scratch: Path) -> tuple[Process, Connection]:
-    """A new interpreter, which dies with this process; not on Windows.
-
-    For where `multiprocessing` refuses, as it does in its own daemons.
+    It does not run this process's script again, as `multiprocessing` would, and can be
+    started in that package's daemons.
 
     Args:
         prepare: Called first, in the new process; picklable.
-        scratch: Folder for its temporary files, whose owner clears them away.
+        scratch: Folder for its temporary files, whose owner clears them away; None for
+            where they usually are.
     """
     sent = pickle.dumps(prepare)
-    ours, theirs = _SPAWN.Pipe()
+    ours, theirs = multiprocessing.Pipe()
     with _interrupts_blocked():
         process = subprocess.Popen(
             [sys.executable, "-c", _LAUNCHED, str(theirs.fileno())],
@@ -82,7 +51,11 @@ def launch(prepare: Prepare, scratch: Path) -> tuple[Process, Connection]:
         )
     theirs.close()
     ours.send_bytes(sent)
-    return _Launched(process), ours
+    return Process(process), ours
+
+
+# Starts a process that prepares itself, sends True, and answers calls.
+Start = Callable[[Prepare], tuple["Process", Connection]]
 
 
 @contextmanager
@@ -92,11 +65,6 @@ def _interrupts_blocked() -> Iterator[None]:
     A terminal sends it to all processes; what becomes of a worker is for this one to
     say. They inherit the thread's mask of signals. One for this process waits.
     """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    # `multiprocessing` starts this with its first process, and unblocks the signal.
-    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -104,21 +72,32 @@ def _interrupts_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class _Launched:
+class Process:
+    """A worker process."""
+
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
 
     @property
+    def pid(self) -> int:
+        """Its number in the system."""
+        return self._process.pid
+
+    @property
     def exitcode(self) -> int | None:
+        """None while it runs; below 0, the signal that killed it."""
         return self._process.poll()
 
     def is_alive(self) -> bool:
+        """Whether it runs."""
         return self._process.poll() is None
 
     def kill(self) -> None:
+        """Kill it, without waiting for its end."""
         self._process.kill()
 
     def join(self, timeout: float | None = None) -> None:
+        """Wait for its end, at most `timeout` seconds."""
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -127,26 +106,12 @@ class _Launched:
         self._process.stdin.close()
 
 
-def _spawned(pipe: Connection, prepare: Prepare) -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    sentinel = parent.sentinel
-    _serve(pipe, prepare, lambda: multiprocessing.connection.wait([sentinel]))
-
-
 def launched(descriptor: int) -> None:
-    """The life of a process that `launch` started."""
+    """The life of a process that `launch` started: it takes calls from the pipe."""
     pipe = Connection(descriptor)
-    prepare = pickle.loads(pipe.recv_bytes())
-    _serve(pipe, prepare, lambda: os.read(sys.stdin.fileno(), 1))
-
-
-def _serve(
-    pipe: Connection, prepare: Prepare, wait_for_parent: Callable[[], Any]
-) -> None:
-    """A worker's life: take calls from the pipe until it closes."""
+    prepare: Prepare = pickle.loads(pipe.recv_bytes())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_after, args=(wait_for_parent,), daemon=True).start()
+    threading.Thread(target=_die_with_parent, daemon=True).start()
     # Standard output belongs to the results; what a user's module prints does not.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     prepare()
@@ -178,6 +143,6 @@ def _send(pipe: Connection, answer: tuple[str, Any]) -> None:
     pipe.send(answer)
 
 
-def _die_after(wait: Callable[[], Any]) -> None:
-    wait()
+def _die_with_parent() -> None:
+    os.read(sys.stdin.fileno(), 1)
     os._exit(1)

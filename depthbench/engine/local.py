@@ -8,7 +8,7 @@ from concurrent.futures import Executor, Future
 from multiprocessing.connection import Connection
 from typing import Any
 
-from depthbench.engine.child import INSTEAD, RETURNED, Process, Start, spawn
+from depthbench.engine.child import INSTEAD, RETURNED, Process, Start, launch
 from depthbench.engine.errors import TaskTimedOutError, WorkerDiedError
 
 
@@ -37,7 +37,7 @@ class LocalProcesses(Executor):
         *,
         prepare: Callable[[], None],
         timeout_seconds: float | None = None,
-        start: Start = spawn,
+        start: Start = launch,
     ) -> None:
         self._prepare = prepare
         self._start = start
@@ -81,9 +81,7 @@ class LocalProcesses(Executor):
             # Whatever it is (no process to be had, nothing that can be pickled), the
             # caller waits for this future.
             except BaseException as error:
-                if worker is not None:
-                    worker.kill()
-                    worker = None
+                worker = None
                 task.future.set_exception(error)
         if worker is not None:
             worker.kill()
@@ -93,7 +91,7 @@ class LocalProcesses(Executor):
     ) -> "_Worker | None":
         """Settle the task's future, at the second death of a worker at the latest.
 
-        Returns the worker if it lives on.
+        Returns the worker if it lives on; none does after an error of this process.
         """
         while True:
             if worker is None:
@@ -103,9 +101,17 @@ class LocalProcesses(Executor):
             if self._is_stopping.is_set():
                 task.future.cancel()
                 return worker
-            if worker.settles(task, self._timeout_seconds):
-                return worker if worker.process.is_alive() else None
+            try:
+                is_settled = worker.settles(task, self._timeout_seconds)
+            except BaseException:
+                worker.kill()
+                raise
+            if is_settled and worker.process.is_alive():
+                return worker
+            worker.kill()
             worker = None
+            if is_settled:
+                return None
 
 
 class _Task:

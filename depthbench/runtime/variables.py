@@ -24,14 +24,15 @@ def plugin_paths() -> tuple[Path, ...]:
     return tuple(Path(part) for part in named.split(os.pathsep) if part)
 
 
-def child_environment(scratch: Path) -> dict[str, str]:
+def child_environment(scratch: Path | None = None) -> dict[str, str]:
     """This process's variables, for one that finds the same modules as this one.
 
     Args:
-        scratch: Where it puts its temporary files.
+        scratch: Where it puts its temporary files; None for where this one does.
     """
     path = os.pathsep.join(filter(None, sys.path))
-    return {**os.environ, "PYTHONPATH": path, "TMPDIR": str(scratch)}
+    temporary = {} if scratch is None else {"TMPDIR": str(scratch)}
+    return {**os.environ, "PYTHONPATH": path, **temporary}
 
 
 def is_completing() -> bool:
