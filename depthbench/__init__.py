@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from depthbench.architectures.stack import Stack
     from depthbench.spec import StudySpec, UsageError
     from depthbench.study.compare import Comparisons, compare
+    from depthbench.study.forecasts import forecast
     from depthbench.study.result import Result, load
     from depthbench.study.run import measure
 
@@ -36,6 +37,7 @@ __all__ = [
     "UsageError",
     "architecture",
     "compare",
+    "forecast",
     "functional_net",
     "load",
     "measure",
@@ -52,6 +54,7 @@ _MODULES = {
     "UsageError": "spec",
     "architecture": "architectures.definition",
     "compare": "study.compare",
+    "forecast": "study.forecasts",
     "functional_net": "architectures.functional",
     "load": "study.result",
     "measure": "study.run",

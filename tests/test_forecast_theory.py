@@ -11,14 +11,14 @@ import torch
 from torch.nn import functional
 
 from depthbench.architectures.stack import Stack
-from depthbench.forecast.activations import (
+from depthbench.forecasting.activations import (
     ACTIVATIONS,
     Moments,
     batch_norm_rate,
     gaussian_nodes,
 )
-from depthbench.forecast.batch_norm import norm_excess
-from depthbench.forecast.maps import (
+from depthbench.forecasting.batch_norm import norm_excess
+from depthbench.forecasting.maps import (
     Signal,
     activated,
     convolved,
@@ -28,14 +28,16 @@ from depthbench.forecast.maps import (
     pooled,
     window_sum,
 )
-from depthbench.forecast.stack_theory import stack_theory
+from depthbench.forecasting.stack_theory import stack_theory
 from depthbench.kernels import reference
 from depthbench.runtime import generator
 from depthbench.training.blocks import run_by_blocks
 
 
 def test_the_closed_form_needs_no_torch():
-    code = "import sys, depthbench.forecast.stack_theory; print('torch' in sys.modules)"
+    code = (
+        "import sys, depthbench.forecasting.stack_theory; print('torch' in sys.modules)"
+    )
     ran = subprocess.run([sys.executable, "-c", code], check=True, stdout=-1, text=True)
     assert ran.stdout == "False\n"
 

@@ -7,6 +7,7 @@ from depthbench.record.line import (
     from_line,
     to_line,
 )
+from depthbench.record.profile import Profile
 from depthbench.record.trial_record import (
     TRACE_STEPS,
     Environment,
@@ -25,6 +26,7 @@ __all__ = [
     "FirstFilters",
     "NewerSchemaError",
     "Outcome",
+    "Profile",
     "RecordError",
     "TracePoint",
     "TrialRecord",

@@ -7,13 +7,13 @@ import numpy as np
 
 from depthbench.architectures.initializers import weight_deviation
 from depthbench.architectures.stack import Stack
-from depthbench.forecast.activations import Floats, Moments
-from depthbench.forecast.batch_norm import (
+from depthbench.forecasting.activations import Floats, Moments
+from depthbench.forecasting.batch_norm import (
     batch_normalized,
     norm_excess,
     patch_covariance,
 )
-from depthbench.forecast.maps import (
+from depthbench.forecasting.maps import (
     Padding,
     Signal,
     activated,

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from depthbench.forecast.activations import Floats, Moments
+from depthbench.forecasting.activations import Floats, Moments
 
 Padding = Literal["zeros", "circular"]
 Offset = tuple[int, int]

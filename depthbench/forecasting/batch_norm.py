@@ -7,8 +7,8 @@ large batches; here with an image's pixels as part of the batch.
 import numpy as np
 from numpy.polynomial import legendre
 
-from depthbench.forecast.activations import Floats
-from depthbench.forecast.maps import WINDOW, Padding, Signal, shifted
+from depthbench.forecasting.activations import Floats
+from depthbench.forecasting.maps import WINDOW, Padding, Signal, shifted
 
 
 def batch_normalized(

@@ -1,0 +1,130 @@
+"""`depthbench forecast`: how deep a network will train, before it is trained."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from depthbench.cli.options import (
+    architecture_names,
+    data_dir_option,
+    data_names,
+    debug_option,
+    json_option,
+    plugin_option,
+)
+from depthbench.cli.parameters import DEPTHS
+
+if TYPE_CHECKING:
+    from depthbench.forecasting.limit import Forecast
+
+
+@click.command("forecast")
+@click.argument(
+    "targets",
+    nargs=-1,
+    required=True,
+    metavar="NAME|FILE.py...",
+    shell_complete=architecture_names,
+)
+@click.option(
+    "--data",
+    default="stroke_digits",
+    metavar="NAME",
+    shell_complete=data_names,
+    help="Data set that it would be trained on. [stroke_digits, built in]",
+)
+@click.option("--lr", type=float, help="Learning rate. [the architecture's]")
+@click.option("--epochs", type=click.IntRange(min=1), help="Of a training. [3]")
+@click.option(
+    "--depths",
+    type=DEPTHS,
+    help="Smallest and largest depth to look at. [the architecture's smallest, 300]",
+)
+@click.option(
+    "--networks",
+    type=click.IntRange(min=1),
+    default=4,
+    help="Untrained networks at each depth. [4]",
+)
+@click.option(
+    "--no-probe",
+    is_flag=True,
+    help="Train nothing at all: faster, and blind to a rate that is too large only "
+    "once the network learns.",
+)
+@data_dir_option
+@plugin_option
+@json_option
+@debug_option
+def command(  # noqa: PLR0913 - each is a flag
+    targets: tuple[str, ...],
+    data: str,
+    lr: float | None,
+    epochs: int | None,
+    depths: tuple[int, int] | None,
+    networks: int,
+    no_probe: bool,
+    data_dir: Path | None,
+    plugin: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Forecast how deep architectures train, by NAME or all of a FILE.py.
+
+    Two limits, of which the lower one counts: the depth at which the gradient vanishes
+    or explodes in untrained networks, and that at which the learning rate is too large,
+    from one step and from short trainings on 64 images a step.
+    """
+    from depthbench.study.forecasts import as_json as document
+    from depthbench.study.forecasts import forecast
+
+    values = {"lr": lr, "epochs": epochs}
+    found = forecast(
+        list(targets),
+        data=data,
+        depths=depths,
+        num_networks=networks,
+        probe=not no_probe,
+        data_dir=data_dir,
+        plugins=plugin,
+        **{key: value for key, value in values.items() if value is not None},
+    )
+    if as_json:
+        click.echo(json.dumps([document(each) for each in found], indent=2))
+        return
+    for each in found:
+        _show(each)
+
+
+def _show(found: "Forecast") -> None:
+    from statistics import median
+
+    from depthbench.forecasting.limit import typical
+
+    about = f"{found.architecture} on {found.data}, lr {found.lr:g}"
+    if found.k50 is None:
+        click.echo(f"{about}: no limit found up to k={found.deepest}; budget limits it")
+    else:
+        click.echo(
+            f"{about}: k50 about {found.k50:.0f} "
+            f"({found.low:.0f} to {found.high:.0f}), {found.limited_by}"
+        )
+        if found.k90 is not None:
+            click.echo(f"nine in ten train at k={found.k90:.0f}")
+    theory = dict(found.closed_form)
+    click.echo("\n     k  D, nats    range  closed form  loss after a step  move")
+    for row in found.measured:
+        spread = max(row.nats) - min(row.nats)
+        closed = f"{theory[row.depth]:.1f}" if row.depth in theory else "-"
+        click.echo(
+            f"{row.depth:6}  {typical(row.nats):7.1f}  {spread:7.1f}  {closed:>11}  "
+            f"{median(row.loss_ratio):17.3g}  {median(row.move):.2g}"
+        )
+    click.echo(
+        f"D vanishes at {-found.threshold[0]:.1f}, explodes at {found.threshold[1]:.1f}"
+    )
+    for depth in dict.fromkeys(probe.depth for probe in found.probes):
+        ends = [probe.ended for probe in found.probes if probe.depth == depth]
+        click.echo(f"short trainings at k={depth}: {', '.join(ends)}")
+    click.echo("")

@@ -1,0 +1,151 @@
+"""What untrained networks show on one batch, and short trainings: any architecture."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from depthbench import runtime
+from depthbench.architectures.definition import Architecture
+from depthbench.datasets.image_data import ImageData
+from depthbench.forecasting.limit import AtDepth, Ended, Probe
+from depthbench.record import Profile
+from depthbench.spec import TrialSpec
+from depthbench.training import ResidentData
+from depthbench.training.batches import as_heads, head_losses
+from depthbench.training.blocks import run_by_blocks
+from depthbench.training.profile import NUM_IMAGES, profiled, sample
+from depthbench.trial.network import build_network
+
+# Of a probe: that many small steps at most, the mean loss of the last ten below which
+# it has learned, and above which it has fallen back, as shares of ln(classes).
+_NUM_STEPS = 150
+_LEARNED, _BEGUN, _FALLEN = 0.56, 0.93, 0.97
+_WINDOW = 10
+
+
+class Untrained:
+    """The untrained networks of a trial's kind, and one batch for them.
+
+    Args:
+        architecture: Looked at.
+        spec: Any trial of it; depth and seed are replaced.
+        data: Whose training images are run through.
+    """
+
+    def __init__(
+        self, architecture: Architecture, spec: TrialSpec, data: ImageData
+    ) -> None:
+        self._architecture, self._spec, self._data = architecture, spec, data
+        self._resident = ResidentData.on("cpu", data).under(spec)
+        self.images, self.labels = sample(self._resident)
+
+    def build(self, depth: int, seed: int) -> nn.Module:
+        """The network as a trial builds it, in train mode.
+
+        Raises:
+            Exception: What a user's builder raises.
+        """
+        spec = self._at(depth, seed)
+        with runtime.seeded_global_generators(*spec.entropy, "modules"):
+            return build_network(self._architecture, spec, self._data).train()
+
+    def profile(self, depth: int, seed: int = 0) -> Profile | None:
+        """Of one network."""
+        return self._first_step(depth, seed)[0]
+
+    def at(self, depth: int, seeds: Iterable[int]) -> AtDepth | None:
+        """What the networks of a depth show; None if they have not two blocks."""
+        found = [self._first_step(depth, seed) for seed in seeds]
+        profiles = [profile for profile, *_ in found if profile is not None]
+        if len(profiles) < len(found):
+            return None
+        return AtDepth(
+            depth,
+            nats=tuple(profile.nats for profile in profiles),
+            loss_ratio=tuple(ratio for _, ratio, _ in found),
+            move=tuple(move for *_, move in found),
+        )
+
+    def _first_step(self, depth: int, seed: int) -> tuple[Profile | None, float, float]:
+        """The profile; how one step changes the loss, and the blocks' outputs."""
+        net = self.build(depth, seed).requires_grad_()
+        with runtime.seeded_global_generators(seed, depth, "forecast"):
+            run = run_by_blocks(net, self.images)
+            if len(run.blocks) < 2:
+                return None, math.nan, math.nan
+            last = functional.cross_entropy(run.heads[-1], self.labels)
+            profile = profiled(run.blocks, last, self.labels)
+            loss = head_losses(run.heads, self.labels).mean()
+            _optimizer(net, self._at(depth, seed)).zero_grad()
+            loss.backward()
+            before = [block.signal.detach() for block in run.blocks]
+            _optimizer(net, self._at(depth, seed)).step()
+            again = run_by_blocks(net, self.images)
+        after = head_losses(again.heads, self.labels).mean().item()
+        moves = [
+            _share(block.signal.detach() - old, old)
+            for block, old in zip(again.blocks, before, strict=True)
+        ]
+        move = math.sqrt(sum(m * m for m in moves) / len(moves))
+        return profile, after / loss.item(), move
+
+    def probe(self, depth: int, seed: int) -> Probe:
+        """Train on 64 images a step until it has learned, diverges, or time is up."""
+        spec = self._at(depth, seed)
+        net = self.build(depth, seed)
+        optimizer = _optimizer(net, spec)
+        source = runtime.generator(seed, depth, "probe")
+        chance, losses = math.log(self._data.num_classes), list[float]()
+        lowest = math.inf
+        split = self._resident.train
+        for step in range(_NUM_STEPS):
+            chosen = torch.randint(len(split), (NUM_IMAGES,), generator=source)
+            images = self._resident.normalized(split.images[chosen])
+            heads = as_heads(net(images))
+            loss = head_losses(heads, split.labels[chosen]).mean()
+            losses.append(loss.item())
+            if not math.isfinite(losses[-1]):
+                return Probe(depth, seed, "failed", step + 1)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if step >= _WINDOW:
+                recent = sum(losses[-_WINDOW:]) / _WINDOW
+                lowest = min(lowest, recent)
+                if recent < _LEARNED * chance:
+                    return Probe(depth, seed, "learned", step + 1)
+        has_begun = lowest < _BEGUN * chance
+        has_fallen = has_begun and recent > _FALLEN * chance
+        ended: Ended = "failed" if has_fallen else "waiting"
+        return Probe(
+            depth,
+            seed,
+            "learned" if has_begun and not has_fallen else ended,
+            _NUM_STEPS,
+        )
+
+    def _at(self, depth: int, seed: int) -> TrialSpec:
+        return replace(self._spec, depth=depth, seed=seed, device="cpu")
+
+
+def _optimizer(net: nn.Module, spec: TrialSpec) -> torch.optim.Optimizer:
+    """Torch's own: short trainings need no captured steps."""
+    weights = [weight for weight in net.parameters() if weight.requires_grad]
+    if spec.optimizer == "adam":
+        return torch.optim.Adam(weights, lr=spec.lr, weight_decay=spec.weight_decay)
+    return torch.optim.SGD(
+        weights,
+        lr=spec.lr,
+        momentum=spec.momentum,
+        weight_decay=spec.weight_decay,
+        nesterov=spec.nesterov,
+    )
+
+
+def _share(difference: Tensor, whole: Tensor) -> float:
+    size = whole.double().norm().item()
+    return difference.double().norm().item() / size if size else math.inf
