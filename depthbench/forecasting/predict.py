@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from depthbench.architectures.definition import Architecture
+from depthbench.architectures.stack import Stack
 from depthbench.datasets.image_data import ImageData
 from depthbench.forecasting.limit import (
     FACTOR,
@@ -123,7 +124,7 @@ def _ladder(grid: DepthGrid, low: int, high: int) -> Iterator[int]:
 def _probed(
     untrained: Untrained, grid: DepthGrid, low: int, bound: float
 ) -> Iterator[Probe]:
-    """Probes from shallow depths up, until most fail or most do not even begin to learn.
+    """Probes from shallow depths up, until most fail or do not even begin to learn.
 
     Deeper networks take longer to leave their plateau, and each step longer.
     """
@@ -185,8 +186,9 @@ def _closed_form(
     item: Architecture, untrained: Untrained, measured: Sequence[AtDepth]
 ) -> Iterator[tuple[int, float]]:
     """D by theory at the depths that were measured, for a stack."""
-    if item.stack is None:
+    stack = item.description
+    if not isinstance(stack, Stack):
         return
     images = untrained.images[:_NUM_IMAGES_OF_THEORY].double().numpy()
     for each in measured:
-        yield each.depth, stack_theory(item.stack, each.depth, images).nats
+        yield each.depth, stack_theory(stack, each.depth, images).nats
