@@ -140,8 +140,9 @@ def test_the_tables_in_the_readme_are_fresh(page):
 
 def test_every_study_is_named():
     text = PAGES[1].read_text(encoding="utf-8")
-    for study in ROOT.glob("studies/*.toml"):
-        assert f"[{study.stem}]({study.name})" in text
+    for study in ROOT.glob("studies/**/*.toml"):
+        name = study.relative_to(ROOT / "studies")
+        assert f"[{name.with_suffix('')}]({name})" in text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
