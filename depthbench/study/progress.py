@@ -1,10 +1,11 @@
-"""Progress of a run on standard error: a live table, or one plain line a trial."""
+"""Progress of a run: a live table on a terminal or in a notebook, or plain lines."""
 
+import importlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -24,23 +25,41 @@ _WIDTH_FOR_BARS = 120
 
 @contextmanager
 def show_progress(num_workers: int) -> Iterator[Callable[[Progress], None]]:
-    """A function to call with every `Progress`, shown as the terminal allows."""
+    """A function to call with every `Progress`, shown as its place allows.
+
+    That is a notebook, a terminal, or anything else on standard error, which gets a
+    line for each trial.
+    """
     console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
+    if console.is_jupyter:
+        # Not Live, which needs ipywidgets there.
+        display = importlib.import_module("IPython.display").display
+        shown = display(Text("starting"), display_id=True)
+        yield _drawing(shown.update, num_workers, console.width)
+    elif console.is_terminal:
+        with Live(console=console, refresh_per_second=4) as live:
+            yield _drawing(live.update, num_workers, console.width)
+    else:
         yield lambda progress: _print_line(progress, num_workers)
-        return
+
+
+def _drawing(
+    draw: Callable[[Table], None], num_workers: int, width: int
+) -> Callable[[Progress], None]:
+    """What draws the table of all cells, the last trial below it."""
     last = "starting"
-    with Live(console=console, refresh_per_second=4) as live:
 
-        def update(progress: Progress) -> None:
-            nonlocal last
-            if progress.record is not None:
-                last = f"last: {trial_text(progress.record, progress.plans)}"
-            left = _eta(progress, num_workers)
-            below = Text("; ".join(filter(None, (left, last))), style="dim")
-            live.update(Group(progress_table(progress, console.width), below))
+    def update(progress: Progress) -> None:
+        nonlocal last
+        if progress.record is not None:
+            last = f"last: {trial_text(progress.record, progress.plans)}"
+        below = "; ".join(filter(None, (_eta(progress, num_workers), last)))
+        whole = Table.grid()
+        whole.add_row(progress_table(progress, width))
+        whole.add_row(Text(below, style="dim"))
+        draw(whole)
 
-        yield update
+    return update
 
 
 def standing_text(plan: CellPlan) -> str:

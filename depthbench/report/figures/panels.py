@@ -5,7 +5,7 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from depthbench.report.figures.style import INK, MUTED
+from depthbench.report.figures.style import INK, MUTED, NotebookFigure
 from depthbench.report.results import CellResult, Status, StudyResult
 from depthbench.report.words import deepest_text
 
@@ -40,7 +40,7 @@ def sheet(
     left, right, top, bottom = margins
     total_width = left + columns * width + (columns - 1) * gaps[0] + right
     total_height = top + rows * height + (rows - 1) * gaps[1] + bottom
-    figure = Figure(figsize=(total_width, total_height))
+    figure = NotebookFigure(figsize=(total_width, total_height))
     axes = [
         [
             figure.add_axes(

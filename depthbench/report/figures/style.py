@@ -97,6 +97,13 @@ def figure_style() -> Iterator[None]:
         yield
 
 
+class NotebookFigure(Figure):
+    """A figure that a notebook shows, also where pyplot was never imported."""
+
+    def _repr_png_(self) -> bytes:
+        return render(self, "png")
+
+
 def render(figure: Figure, kind: Literal["svg", "png"]) -> bytes:
     """The figure as a file; equal figures give equal bytes.
 
