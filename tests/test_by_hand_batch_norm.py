@@ -11,7 +11,8 @@ from by_hand.batch_norm import (
     batch_norm_test,
     batch_norm_test_backward,
     batch_norm_train,
-    updated,
+    updated_biased,
+    updated_unbiased,
 )
 from by_hand.numeric import numeric_gradients, relative_error
 from by_hand.spatial_batch_norm import (
@@ -22,7 +23,8 @@ from by_hand.spatial_batch_norm import (
     spatial_batch_norm_test,
     spatial_batch_norm_test_backward,
     spatial_batch_norm_train,
-    spatial_updated,
+    spatial_updated_biased,
+    spatial_updated_unbiased,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -124,15 +126,35 @@ def test_running_statistics_are_torch_s_over_several_batches(
     for seed in range(4):
         (x,) = drawn(shape, seed=seed)
         module(2 * x + seed)
-        running = (updated if len(shape) == 2 else spatial_updated)(
-            running, 2 * x + seed
-        )
+        update = updated_unbiased if len(shape) == 2 else spatial_updated_unbiased
+        running = update(running, 2 * x + seed)
     assert relative_error(running.mean, module.running_mean) < 1e-14
     assert relative_error(running.var, module.running_var) < 1e-14
     (x,) = drawn(shape, seed=9)
     test = batch_norm_test if len(shape) == 2 else spatial_batch_norm_test
     out = test(x, torch.ones(3).double(), torch.zeros(3).double(), running)
     assert relative_error(out, module.eval()(x).detach()) < 1e-14
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (2, 3, 3, 2)])
+def test_the_two_running_variances_differ_by_the_correction(
+    shape: tuple[int, ...],
+) -> None:
+    """The biased one, taken in full, undoes train mode exactly."""
+    is_flat = len(shape) == 2
+    (x,) = drawn(shape)
+    num = x[:, 0].numel()
+    none = Running(torch.zeros(3).double(), torch.zeros(3).double())
+    biased = (updated_biased if is_flat else spatial_updated_biased)(none, x, 1.0)
+    unbiased = (updated_unbiased if is_flat else spatial_updated_unbiased)(none, x, 1.0)
+    assert torch.equal(biased.mean, unbiased.mean)
+    assert relative_error(biased.var, unbiased.var * (num - 1) / num) < 1e-14
+    ones, zeros = torch.ones(3).double(), torch.zeros(3).double()
+    test = batch_norm_test if is_flat else spatial_batch_norm_test
+    train = batch_norm_train if is_flat else spatial_batch_norm_train
+    usual = train(x, ones, zeros)
+    assert relative_error(test(x, ones, zeros, biased), usual) < 1e-14
+    assert relative_error(test(x, ones, zeros, unbiased), usual) > 0.01
 
 
 def test_a_batch_leaves_with_the_mean_and_deviation_asked_for() -> None:
@@ -157,7 +179,8 @@ def test_one_vector_has_no_variance() -> None:
         lambda: batch_norm_train(x, gamma, gamma),
         lambda: batch_norm_backward(x, x, gamma),
         lambda: batch_norm_backward_by_steps(x, x, gamma),
-        lambda: updated(running, x),
+        lambda: updated_unbiased(running, x),
+        lambda: updated_biased(running, x),
     ):
         with pytest.raises(ValueError, match="at least 2"):
             refuse()

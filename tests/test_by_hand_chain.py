@@ -78,6 +78,15 @@ SANDWICHES = {
         (2, 2, 5, 5),
         CONV + NORM,
     ),
+    "conv_bn_relu_pool": Sandwich(
+        lambda w, b, *norm: (conv(w, b), spatial_batch_norm_layer(*norm)),
+        lambda conv, norm: sandwich.conv_bn_relu_pool(conv, norm, max_pool_layer(2, 1)),
+        lambda x, w, b, *norm: functional.max_pool2d(
+            functional.relu(torch_norm(torch_conv(x, w, b), *norm)), 2, 1
+        ),
+        (2, 2, 5, 5),
+        CONV + NORM,
+    ),
     "conv_relu_pool": Sandwich(
         lambda w, b: (conv(w, b),),
         lambda conv: sandwich.conv_relu_pool(conv, max_pool_layer(2, 1)),

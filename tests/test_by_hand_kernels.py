@@ -13,7 +13,7 @@ from by_hand.chain import (
     spatial_batch_norm_layer,
 )
 from by_hand.sandwich import conv_block
-from by_hand.spatial_batch_norm import spatial_updated
+from by_hand.spatial_batch_norm import spatial_updated_unbiased
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_kernels import (
@@ -57,7 +57,9 @@ def results_by_hand(
                 norm.gamma.double(), norm.beta.double(), fixed, norm.eps
             )
             if norm.updates_running:
-                running = spatial_updated(running, conv.forward(signal), norm.momentum)
+                running = spatial_updated_unbiased(
+                    running, conv.forward(signal), norm.momentum
+                )
             names += [f"gamma {place}", f"beta {place}"]
             found[f"running_mean {place}"] = running.mean
             found[f"running_var {place}"] = running.var

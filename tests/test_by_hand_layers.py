@@ -25,6 +25,7 @@ from by_hand.dropout import (
 from by_hand.linear import linear, linear_backward
 from by_hand.numeric import numeric_gradient, numeric_gradients, relative_error
 from by_hand.softmax_loss import softmax, softmax_loss, softmax_loss_backward
+from by_hand.svm_loss import svm_loss, svm_loss_backward
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle_cases import LINEAR_STEP, by_autograd, drawn, hold, spaced
@@ -109,6 +110,37 @@ def test_softmax_loss_keeps_what_is_known_of_it() -> None:
     assert softmax_loss(extreme, labels).item() == 1000
     assert torch.equal(softmax(extreme), torch.tensor([[1.0, 0], [0, 1]]).double())
     assert softmax_loss_backward(extreme, labels).abs().max() == 0.5
+
+
+@few
+@given(num_images=st.integers(1, 5), num_classes=st.integers(1, 6))
+def test_svm_loss_meets_numeric_gradients_and_torch(
+    num_images: int, num_classes: int
+) -> None:
+    (scores,) = drawn((num_images, num_classes))
+    labels = torch.arange(num_images) * 2 % num_classes
+    one = torch.tensor(1.0).double()
+    # torch divides by the number of classes, too.
+    right, (gradient,) = by_autograd(
+        lambda given: functional.multi_margin_loss(given, labels) * num_classes,
+        [scores],
+        one,
+    )
+    found = svm_loss_backward(scores, labels)
+    assert svm_loss(scores, labels).item() == pytest.approx(right.item(), 1e-14)
+    assert (found - gradient).abs().max() < 1e-15
+    numeric = numeric_gradient(lambda given: svm_loss(given, labels), scores, one)
+    assert (found - numeric).abs().max() < 1e-9
+
+
+def test_svm_loss_keeps_what_is_known_of_it() -> None:
+    labels = torch.tensor([1, 0])
+    equal = torch.full((2, 10), 7.0).double()
+    assert svm_loss(equal, labels).item() == 9
+    apart = torch.tensor([[0.0, 1], [1, 0]]).double()
+    assert svm_loss(apart, labels).item() == 0
+    assert not svm_loss_backward(apart, labels).any()
+    assert svm_loss(torch.tensor([[torch.nan, 0]]), torch.tensor([1])).isnan()
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.3, 0.9])

@@ -138,21 +138,21 @@ class Running:
 
     Attributes:
         mean: Of each feature, [D].
-        var: Unbiased, of each feature, [D].
+        var: Of each feature, [D]: of whichever form it was updated by.
     """
 
     mean: Tensor
     var: Tensor
 
 
-def updated(running: Running, x: Tensor, momentum: float = 0.1) -> Running:
-    """The running statistics after one more batch, exponentially averaged.
+def updated_unbiased(running: Running, x: Tensor, momentum: float = 0.1) -> Running:
+    """The running statistics after one more batch, of its unbiased variance.
 
     mean' = (1 - momentum) mean + momentum mean of x
-    var' = (1 - momentum) var + momentum N/(N - 1) variance of x
+    var' = (1 - momentum) var + momentum 1/(N - 1) sum_n (x[n] - mean of x)^2
 
     Source: Ioffe and Szegedy, section 3.1, for the average and the unbiased variance;
-    momentum is the newest batch's share, as in torch.
+    momentum is the newest batch's share. This is torch's form.
 
     Args:
         running: Before this batch; not changed.
@@ -162,9 +162,26 @@ def updated(running: Running, x: Tensor, momentum: float = 0.1) -> Running:
     Raises:
         ValueError: If there is one vector, which has no variance.
     """
+    return _averaged(running, x, momentum, len(x) - 1)
+
+
+def updated_biased(running: Running, x: Tensor, momentum: float = 0.1) -> Running:
+    """The running statistics after one more batch, of its uncorrected variance.
+
+    As `updated_unbiased`, but var' has 1/N in the place of 1/(N - 1): the variance that
+    train mode itself divides by. Smaller by 1/N of it, so that for few vectors test
+    mode stretches what train mode does not.
+
+    Raises:
+        ValueError: If there is one vector, as there.
+    """
+    return _averaged(running, x, momentum, len(x))
+
+
+def _averaged(running: Running, x: Tensor, momentum: float, divisor: int) -> Running:
     _check(x)
     mean = x.mean(0)
-    var = ((x - mean) ** 2).sum(0) / (len(x) - 1)
+    var = ((x - mean) ** 2).sum(0) / divisor
     kept = 1 - momentum
     return Running(
         kept * running.mean + momentum * mean, kept * running.var + momentum * var

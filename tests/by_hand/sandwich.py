@@ -19,6 +19,11 @@ def conv_bn_relu(conv: Layer, norm: Layer) -> Layer:
     return chain(conv, norm, RELU)
 
 
+def conv_bn_relu_pool(conv: Layer, norm: Layer, pool: Layer) -> Layer:
+    """pool(relu(norm(conv(x)))), with a norm of images."""
+    return chain(conv, norm, RELU, pool)
+
+
 def conv_relu_pool(conv: Layer, pool: Layer) -> Layer:
     """pool(relu(conv(x)))."""
     return chain(conv, RELU, pool)

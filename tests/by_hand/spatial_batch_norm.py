@@ -52,9 +52,18 @@ def spatial_batch_norm_backward(
     return images_of(grad_x, like=x), grad_gamma, grad_beta
 
 
-def spatial_updated(running: Running, x: Tensor, momentum: float = 0.1) -> Running:
-    """`updated` after a batch x [N, C, H, W]."""
-    return batch_norm.updated(running, pixels_of(x), momentum)
+def spatial_updated_unbiased(
+    running: Running, x: Tensor, momentum: float = 0.1
+) -> Running:
+    """`updated_unbiased` after a batch x [N, C, H, W]."""
+    return batch_norm.updated_unbiased(running, pixels_of(x), momentum)
+
+
+def spatial_updated_biased(
+    running: Running, x: Tensor, momentum: float = 0.1
+) -> Running:
+    """`updated_biased` after a batch x [N, C, H, W]."""
+    return batch_norm.updated_biased(running, pixels_of(x), momentum)
 
 
 def spatial_batch_norm_test(
