@@ -18,6 +18,8 @@ from depthbench.engine import opening
 from depthbench.plan import plan_cell
 from depthbench.plugins import load_architectures
 from depthbench.spec import StudySpec, read_cells, write_study
+from depthbench.spec.field_help import field_help
+from depthbench.spec.study import STUDY_KEYS
 from depthbench.store import open_store
 from depthbench.study.resolve import resolve_cells
 
@@ -548,3 +550,35 @@ def test_what_trials_have_to_say_is_said_once_and_apart_from_results(
     out, err = capsys.readouterr()
     assert err == "note: ran eagerly\n"
     assert "ran eagerly" not in out
+
+
+def test_flags_are_the_fields_of_a_study_in_its_own_words(call):
+    _, out, _ = call("run", "--help")
+    words = " ".join(out.split())
+    for name in STUDY_KEYS:
+        assert f" --{name.replace('_', '-')} " in words
+        assert set(field_help()) == set(STUDY_KEYS)
+    assert "Passes over the training set. [3]" in words
+    assert "learning rate is multiplied by --lr-gamma." in words
+    assert "uniform in the logarithm. [0.0001:1]" in words
+    assert "histories of loss and accuracy. Repeatable." in words
+
+
+def test_importing_a_command_reads_no_file_of_the_package():
+    """But modules: what a command needs from the disk waits until it is called."""
+    script = (
+        "import pathlib, sys\n"
+        "read = []\n"
+        "def note(event, args):\n"
+        "    if event == 'open' and 'depthbench' in str(args[0]):\n"
+        "        read.append(str(args[0]))\n"
+        "sys.addaudithook(note)\n"
+        "import depthbench.cli.run, depthbench.cli.check, depthbench.cli.report\n"
+        "code = ('.py', '.pyc', '.so')\n"
+        "assert read and not [p for p in read if not p.rstrip('0123456789.').endswith("
+        "code)], read\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

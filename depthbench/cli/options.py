@@ -1,17 +1,18 @@
-"""Flags that several commands share, and a study from flags and file."""
+"""Flags that several commands share, and those of the fields of a study."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import click
 from click.shell_completion import CompletionItem
 
 from depthbench import runtime
-from depthbench.architectures.initializers import CHOICES
-from depthbench.cli.parameters import DEPTHS, FolderPath
-from depthbench.cli.protocol_options import PROTOCOL_FLAGS
-from depthbench.cli.rate_options import RATE_FLAGS
+from depthbench.cli.parameters import DEPTHS, FolderPath, Numbers, Seconds
+from depthbench.spec import StudySpec
+from depthbench.spec.study import STUDY_KEYS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -72,116 +73,54 @@ def data_dir_option(command: Command) -> Command:
     )(command)
 
 
-# One flag for each key of a study file; absent flags leave the file's value.
-_STUDY_FLAGS = (
-    click.option("--name", help="Name of the study and its results folder."),
-    click.option("--note", help="What the study asks, for the readers of its report."),
-    click.option(
-        "--arch",
-        multiple=True,
-        metavar="GLOB",
-        shell_complete=architecture_names,
-        help="Architecture; wildcards allowed. Repeatable.",
-    ),
-    click.option(
-        "--data",
-        multiple=True,
-        metavar="NAME",
-        shell_complete=data_names,
-        help="Data set, or folder:PATH. Repeatable. [mnist]",
-    ),
-    click.option(
-        "--protocol",
-        multiple=True,
-        metavar="NAME",
-        help="standard, or notebook (the reference experiment's loop, with its slip "
-        "in train mode). Repeatable. [standard]",
-    ),
-    click.option(
-        "--init",
-        metavar="NAME",
-        help=f"Initial weights: {CHOICES}; default is PyTorch's. [the architecture's "
-        "own]",
-    ),
-    click.option("--epochs", type=int, help="Passes over the training set. [3]"),
-    click.option("--batch", type=int, help="Images a step. [256]"),
-    click.option("--lr", type=float, help="Learning rate. [the architecture's own]"),
-    *RATE_FLAGS,
-    click.option("--momentum", type=float, help="Of SGD. [0.9]"),
-    click.option("--weight-decay", type=float, help="Of the optimizer. [0]"),
-    *PROTOCOL_FLAGS,
-    click.option(
-        "--threshold",
-        type=float,
-        help="Error, a fraction, that a trained network stays below. [0.2]",
-    ),
-    click.option(
-        "--criterion",
-        metavar="WHICH",
-        help="Error to judge by: train, test, either (the lower of the two) or "
-        "validation. [either]",
-    ),
-    click.option(
-        "--search",
-        metavar="NAME",
-        help="How depths are chosen: bisect, posterior (the fewest trials to an "
-        "interval for k50, at which half of the seeds train) or grid (every depth of "
-        "--depths). [bisect]",
-    ),
-    click.option(
-        "--seeds",
-        type=int,
-        help="Trainings a depth is decided by; odd for bisect. [3]",
-    ),
-    click.option("--first-seed", type=int, help="Smallest seed. [0]"),
-    click.option(
-        "--depths",
-        type=DEPTHS,
-        help="Bracket to start from, or the ends of a grid. "
-        "[double up from the bottom]",
-    ),
-    click.option(
-        "--cap", type=int, help="Stop, censored, when this depth trains. [768]"
-    ),
-    click.option(
-        "--precision",
-        type=float,
-        help="Of k50, at which a posterior search stops: half its 90 % interval, as a "
-        "fraction. [0.15]",
-    ),
-    click.option(
-        "--max-trials", type=int, help="Most trials of a posterior search. [40]"
-    ),
-    click.option(
-        "--budget",
-        metavar="AMOUNT",
-        help="Most training of a posterior search, for each cell: 2h, 30m, 90s, or "
-        "5000le (layer-epochs: depth times epochs). [no limit]",
-    ),
-    click.option(
-        "--ahead",
-        type=int,
-        help="Trials of a posterior search under way at once. [2]",
-    ),
-    click.option("--device", metavar="NAME", help="auto, cpu or cuda. [auto]"),
-    click.option(
-        "--kernels",
-        metavar="NAME",
-        help="What computes the built-in blocks: reference (plain PyTorch), fused, or "
-        "auto, the faster that works here. [auto]",
-    ),
-    click.option(
-        "--pictures",
-        multiple=True,
-        metavar="WHICH",
-        help="Show in the report, too: filters (of the first layer) or histories (of "
-        "loss and accuracy). Repeatable.",
-    ),
-)
+class FieldOption(click.Option):
+    """A flag for a field of a study, which says what the flag means."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The flag and its help, which is looked up only now."""
+        from depthbench.spec.field_help import field_help
+
+        text = field_help()[self.name or ""] + " Repeatable." * self.multiple
+        self.help = re.sub(r"`(\w+)`", lambda found: _flag_or_word(found[1]), text)
+        return super().get_help_record(ctx)
+
+
+def _flag_or_word(name: str) -> str:
+    return f"--{name.replace('_', '-')}" if name in STUDY_KEYS else name
+
+
+_NUMBERS = {
+    "depths": DEPTHS,
+    "lr_range": Numbers(float, "LOW:HIGH", "1e-4:1", is_pair=True),
+    "lr_grid": Numbers(float, "RATE,RATE,...", "0.005,0.05"),
+    "lr_milestones": Numbers(int, "EPOCH,EPOCH,...", "6,8"),
+}
+_COMPLETIONS = {"arch": architecture_names, "data": data_names}
+
+
+def _field_option(name: str, hint: Any) -> Callable[[Command], Command]:
+    """The flag of a study's field, given its type; absent, it is None or empty."""
+    kinds = [kind for kind in get_args(hint) if kind is not type(None)]
+    is_optional = get_origin(hint) in (Union, UnionType)
+    kind = kinds[0] if is_optional else hint
+    flag = _flag_or_word(name)
+    settings: dict[str, Any] = {"type": kind}
+    if kind is bool:
+        flag, settings = f"{flag}/--no-{name.replace('_', '-')}", {"default": None}
+    elif name in _NUMBERS:
+        settings = {"type": _NUMBERS[name]}
+    elif name.endswith("_seconds"):
+        settings = {"type": Seconds(), "metavar": "SECONDS"}
+    elif get_origin(kind) is tuple:
+        settings = {"multiple": True, "metavar": "NAME"}
+    elif get_origin(kind) is Literal:
+        settings = {"metavar": "NAME"}
+    complete = _COMPLETIONS.get(name)
+    return click.option(flag, cls=FieldOption, shell_complete=complete, **settings)
 
 
 def study_options(command: Command) -> Command:
-    """Every key of a study as a flag."""
-    for option in reversed(_STUDY_FLAGS):
-        command = option(command)
+    """Every field of a study as a flag; an absent one leaves a file's value."""
+    for name, hint in reversed(get_type_hints(StudySpec).items()):
+        command = _field_option(name, hint)(command)
     return command

@@ -18,63 +18,66 @@ from depthbench.spec.protocol import PROTOCOL_FIELDS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudySpec:
-    """A study as a user writes it; every field is a TOML key and a flag.
+    """A study as a user writes it; every field is a TOML key, a flag and a keyword.
 
     Attributes:
-        name: Names the results folder.
-        arch: Registered architectures; wildcards allowed.
-        data: Registered data sets.
+        name: Names the study and its results folder.
+        arch: Architectures; wildcards allowed.
+        data: Data sets, or folder:PATH for images of your own.
         protocol: `standard` trains in train mode throughout; `notebook` repeats the
             reference experiment: train mode in the first epoch only, and the mean
             over heads as the error of a network with several.
-        init: Convolution initialiser in place of the architecture's own.
+        init: Initial weights: default (PyTorch's), kaiming, fan_in, fan_out or
+            normal_SIGMA, as normal_0.05. Without it, the architecture's own.
         epochs: Passes over the training set.
-        batch: Images a step.
-        lr: Learning rate; None takes each architecture's own.
-        lr_grid: Learning rates in place of one: a cell, with a search, for each. A
-            depth trains if the best of them trains.
-        lr_scaling: Exponent of depth: one more cell, whose rate is lr at `lr_depth`
-            (None: the shallowest depth) and goes as a power of depth from there.
+        batch: Images in a step.
+        lr: Learning rate. Without it, the architecture's own.
+        lr_grid: Learning rates in place of one, each with a search of its own. A depth
+            trains if the best of them trains.
+        lr_scaling: Exponent of depth, as -1.5: one more search, whose learning rate is
+            a power of depth, and `lr` at depth `lr_depth`.
+        lr_depth: See `lr_scaling`. Without it, the shallowest depth.
         tune_lr: Most learning rates to try at each depth, of `lr_range`, the next
-            chosen by what came of those before; 0 searches for none.
-        lr_range: (lowest, highest) rate of that search, uniform in the logarithm.
-        momentum: Of SGD.
-        weight_decay: Of the optimizer, on every parameter.
-        optimizer: `sgd` or `adam`; this and the next eight as in `TrialSpec`.
+            chosen by what came of those before. 0 does not tune.
+        lr_range: Lowest and highest rate of that search, uniform in the logarithm.
+        momentum: Momentum of SGD.
+        weight_decay: Weight decay of the optimizer, on every parameter.
+        optimizer: `sgd` or `adam`.
         nesterov: Nesterov's correction of SGD's momentum.
-        l2: Factor of the sum of squared weights in the training loss.
-        lr_milestones: Epochs after which the learning rate is multiplied by lr_gamma.
+        l2: Factor of the sum of squared weights, of convolutions and linear layers, in
+            the training loss.
+        lr_milestones: Epochs after which the learning rate is multiplied by `lr_gamma`.
         lr_gamma: See `lr_milestones`.
-        num_validation: Training images held out, to be tested on after each epoch.
-        train_limit: Train on the first so many images only.
-        normalization: `data` by the training set's mean and deviation, `half` by 0.5
-            and 0.5.
-        max_train_seconds: Limit of a trial's training time, as part of the question;
-            what it has reached by then counts.
-        threshold: Error, as a fraction, that "trains" must stay below.
-        criterion: Which error: `either` (the lower of train and test), `train`, `test`
+        num_validation: Training images, the last ones, to hold out and to test on after
+            each epoch.
+        train_limit: Train on the first so many images only. Without it, on all.
+        normalization: Pixels are normalised by `data`, the training set's mean and
+            deviation, or by `half`, 0.5 and 0.5.
+        max_train_seconds: End a trial's training after so many seconds; what it has
+            reached by then counts. Without it, never.
+        threshold: Error, as a fraction, that a trained network stays below.
+        criterion: Error to judge by: `train`, `test`, `either` (the lower of the two)
             or `validation`.
         search: How depths are chosen: `bisect` doubles and bisects, each depth
             decided by a majority of seeds; `posterior` spends each trial where it
             says most, for its cost, about the depth at which half of the seeds
-            train; `grid` trains every depth of `depths`.
-        seeds: Trainings of a depth. Under `bisect` a majority of them decides, so it
-            is an odd number; `posterior` chooses their number itself.
+            train (k50); `grid` trains every depth of `depths`.
+        seeds: Trainings of a depth; an odd number for `bisect`, where a majority
+            decides. `posterior` chooses their number itself.
         first_seed: The seeds are first_seed, first_seed + 1, ...
-        depths: Bracket (shallow, deep) to start from, or the ends of a `grid`, between
-            which every depth that an architecture has is trained; None doubles up from
-            the bottom.
-        cap: No deeper network is trained; the answer is censored when this depth
-            trains.
+        depths: Bracket to start from, or the ends of a `grid`. Without it, a search
+            doubles up from the shallowest depth.
+        cap: No deeper network is trained; when this depth trains, the answer is
+            censored.
         precision: A `posterior` search ends when half the width of the 90 % interval
             of k50 is at most this fraction of k50.
         max_trials: Most trials of a `posterior` search, for each cell.
-        budget: Most training of a `posterior` search, for each cell: "2h" or "90s"
-            measured, or "5000le" layer-epochs; None for no limit.
+        budget: Most training of a `posterior` search, for each cell: 2h, 30m or 90s
+            measured, or 5000le (layer-epochs: depth times epochs). Without it, no
+            limit.
         ahead: Trials of a `posterior` search that can be under way at once: each is
             chosen from the outcomes of all but the `ahead` - 1 before it, however
-            many workers there are, so that neither their number nor their pace
-            changes what is trained.
+            many workers there are.
         device: `cpu`, `cuda`, or `auto`: CUDA where there is one.
         kernels: What computes the built-in blocks: `reference` is plain PyTorch,
             `fused` this package's own kernels, `auto` the faster that works here.
