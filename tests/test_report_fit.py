@@ -8,7 +8,13 @@ import pandas as pd
 import pytest
 from fixtures.report.synthetic import World, cell, record_of, search
 
-from depthbench.curves import CurvePosterior, Estimate, monotonicity_p_value
+from depthbench.curves import (
+    CurvePosterior,
+    Estimate,
+    Prior,
+    monotonicity_p_value,
+)
+from depthbench.curves.grid import WIDE_PRIOR
 from depthbench.plan import plan_cell
 from depthbench.record import Outcome
 from depthbench.report.collect import study_result
@@ -50,7 +56,8 @@ def test_the_interval_is_computed_from_the_trials_shown(study: StudySpec) -> Non
     result = result_of(study)
     trials = result.cells[0].evidence
     seen = [(t.depth, t.outcome is Outcome.TRAINED) for t in trials]
-    curve = CurvePosterior.given(seen, shallowest=3, deepest=384)
+    prior = Prior() if study.search == "posterior" else WIDE_PRIOR
+    curve = CurvePosterior.given(seen, shallowest=3, deepest=384, prior=prior)
     row = row_of(result)
     assert row["search"] == study.search
     for name, estimate in (("k50", curve.k50()), ("k90", curve.k90())):

@@ -34,6 +34,10 @@ class Truth(Protocol):
     def name(self) -> str:
         """Unique among the truths of a calibration; seeds follow from it."""
 
+    @property
+    def seed_share(self) -> float:
+        """The share of a training's luck that its seed has at every depth."""
+
     def success(self, depth: float) -> float:
         """The chance to train at `depth`."""
 
@@ -51,17 +55,20 @@ class Curve:
         shape: `logistic`, as the posterior assumes; `normal`, with thinner tails; or
             logistic with a bump, which no falling curve can follow: a `dip` of
             success well before k50, an `island` of success beyond it.
+        seed_share: See `calibration.seed_share`; 0 for independent trainings.
     """
 
     k50: float
     width: float
     lapse: float = 0.0
     shape: Shape = "logistic"
+    seed_share: float = 0.0
 
     @property
     def name(self) -> str:
         """All that defines it."""
-        return f"{self.shape} k50={self.k50:g} w={self.width:g} lapse={self.lapse:g}"
+        name = f"{self.shape} k50={self.k50:g} w={self.width:g} lapse={self.lapse:g}"
+        return f"{name} seed={self.seed_share:g}" if self.seed_share else name
 
     def success(self, depth: float) -> float:
         """The chance to train at `depth`."""
@@ -101,12 +108,14 @@ class RecordedCurve:
         shares: That trained at each depth; they may rise with depth, too.
         k50: Where the non-increasing fit to the shares crosses 1/2; the middle of
             where it stays there.
+        seed_share: 0: trainings are drawn independently.
     """
 
     name: str
     depths: tuple[int, ...]
     shares: tuple[float, ...]
     k50: float
+    seed_share: float = 0.0
 
     @classmethod
     def of(

@@ -41,11 +41,15 @@ _FLOOR = 0.80  # of the coverage in any cell
 
 
 def calibration_figure(calibration: Calibration) -> Figure:
-    """Coverage and error of each synthetic cell, and their means.
+    """Coverage and error of each synthetic cell of independent trainings, and means.
 
     A pale dot is one cell, k50 x width x lapse x shape; a bar is the mean of a group.
     """
-    rows = [row for row in calibration.rows if row.shape != "recorded"]
+    rows = [
+        row
+        for row in calibration.rows
+        if row.shape != "recorded" and row.seed_share == 0
+    ]
     with figure_style():
         page = sheet((2, 2), (4.3, 2.6), (0.75, 0.2, 0.75, 0.55), (0.75, 0.85))
         (top_left, top_right), (bottom_left, bottom_right) = page.axes

@@ -21,6 +21,10 @@ class CalibrationPlan:
         lapses: Shares.
         shapes: See `Curve`.
         normal_k50s: Depths that the normal shape, which differs little, is tried at.
+        seed_shares: Of the luck, that seeds keep at every depth; tried besides 0, on
+            logistic curves without lapses, at `seed_k50s` and `seed_widths`.
+        seed_k50s: Depths.
+        seed_widths: Relative to k50.
         num_searches: In each cell, by each method.
         seed: Of all randomness.
         search: The posterior's settings; the bisection takes its depths and cap.
@@ -32,6 +36,9 @@ class CalibrationPlan:
     lapses: tuple[float, ...] = (0.0, 0.08)
     shapes: tuple[Shape, ...] = ("logistic", "normal", "dip", "island")
     normal_k50s: tuple[float, ...] = (60, 200)
+    seed_shares: tuple[float, ...] = (0.3, 0.6, 0.9)
+    seed_k50s: tuple[float, ...] = (30, 60, 200)
+    seed_widths: tuple[float, ...] = (0.10, 0.20)
     num_searches: int = 20
     seed: int = 0
     search: PosteriorSearch = field(
@@ -47,6 +54,11 @@ class CalibrationPlan:
         ):
             if shape != "normal" or k50 in self.normal_k50s:
                 yield Curve(k50, width, lapse, shape)
+        for share, width, k50 in product(
+            self.seed_shares, self.seed_widths, self.seed_k50s
+        ):
+            if width in self.widths and k50 in self.k50s and 0 in self.lapses:
+                yield Curve(k50, width, 0.0, "logistic", share)
 
 
 FULL = CalibrationPlan()

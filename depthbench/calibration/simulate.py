@@ -1,15 +1,19 @@
 """One simulated search on a truth, by either strategy."""
 
+import math
 import zlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from statistics import NormalDist
 from typing import Literal, get_args
 
 import numpy as np
 
 from depthbench.calibration.curves import Truth
 from depthbench.curves import CurvePosterior, monotonicity_p_value
+from depthbench.curves.grid import WIDE_PRIOR
 from depthbench.record import Outcome
 from depthbench.search import BracketSearch, PosteriorSearch
 from depthbench.verdict import Verdict, judge
@@ -18,6 +22,8 @@ Method = Literal["posterior", "posterior_same_cost", "bisect"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 NUM_ALIKE = 10  # trials at the beginning of searches that are often the same
+
+_NORMAL = NormalDist()
 
 Trials = tuple[tuple[int, bool], ...]
 Train = Callable[[int], bool]
@@ -65,7 +71,8 @@ def simulate(
 
     `posterior_same_cost` is the posterior's search, stopped before it would cost more
     than the bisections do on average. `bisect` answers with the middle of its bracket;
-    its interval is the posterior's, given the bisection's own trials.
+    its interval is what the report gives: the posterior of the bisection's own trials
+    under `WIDE_PRIOR`.
 
     Args:
         truth: Decides how often a training succeeds.
@@ -79,8 +86,7 @@ def simulate(
     name = zlib.crc32(truth.name.encode())
 
     def train(*stream: int) -> Train:
-        generator = np.random.default_rng([seed, name, *stream])
-        return lambda depth: bool(generator.random() < truth.success(depth))
+        return trainings(truth, np.random.default_rng([seed, name, *stream]))
 
     bracket = BracketSearch(grid=search.grid, cap=search.cap)
     answers: list[Answer] = []
@@ -96,6 +102,30 @@ def simulate(
         answers.append(_answer("posterior", search, trials, p_value=p_value))
         answers.append(_answer("posterior_same_cost", search, trials[:num_afforded]))
     return answers
+
+
+def trainings(truth: Truth, generator: np.random.Generator) -> Train:
+    """Draws whether a training at a depth succeeds.
+
+    The n-th training at every depth has the n-th seed, which brings `seed_share` of
+    the variance of its luck; see `calibration.seed_share`.
+    """
+    share = truth.seed_share
+    if share == 0:
+        return lambda depth: bool(generator.random() < truth.success(depth))
+    seeds: list[float] = []
+    num_tried: Counter[int] = Counter()
+
+    def train(depth: int) -> bool:
+        number = num_tried[depth]
+        num_tried[depth] += 1
+        if number == len(seeds):
+            seeds.append(generator.standard_normal())
+        own = generator.standard_normal()
+        luck = math.sqrt(share) * seeds[number] + math.sqrt(1 - share) * own
+        return _NORMAL.cdf(luck) < truth.success(depth)
+
+    return train
 
 
 def posterior_trials(
@@ -164,7 +194,7 @@ def _bisect_answer(
     search: PosteriorSearch, trials: Trials, end: BracketSearch
 ) -> Answer:
     k50 = CurvePosterior.given(
-        trials, shallowest=search.grid.start, deepest=search.cap, prior=search.prior
+        trials, shallowest=search.grid.start, deepest=search.cap, prior=WIDE_PRIOR
     ).k50()
     has_bracket = end.trains is not None and end.fails is not None
     middle = (end.trains + end.fails) / 2 if has_bracket else None  # type: ignore[operator]

@@ -22,6 +22,8 @@ class Row:
         truth: Name of the truth.
         shape: Of a synthetic truth, or `recorded`.
         width: Of a synthetic truth, as the lapse.
+        seed_share: The share of a training's luck that its seed has at every depth; 0
+            where trainings are independent.
         bias: Mean relative error of k50; a search without an answer counts as
             one that is off by all of it, -1, here and below.
         rmse: Root of the mean squared relative error.
@@ -39,6 +41,7 @@ class Row:
     k50: float
     width: float | None
     lapse: float | None
+    seed_share: float
     method: Method
     num_searches: int
     bias: float
@@ -78,6 +81,7 @@ def _row(truth: Truth, method: Method, answers: Sequence[Answer]) -> Row:
         k50=truth.k50,
         width=curve.width if curve else None,
         lapse=curve.lapse if curve else None,
+        seed_share=truth.seed_share,
         method=method,
         num_searches=len(answers),
         bias=float(error.mean()),
@@ -118,20 +122,37 @@ class Total:
 
 
 def totals(rows: Sequence[Row]) -> list[Total]:
-    """By shape, width and lapse, and of all synthetic cells; by method within each."""
-    groups = {"all synthetic": [row for row in rows if row.shape != "recorded"]}
-    for row in rows:
+    """By shape, width and lapse, and of all synthetic cells; by method within each.
+
+    These are of independent trainings. Groups by the share of a seed follow, each of
+    the same curves, so that they can be compared.
+    """
+    independent = [row for row in rows if row.seed_share == 0]
+    groups = {"all synthetic": [row for row in independent if row.shape != "recorded"]}
+    for row in independent:
         groups.setdefault(row.shape, []).append(row)
     for row in sorted(groups["all synthetic"], key=lambda row: row.width or 0):
         groups.setdefault(f"width {100 * (row.width or 0):.0f} %", []).append(row)
     for row in groups["all synthetic"]:
         groups.setdefault(f"lapse {100 * (row.lapse or 0):.0f} %", []).append(row)
+    groups |= _by_seed_share(rows)
     return [
         _total(group, method, found)
         for group, members in groups.items()
         for method in METHODS
         if (found := [row for row in members if row.method == method])
     ]
+
+
+def _by_seed_share(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Groups of the curves that are tried at several shares of a seed."""
+    shared = {(r.k50, r.width, r.lapse, r.shape) for r in rows if r.seed_share > 0}
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        if (row.k50, row.width, row.lapse, row.shape) in shared:
+            name = f"seed's share {100 * row.seed_share:.0f} %"
+            groups.setdefault(name, []).append(row)
+    return groups
 
 
 def _total(group: str, method: Method, rows: Sequence[Row]) -> Total:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from depthbench.calibration.document import Calibration
     from depthbench.calibration.plan import CalibrationPlan
 
-_WIDTH = 130  # what a line of the table needs; a narrower one would be cut
+_WIDTH = 140  # what a line of the table needs; a narrower one would be cut
 
 
 @click.command("calibrate")

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from depthbench.curves import CurvePosterior
+from depthbench.curves import CurvePosterior, Prior
+from depthbench.curves.grid import WIDE_PRIOR
 from depthbench.plan.state import CellPlan
 
 
@@ -20,5 +21,8 @@ def curve_of(
     if not seen:
         return None
     return CurvePosterior.given(
-        seen, shallowest=plan.cell.grid.start, deepest=plan.deepest
+        seen,
+        shallowest=plan.cell.grid.start,
+        deepest=plan.deepest,
+        prior=Prior() if plan.search == "posterior" else WIDE_PRIOR,
     )
