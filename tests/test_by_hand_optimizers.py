@@ -10,9 +10,6 @@ from by_hand.optimizers import AdamState, adam, rmsprop, sgd_momentum
 from oracle_cases import drawn, hold
 from torch import Tensor, nn
 
-from depthbench.training.flat import FlatParameters
-from depthbench.training.optimizers import Adam, Sgd
-
 NUM_STEPS = 12
 BOUND = 1e-13
 
@@ -53,7 +50,7 @@ def path_of(
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_sgd_with_momentum_is_torch_s_and_depthbench_s(momentum: float) -> None:
+def test_sgd_with_momentum_is_torch_s(momentum: float) -> None:
     ours = path(
         lambda *given: sgd_momentum(*given, lr=0.05, momentum=momentum),
         torch.zeros(3, 4).double(),
@@ -63,12 +60,6 @@ def test_sgd_with_momentum_is_torch_s_and_depthbench_s(momentum: float) -> None:
         path_of(lambda given: torch.optim.SGD([given], 0.05, momentum=momentum).step),
         BOUND,
     )
-
-    def flat(parameter: nn.Parameter) -> Callable[[], object]:
-        parameters = FlatParameters([parameter])
-        return lambda: parameters.update(Sgd(0.05, momentum, weight_decay=0.0))
-
-    hold(ours, path_of(flat), BOUND)
 
 
 @pytest.mark.parametrize("settings", [{}, {"decay": 0.7, "eps": 1e-2}])
@@ -97,17 +88,6 @@ def test_adam_is_torch_s(settings: dict[str, Any]) -> None:
         path_of(lambda given: torch.optim.Adam([given], 0.01, **settings).step),
         BOUND,
     )
-
-
-def test_adam_is_depthbench_s() -> None:
-    zeros = torch.zeros(3, 4).double()
-
-    def flat(parameter: nn.Parameter) -> Callable[[], object]:
-        parameters = FlatParameters([parameter], optimizer=Adam)
-        return lambda: parameters.update(Adam(0.01, weight_decay=0.0))
-
-    ours = path(lambda *given: adam(*given, lr=0.01), AdamState(zeros, zeros))
-    hold(ours, path_of(flat), BOUND)
 
 
 def test_adam_s_first_step_is_the_learning_rate_in_the_gradient_s_direction() -> None:

@@ -388,13 +388,13 @@ def test_a_backward_pass_wrong_by_any_factor_is_found(factor):
 def test_an_update_with_half_the_penalty_s_gradient_is_found(monkeypatch):
     """The usual slip: c sum(W^2) in the loss, the gradient of c/2 sum(W^2)."""
 
-    class Halved(penalized_loss.FlatParameters):
-        def __init__(self, parameters, *, l2, **rest):
-            super().__init__(parameters, l2=l2 / 2, **rest)
+    class Halved(penalized_loss.Updates):
+        def __init__(self, parameters, make, *, l2, **rest):
+            super().__init__(parameters, make, l2=l2 / 2, **rest)
 
     subject = subject_of(mlp)
     assert check_derivatives(subject, 3).verdict == "passed"
-    monkeypatch.setattr(penalized_loss, "FlatParameters", Halved)
+    monkeypatch.setattr(penalized_loss, "Updates", Halved)
     finding = check_derivatives(subject, 3)
     assert finding.verdict == "failed"
     assert "weight: autograd says" in finding.figures

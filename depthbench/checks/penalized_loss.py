@@ -1,14 +1,14 @@
 """The loss with an L2 penalty, and its gradient as a training computes it."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from depthbench.checks.subject import loss_of
-from depthbench.training.flat import FlatParameters
-from depthbench.training.optimizers import Sgd
 from depthbench.training.penalty import penalized_weights
+from depthbench.training.updates import Updates
 
 
 class PenalizedLoss:
@@ -42,14 +42,15 @@ class PenalizedLoss:
         kept = {name: parameter.clone() for name, parameter in parameters.items()}
         for name, parameter in parameters.items():
             parameter.grad = found.get(name)
-        flat = FlatParameters(
+        updates = Updates(
             parameters.values(),
+            partial(torch.optim.SGD, lr=1.0),
             penalized=self._penalized,
             l2=self._l2,
             may_move=False,
         )
-        flat.update(Sgd(lr=1.0, momentum=0.0, weight_decay=0.0))
-        flat.forget_gradients()
+        updates.step()
+        updates.forget_gradients()
         completed = {name: kept[name] - parameters[name] for name in found}
         for name, parameter in parameters.items():
             parameter.copy_(kept[name])

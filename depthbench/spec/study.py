@@ -42,7 +42,7 @@ class StudySpec:
         lr_range: Lowest and highest rate of that search, uniform in the logarithm.
         momentum: Momentum of SGD.
         weight_decay: Weight decay of the optimizer, on every parameter.
-        optimizer: `sgd` or `adam`.
+        optimizer: `sgd`, `adam` or `rmsprop`.
         nesterov: Nesterov's correction of SGD's momentum.
         l2: Factor of the sum of squared weights, of convolutions and linear layers, in
             the training loss.

@@ -33,7 +33,7 @@ class TrialSpec:
             None keeps that.
         epochs: Passes over the training set.
         batch_size: Images a step; the last, smaller batch of an epoch is kept.
-        momentum: Of SGD, without dampening; Adam has none.
+        momentum: Of SGD, without dampening; the other optimizers have none.
         weight_decay: w in the gradient g + w W of every parameter W.
         train_mode: `every_epoch` calls `train()` before each training epoch;
             `first_epoch` before the first only, so that BatchNorm trains through
@@ -45,8 +45,9 @@ class TrialSpec:
             an edited file never meets the records of its former self.
         stop_rules: Names of rules that could stop it early, in records of earlier
             versions; a new trial has none.
-        optimizer: `sgd`, or `adam` (Kingma and Ba, 2015) with its usual constants:
-            beta 0.9 and 0.999, epsilon 1e-8.
+        optimizer: `sgd`; `adam` (Kingma and Ba, 2015) with its usual constants: beta
+            0.9 and 0.999, epsilon 1e-8; or `rmsprop` (Tieleman and Hinton, 2012) with a
+            decay of 0.99 and epsilon 1e-8. All are those of `torch.optim`.
         nesterov: Nesterov's correction of SGD's momentum, as PyTorch defines it.
         l2: c of a penalty c sum(W^2), without a factor 1/2, that is part of the
             training loss; over the weights of convolutions and linear layers alone.

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from depthbench.training.flat import FlatParameters
-from depthbench.training.optimizers import Optimizer
 from depthbench.training.resident import ResidentData, Split
+from depthbench.training.updates import Updates
 
 
 class Pass:
@@ -73,17 +72,15 @@ class Pass:
             tuple(value / count for value in self._results.num_wrong.tolist()),
         )
 
-    def train_step(
-        self, num_images: int, flat: FlatParameters, optimizer: Optimizer
-    ) -> None:
+    def train_step(self, num_images: int, updates: Updates) -> None:
         """Train on the next `num_images` images."""
         heads, labels = self._next(num_images)
         losses = head_losses(heads, labels)
         loss = losses.mean(-1)
-        flat.forget_gradients()
+        updates.forget_gradients()
         loss.backward()
-        penalty = flat.penalty()
-        norm = flat.update(optimizer)
+        penalty = updates.penalty()
+        norm = updates.step()
         self._keep(heads, labels, losses.detach(), loss.detach())
         self._keep_update(norm, penalty)
 

@@ -4,6 +4,7 @@ from functools import partial
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.optim.lr_scheduler import MultiStepLR
 
 from depthbench.architectures.layers.conv_stack import ConvStackNet
 from depthbench.record import EpochRecord
@@ -11,11 +12,8 @@ from depthbench.runtime import monotonic_seconds
 from depthbench.spec import TrialSpec
 from depthbench.training.batches import Pass
 from depthbench.training.ended import Training
-from depthbench.training.flat import FlatParameters
-from depthbench.training.optimizers import optimizer_of
 from depthbench.training.penalty import penalized_weights
 from depthbench.training.resident import ResidentData
-from depthbench.training.schedule import LearningRate
 from depthbench.training.testing import (
     Runner,
     batch_statistics,
@@ -23,6 +21,7 @@ from depthbench.training.testing import (
     tested,
 )
 from depthbench.training.time_limit import TimeLimit
+from depthbench.training.updates import Updates, optimizer_of
 from depthbench.training.watch import Watch
 
 # Steps between two readings of the loss. Reading it makes a GPU wait, and costs a
@@ -65,16 +64,17 @@ class _Trainer:
         run: Runner,
     ) -> None:
         self._net, self._spec, self._order, self._run = net, spec, order, run
-        self._rate = LearningRate(spec, data.mean.device)
-        self._optimizer = optimizer_of(spec, self._rate.value)
-        self._flat = FlatParameters(
+        self._updates = Updates(
             net.parameters(),
-            optimizer=type(self._optimizer),
+            partial(optimizer_of, spec),
             penalized=penalized_weights(net) if spec.l2 else (),
             l2=spec.l2,
             # Something in a user's module may look at a parameter's memory, and would
             # not see it move.
             may_move=isinstance(net, ConvStackNet),
+        )
+        self._schedule = MultiStepLR(
+            self._updates.optimizer, spec.lr_milestones, spec.lr_gamma
         )
         self._training = Pass(net, data, data.train, spec.batch_size)
         self._testing = Pass(net, data, data.test, spec.batch_size)
@@ -93,9 +93,9 @@ class _Trainer:
             self._began = monotonic_seconds()
             if epoch == 0 or self._spec.train_mode == "every_epoch":
                 self._net.train()
-            self._rate.begin_epoch(epoch)
             first_step = epoch * len(self._training.sizes)
             num_done, is_over = self._train_epoch(first_step)
+            self._schedule.step()
             if not self._watch.goes_on():
                 break
             with self._limit.paused():
@@ -116,11 +116,11 @@ class _Trainer:
         order.copy_(torch.randperm(len(order), generator=self._order))
         self._training.rewind()
         num_read, sizes, is_over = 0, self._training.sizes, False
+        # A captured step has its learning rate as a constant.
+        kind = ("train", self._net.training, *self._schedule.get_last_lr())
         for num_done, num_images in enumerate(sizes, start=1):
-            step = partial(
-                self._training.train_step, num_images, self._flat, self._optimizer
-            )
-            self._run(("train", self._net.training, num_images), step)
+            step = partial(self._training.train_step, num_images, self._updates)
+            self._run((*kind, num_images), step)
             if self._is_reading(num_done):
                 losses = self._training.minimized[num_read:num_done]
                 self._watch.note_bad(losses, first_step + num_read)
