@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import notebook_table
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -82,3 +83,12 @@ def test_every_file_a_page_points_to_is_there(path):
     for target in re.findall(r"\]\(([^)#\s]+)", text):
         if not target.startswith("https://"):
             assert (path.parent / target).exists(), target
+
+
+def test_the_table_of_the_notebooks_is_fresh():
+    text = notebook_table.PAGE.read_text(encoding="utf-8")
+    assert notebook_table.page(text) == text
+    numbers = [
+        line.split("|")[1].strip() for line in notebook_table.table().splitlines()
+    ]
+    assert list(dict.fromkeys(numbers[2:])) == [str(n) for n in range(1, 26)]
