@@ -147,7 +147,9 @@ def test_references_in_figures_stay_in_their_figure(golden: ReportPaths) -> None
     text = golden.page.read_text(encoding="utf-8")
     used = set(re.findall(r"url\(#([^)]*)\)", text))
     assert used and used <= set(Page(text).ids)
-    assert all(name.startswith("figure-") for name in used)
+    for scope, figure in enumerate(re.findall(r"<svg.*?</svg>", text, re.DOTALL), 1):
+        own = re.findall(r'(?:url\(#|href="#)([^)"]*)', figure)
+        assert all(name.startswith((f"g{scope}-", "t-")) for name in own)
     body = text[text.index("<body>") :]
     assert "<style" not in body  # a style in an SVG would apply to the whole page
 

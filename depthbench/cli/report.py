@@ -16,6 +16,7 @@ from depthbench.cli.options import debug_option, json_option
     help="Also put the table of the study into a Markdown FILE, between its markers "
     "<!-- depthbench:NAME:start --> and <!-- depthbench:NAME:end -->.",
 )
+@click.option("--pdf", is_flag=True, help="Also write the figures as PDF.")
 @click.option(
     "--optuna",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -26,7 +27,7 @@ from depthbench.cli.options import debug_option, json_option
 @json_option
 @debug_option
 def command(
-    folder: Path, readme: Path | None, optuna: Path | None, as_json: bool
+    folder: Path, readme: Path | None, pdf: bool, optuna: Path | None, as_json: bool
 ) -> None:
     """Rebuild tables, figures and page of a results FOLDER, even while it grows.
 
@@ -39,11 +40,16 @@ def command(
         if document.exists():
             _report_document(document, readme, as_json=as_json)
             return
-    _report_study(folder, readme, optuna, as_json=as_json)
+    _report_study(folder, readme, optuna, has_pdf=pdf, as_json=as_json)
 
 
 def _report_study(
-    folder: Path, readme: Path | None, optuna: Path | None, *, as_json: bool
+    folder: Path,
+    readme: Path | None,
+    optuna: Path | None,
+    *,
+    has_pdf: bool,
+    as_json: bool,
 ) -> None:
     from depthbench.cli.results import print_results
     from depthbench.report import (
@@ -62,7 +68,7 @@ def _report_study(
 
             check_optuna_file(optuna)
         result = read_result(folder)
-        paths = write_report(folder, result)
+        paths = write_report(folder, result, has_pdf=has_pdf)
         if readme is not None:
             text = readme.read_text(encoding="utf-8")
             table = study_markdown(result)

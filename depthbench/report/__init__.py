@@ -50,11 +50,18 @@ def read_result(folder: Path) -> StudyResult:
     )
 
 
-def write_report(folder: Path, result: StudyResult | None = None) -> ReportPaths:
+def write_report(
+    folder: Path, result: StudyResult | None = None, *, has_pdf: bool = False
+) -> ReportPaths:
     """Derive every report file in a results folder from its study and its records.
 
     Each file is replaced as a whole, the page last, and the same records give the
     same bytes. Works at any time, also on a study that is unfinished or running.
+
+    Args:
+        folder: With `study.toml` and `trials.jsonl`.
+        result: What they say, if it is known already.
+        has_pdf: Whether figures are written as PDF, too.
 
     Raises:
         OSError: If a file cannot be written.
@@ -62,6 +69,7 @@ def write_report(folder: Path, result: StudyResult | None = None) -> ReportPaths
     """
     from depthbench.report.criteria import criteria_csv
     from depthbench.report.figures import FIGURES, PICTURES, RATE_FIGURES, render
+    from depthbench.report.figures.style import FileKind
     from depthbench.report.page import report_page
     from depthbench.report.rate_tables import rate_tables
     from depthbench.report.tables import tables_of, to_csv
@@ -76,12 +84,14 @@ def write_report(folder: Path, result: StudyResult | None = None) -> ReportPaths
     for name, table in tables.items():
         write_atomic(folder / f"{name}.csv", to_csv(table))
     write_atomic(folder / "criteria.csv", criteria_csv(result))
+    kinds: tuple[FileKind, ...] = ("svg", "png", "pdf") if has_pdf else ("svg", "png")
     svgs: dict[str, bytes] = {}
     for name, draw in drawings.items():
         figure = draw(result)
-        svgs[name] = render(figure, "svg")
-        write_atomic(drawn / f"{name}.svg", svgs[name])
-        write_atomic(drawn / f"{name}.png", render(figure, "png"))
+        files = {kind: render(figure, kind) for kind in kinds}
+        for kind, content in files.items():
+            write_atomic(drawn / f"{name}.{kind}", content)
+        svgs[name] = files["svg"]
     write_atomic(folder / "report.html", report_page(result, svgs))
     return ReportPaths(
         page=folder / "report.html",
@@ -89,7 +99,5 @@ def write_report(folder: Path, result: StudyResult | None = None) -> ReportPaths
         trials=folder / "trials.csv",
         epochs=folder / "epochs.csv",
         criteria=folder / "criteria.csv",
-        figures=tuple(
-            drawn / f"{n}.{kind}" for n in drawings for kind in ("svg", "png")
-        ),
+        figures=tuple(drawn / f"{n}.{kind}" for n in drawings for kind in kinds),
     )

@@ -29,6 +29,10 @@ class JudgedTrial(NamedTuple):
         """Of the spec."""
         return self.record.spec.lr
 
+    def row_id(self, protocol: str) -> str:
+        """Of its row on the page, under one of the protocols that share it."""
+        return f"t-{protocol}-{self.record.id}"
+
     @property
     def has_final_error(self) -> bool:
         """Whether the last completed epoch is how the trial ended.

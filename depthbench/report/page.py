@@ -25,11 +25,10 @@ from depthbench.report.facts import (
     outcome_glossary,
 )
 from depthbench.report.judged import JudgedTrial
-from depthbench.report.markdown import depths_markdown
 from depthbench.report.pictured import pictures_all_depths
 from depthbench.report.rate_section import rate_columns, rates_section
 from depthbench.report.results import CellResult, StudyResult
-from depthbench.report.svg import inline_svg
+from depthbench.report.svg import PageFigures
 
 FIGURE_TITLES = {
     "depths": "Deepest depth that trains, for each architecture and protocol",
@@ -67,14 +66,17 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["percent"] = words.percent
+    trials = _trials(result)
+    page_figures = PageFigures({trial["row_id"]: trial["tooltip"] for trial in trials})
+    figures = {
+        name: page_figures.add(svgs[name], f"figure-{name}", title)
+        for name, title in _TITLES.items()
+        if name in svgs
+    }
     return environment.from_string(_resource("page.html.j2")).render(
-        css=Markup(_resource("page.css")),
+        css=Markup(_resource("page.css")) + page_figures.css,
         js=Markup(_resource("page.js")),
-        figures={
-            name: inline_svg(svgs[name], f"figure-{name}", title)
-            for name, title in _TITLES.items()
-            if name in svgs
-        },
+        figures=figures,
         accuracies={"headings": HEADINGS, "rows": accuracies(result)},
         rates=rates_section(result),
         study=result.study,
@@ -87,8 +89,8 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         notes=missing_notes(result),
         facts=measured_facts(result),
         table=depths_display(result),
-        markdown=depths_markdown(result),
-        trials=[_trial(cell, trial) for cell in result.cells for trial in cell.trials],
+        statuses=[str(cell.status) for cell in result.cells],
+        trials=trials,
         glossary=outcome_glossary(result),
         environments=environments(result),
         dictionaries=_dictionaries(result),
@@ -153,6 +155,18 @@ def _stop_remark(record: TrialRecord) -> str:
     return f"stopped at step {record.num_steps} by {record.stopped_early}"
 
 
+def _trials(result: StudyResult) -> list[dict[str, Any]]:
+    """Every trial of every cell; the first row of one that cells share has its id."""
+    rows, seen = [], set()
+    for cell in result.cells:
+        for trial in cell.trials:
+            row = _trial(cell, trial)
+            row["has_id"] = row["row_id"] not in seen
+            seen.add(row["row_id"])
+            rows.append(row)
+    return rows
+
+
 def _trial(cell: CellResult, trial: JudgedTrial) -> dict[str, Any]:
     record = trial.record
     last = record.epochs[-1] if trial.has_final_error else None
@@ -162,12 +176,16 @@ def _trial(cell: CellResult, trial: JudgedTrial) -> dict[str, Any]:
         _stop_remark(record),
         record.message or "",
     ]
+    outcome = words.outcome_word(trial.outcome)
+    error = f", test error {words.percent(last.test_error[-1])}" if last else ""
     return {
         "cell": cell.cell,
+        "row_id": trial.row_id(cell.cell.protocol),
+        "tooltip": f"k {trial.depth}, seed {trial.seed}: {outcome}{error}",
         "lr": record.spec.lr,
         "depth": trial.depth,
         "seed": trial.seed,
-        "outcome": words.outcome_word(trial.outcome),
+        "outcome": outcome,
         "train_error": last.train_error[-1] if last else None,
         "test_error": last.test_error[-1] if last else None,
         "validation_error": (

@@ -22,6 +22,7 @@ from depthbench.report.figures.style import (
     figure_style,
     legend_above,
     outcome_label,
+    trial_url,
 )
 from depthbench.report.judged import JudgedTrial, shown_criterion
 from depthbench.report.results import CellResult, StudyResult
@@ -88,12 +89,13 @@ def curve_points(cell: CellResult) -> pd.DataFrame:
             "side": side,
             "trial": f"{side} {trial.seed}",
             "outcome": outcome_label(trial.outcome),
+            "url": trial_url(trial, cell.cell.protocol),
         }
         | row
         for side, trial in sides_of(cell)
         for row in _epoch_rows(cell, trial)
     ]
-    names = ["side", "trial", "outcome", "epoch", "loss", "error"]
+    names = ["side", "trial", "outcome", "url", "epoch", "loss", "error"]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -204,6 +206,7 @@ def _draw_lines(axes: Axes, points: pd.DataFrame, what: str) -> None:
             edgecolor=PAPER,
             linewidth=0.5,
             zorder=3,
+            urls=list(of_outcome["url"]) if what == "error" else None,
         )
     axes.set(xlabel="", ylabel="")
 

@@ -29,10 +29,8 @@ from depthbench.report.words import deepest_text
 _LANE_INCHES = 0.23
 _ARROW_POINTS = 26
 _MARKER_POINTS = 7.5
-_SHORT_TEXT = 6  # characters
 _DESCRIPTION_POINTS = 9
 _MOST_CHARACTERS = 40  # of a description
-_EDGE = 0.7  # of the axis
 _INTERVAL_OFFSET = 0.33  # of a lane, below its middle
 
 
@@ -63,7 +61,10 @@ def depths_figure(result: StudyResult) -> Figure:
     with figure_style():
         widest = max((_inches(row.description) for row in rows), default=0.0)
         left = max(2.5, 0.35 + widest)
-        page = sheet((1, 1), (6.6, _LANE_INCHES * num_lanes), (left, 0.5, 0.45, 0.5))
+        answers = (_inches(deepest_text(cell)) for cell in result.cells)
+        right = max(0.5, 0.2 + max(answers, default=0.0))
+        size = (6.6, _LANE_INCHES * num_lanes)
+        page = sheet((1, 1), size, (left, right, 0.45, 0.5))
         axes = page.axes[0][0]
         set_depth_scale(axes, _shown_depths(result))
         lane = gap / 2
@@ -94,11 +95,11 @@ def _sorted_rows(result: StudyResult) -> list[_Row]:
     ]
 
 
-def _inches(description: str) -> float:
+def _inches(text: str) -> float:
     """Its width on the sheet."""
-    if not description:
+    if not text:
         return 0.0
-    path = TextPath((0, 0), description, size=_DESCRIPTION_POINTS)
+    path = TextPath((0, 0), text, size=_DESCRIPTION_POINTS)
     return float(path.get_extents().width) / 72
 
 
@@ -125,8 +126,7 @@ def _draw_row(axes: Axes, result: StudyResult, row: _Row, top: float) -> None:
     if row.reference is not None:
         y = top + len(row.cells) + 0.5
         axes.plot(row.reference[0], y, **_reference_style(), label="reference")
-        at = row.reference[0]
-        _label(axes, (at, at), y, f"{at}", MUTED, 0)
+        _label(axes, row.reference[0], y, f"{row.reference[0]}", MUTED, 0)
 
 
 def _draw_cell(axes: Axes, cell: CellResult, mark: Mark, y: float) -> None:
@@ -148,22 +148,30 @@ def _draw_cell(axes: Axes, cell: CellResult, mark: Mark, y: float) -> None:
             "ms": _MARKER_POINTS,
         }
         axes.plot(cell.trains, y, mark.marker, **dot, label="trains")
-    points = _draw_arrow(axes, cell, mark, y)
+    _draw_arrow(axes, cell, mark, y)
     draw_interval(axes, cell, y + _INTERVAL_OFFSET)
     ends = [depth for depth in (cell.trains, cell.fails, *(zone or ())) if depth]
-    nothing = axes.get_xlim()[0]
-    low, high = min(ends, default=nothing), max(ends, default=nothing)
-    _label(axes, (low, high), y, deepest_text(cell), INK, points)
+    ends += [end for end in _k50(cell) if end is not None]
+    left, right = axes.get_xlim()
+    at = min(max(ends, default=left), right)
+    points_right = cell.status is Status.CENSORED and cell.trains is not None
+    room = _ARROW_POINTS if points_right else 0
+    _label(axes, at, y, deepest_text(cell), INK, room)
 
 
 def _bar(color: str, width: float) -> dict[str, Any]:
     return {"color": color, "linewidth": width, "solid_capstyle": "butt"}
 
 
-def _draw_arrow(axes: Axes, cell: CellResult, mark: Mark, y: float) -> float:
-    """Points to the side where the answer lies; returns the points it takes up."""
+def _k50(cell: CellResult) -> tuple[float | None, ...]:
+    k50 = cell.fit.k50 if cell.fit else None
+    return (k50.low, k50.median, k50.high) if k50 else ()
+
+
+def _draw_arrow(axes: Axes, cell: CellResult, mark: Mark, y: float) -> None:
+    """Points to the side where the answer lies."""
     if cell.status is not Status.CENSORED:
-        return 0
+        return
     at, points = cell.trains, _ARROW_POINTS
     if at is None:
         at, points = cell.fails, -_ARROW_POINTS
@@ -181,28 +189,19 @@ def _draw_arrow(axes: Axes, cell: CellResult, mark: Mark, y: float) -> float:
             "shrinkB": 0,
         },
     )
-    return max(points, 0)
 
 
 def _label(
-    axes: Axes,
-    ends: tuple[float, float],
-    y: float,
-    text: str,
-    color: str,
-    points: float,
+    axes: Axes, x: float, y: float, text: str, color: str, points: float
 ) -> None:
-    """To the right of what is drawn; a long text near the edge, to its left."""
-    right = axes.transAxes.inverted().transform(axes.transData.transform((ends[1], y)))
-    is_left = len(text) > _SHORT_TEXT and right[0] > _EDGE
+    """To the right of what is drawn; the margin of the sheet has room for it."""
     axes.annotate(
         text,
-        (ends[0] if is_left else ends[1], y),
-        xytext=(-8 if is_left else points + 8, 0),
+        (x, y),
+        xytext=(points + 8, 0),
         textcoords="offset points",
-        ha="right" if is_left else "left",
         va="center",
-        fontsize=9,
+        fontsize=_DESCRIPTION_POINTS,
         color=color,
         annotation_clip=False,
     )

@@ -20,6 +20,7 @@ from depthbench.report.figures.style import (
     figure_style,
     legend_above,
     outcome_label,
+    trial_url,
 )
 from depthbench.report.judged import JudgedTrial, shown_criterion
 from depthbench.report.results import CellResult, StudyResult
@@ -164,6 +165,8 @@ def _draw_points(axes: Axes, cell: CellResult) -> None:
         zorder=3,
         clip_on=False,
     )
+    urls = [trial_url(trial, cell.cell.protocol) for trial in cell.trials]
+    axes.collections[-1].set_urls(urls)
     axes.set(xlabel="", ylabel="")
 
 

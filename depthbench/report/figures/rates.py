@@ -20,6 +20,7 @@ from depthbench.report.figures.style import (
     figure_style,
     legend_above,
     outcome_label,
+    trial_url,
 )
 from depthbench.report.rates import MapPoint, RateGroup, map_points, rate_groups
 from depthbench.report.results import CellResult, StudyResult
@@ -65,7 +66,7 @@ def _draw_group(axes: Axes, group: RateGroup, num_groups: int) -> None:
     axes.set_ylim(min(rates) / 1.8, max(rates) * 1.8)
     _draw_lines(axes, group, min(depths), max(depths))
     for point in points:
-        _draw_point(axes, point)
+        _draw_point(axes, point, group.key[2])
     for cell in group.cells:
         if cell.cell.rate.is_fixed:
             _draw_k50(axes, cell)
@@ -84,7 +85,7 @@ def _draw_lines(axes: Axes, group: RateGroup, low: int, high: int) -> None:
             axes.plot(depths, scaled, color=MUTED, lw=1, ls=":", label="scaled")
 
 
-def _draw_point(axes: Axes, point: MapPoint) -> None:
+def _draw_point(axes: Axes, point: MapPoint, protocol: str) -> None:
     """Its trials side by side, by seed; the shift is in points, whatever the scale."""
     for place, trial in enumerate(point.trials):
         mark = OUTCOME_MARKS[outcome_label(trial.outcome)]
@@ -102,6 +103,7 @@ def _draw_point(axes: Axes, point: MapPoint) -> None:
             clip_on=False,
             zorder=3,
             label="trial",
+            url=trial_url(trial, protocol),
         )
 
 

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from depthbench.record import Outcome
 from depthbench.report.figures.vector import tidy_svg
+from depthbench.report.judged import JudgedTrial
 from depthbench.report.results import StudyResult
 
 # The page swaps these for its own colours when it is shown in dark mode, so each
@@ -27,6 +28,9 @@ PAPER = "#ffffff"
 # comes with a marker of its own, so that nothing is lost in greyscale.
 BLUE, ORANGE, GREEN = "#0072b2", "#e69f00", "#009e73"
 VERMILLION, PURPLE, SKY = "#d55e00", "#cc79a7", "#56b4e9"
+
+
+FileKind = Literal["svg", "png", "pdf"]
 
 
 class Mark(NamedTuple):
@@ -85,6 +89,9 @@ _PARAMETERS = {
     "svg.hashsalt": "depthbench",
 }
 
+# A point links to the row of its trial on the page, from beside and from within it.
+TRIAL_URL = "../report.html#"
+
 _MAX_PIXELS = 60_000  # Agg refuses 2**16 on a side
 
 
@@ -104,13 +111,22 @@ class NotebookFigure(Figure):
         return render(self, "png")
 
 
-def render(figure: Figure, kind: Literal["svg", "png"]) -> bytes:
+def trial_url(trial: JudgedTrial, protocol: str) -> str:
+    """Where a point of a figure leads."""
+    return f"{TRIAL_URL}{trial.row_id(protocol)}"
+
+
+def render(figure: Figure, kind: FileKind) -> bytes:
     """The figure as a file; equal figures give equal bytes.
 
     Dates and versions stay out, and text stays text in an SVG.
     """
     inches = max(figure.get_size_inches())
-    nothing = {"svg": ("Date", "Creator", "Format", "Type"), "png": ("Software",)}
+    nothing = {
+        "svg": ("Date", "Creator", "Format", "Type"),
+        "png": ("Software",),
+        "pdf": ("Creator", "Producer", "CreationDate"),
+    }
     buffer = BytesIO()
     with figure_style():
         figure.savefig(

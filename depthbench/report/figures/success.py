@@ -24,7 +24,7 @@ from depthbench.report.fit import CurveFit, success_band
 from depthbench.report.results import CellResult, StudyResult
 from depthbench.report.words import estimate_text
 
-_NUM_POINTS = 120  # of a curve
+_NUM_POINTS = 72  # of a curve
 _AREA = 22  # of the marker of one trial, in square points
 _BAND_ALPHA = 0.18
 

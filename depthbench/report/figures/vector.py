@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import count
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
@@ -28,9 +29,15 @@ def tidy_svg(text: str) -> str:
     hyphen stays: it was asked for.
     """
     root = ElementTree.fromstring(text)
-    used = _referenced(root)
+    for element in root.iter():
+        element.tag = _name(element)
+        element.attrib.pop("target", None)  # a link within the page stays in its window
+    _share_shapes(root)
+    same = _merge_marks(root)
+    used = {same.get(name, name) for name in _referenced(root)}
     _simplify(root, used)
     names = {old: f"i{place}" for place, old in enumerate(_identities(root, used))}
+    names |= {old: names[one] for old, one in same.items() if one in names}
     for element in root.iter():
         _tidy(element, names)
     root.attrib = {
@@ -53,6 +60,55 @@ def _referenced(root: Element) -> set[str]:
     return {name for value in values for name in _REFERENCE.findall(value)}
 
 
+def _merge_marks(root: Element) -> dict[str, str]:
+    """Drop marks that are drawn as an earlier one; by their identity, that one's."""
+    first: dict[tuple[str, str], str] = {}
+    same: dict[str, str] = {}
+    for group in (each for each in root.iter() if each.tag == "defs"):
+        for mark in [each for each in group if each.tag == "path"]:
+            name, style = mark.get("id", ""), mark.get("style", "")
+            look = (_tidy_value("d", mark.get("d", ""), {}), style)
+            if look in first:
+                same[name] = first[look]
+                group.remove(mark)
+            first.setdefault(look, name)
+    return same
+
+
+def _share_shapes(root: Element) -> None:
+    """Points that were drawn one by one become uses of a mark."""
+    numbers = count()
+    for parent in list(root.iter()):
+        for place, element in enumerate(parent):
+            tokens = element.get("d", "").split()
+            is_point = element.tag == "path" and ("C" in tokens or parent.tag == "a")
+            if not is_point or element.get("id"):
+                continue
+            x, y = float(tokens[1]), float(tokens[2])
+            name = f"shape{next(numbers)}"
+            mark = Element("path", {"id": name, "d": _moved(tokens, x, y)})
+            use = Element("use", {_XLINK: f"#{name}", "x": f"{x:.6f}", "y": f"{y:.6f}"})
+            del element.attrib["d"]
+            use.attrib |= element.attrib
+            defs = Element("defs")
+            defs.append(mark)
+            group = Element("g")
+            group.extend([defs, use])
+            parent[place] = group
+
+
+def _moved(tokens: list[str], x: float, y: float) -> str:
+    """A path of which (x, y) is the origin."""
+    moved, is_x = [], True
+    for token in tokens:
+        if token.isalpha():
+            moved.append(token)
+            continue
+        moved.append(f"{float(token) - (x if is_x else y):.6f}")
+        is_x = not is_x
+    return " ".join(moved)
+
+
 def _is_asked_for(name: str) -> bool:
     return "-" in name and name[0].islower()
 
@@ -68,14 +124,14 @@ def _simplify(parent: Element, used: set[str]) -> None:
     """Drop identities without use; a group without attributes becomes its members."""
     kept: list[Element] = []
     for element in parent:
-        if _name(element) in ("metadata", "style"):
+        if element.tag in ("metadata", "style"):
             continue
         name = element.get("id", "")
         if name and name not in used and not _is_asked_for(name):
             del element.attrib["id"]
         _simplify(element, used)
-        is_group = _name(element) in ("g", "defs") and not element.attrib
-        if is_group and (_name(element) == "g" or len(element) == 0):
+        is_group = element.tag in ("g", "defs") and not element.attrib
+        if is_group and (element.tag == "g" or len(element) == 0):
             kept.extend(element)
         else:
             kept.append(element)
@@ -83,7 +139,6 @@ def _simplify(parent: Element, used: set[str]) -> None:
 
 
 def _tidy(element: Element, names: dict[str, str]) -> None:
-    element.tag = _name(element)
     if element.tag != "text":
         element.text = None
     element.tail = None
