@@ -18,6 +18,7 @@ from depthbench.record import (
     FirstFilters,
     NewerSchemaError,
     Outcome,
+    Profile,
     RecordError,
     TracePoint,
     TrialRecord,
@@ -46,6 +47,12 @@ ENVIRONMENT = Environment(
     tf32=False,
     git_commit=None,
 )
+PROFILE = Profile(
+    num_layers=(1, 3),
+    deviation=(0.5, 0.25),
+    gradient=(0.001, math.inf),
+    correlation=(0.1, 1.0),
+)
 RECORD = TrialRecord(
     spec=SPEC,
     outcome=Outcome.DIVERGED,
@@ -66,6 +73,8 @@ RECORD = TrialRecord(
     at_stop=replace(EPOCH, seconds=0.25),
     num_train=49_000,
     first_filters=FirstFilters((1, 1, 1, 2), 0.25, "f4E="),
+    profile_start=PROFILE,
+    profile_end=replace(PROFILE, gradient=(0.0, 0.125)),
     ended_by="max_train_seconds",
 )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+from depthbench.record.profile import Profile
 from depthbench.record.trial_record import (
     Environment,
     EpochRecord,
@@ -27,8 +28,12 @@ _LATER_FIELDS = {
     "at_stop": None,
     "num_train": 0,
     "first_filters": None,
+    "profile_start": None,
+    "profile_end": None,
     "ended_by": None,
 }
+
+_PROFILES = ("profile_start", "profile_end")
 
 # Fields of a spec that the first records did not have.
 _LATER_SPEC_FIELDS = ("stop_rules", *PROTOCOL_FIELDS)
@@ -109,6 +114,7 @@ def _record(body: dict[str, Any]) -> TrialRecord:
     environment = body.pop("environment")
     at_stop = body.pop("at_stop", None)
     filters = body.pop("first_filters", None)
+    profiles = {name: _profile(body.pop(name, None)) for name in _PROFILES}
     spec = body.pop("spec")
     for name in ("stop_rules", "lr_milestones"):
         spec[name] = tuple(spec.get(name, ()))
@@ -125,6 +131,7 @@ def _record(body: dict[str, Any]) -> TrialRecord:
         ),
         at_stop=None if at_stop is None else _epoch(at_stop),
         first_filters=None if filters is None else _filters(filters),
+        **profiles,
         **body,
     )
 
@@ -141,6 +148,16 @@ def _epoch(stored: Mapping[str, Any]) -> EpochRecord:
         if field.name != "seconds"
     }
     return EpochRecord(seconds=float(stored["seconds"]), **values)
+
+
+def _profile(stored: Mapping[str, Any] | None) -> Profile | None:
+    if stored is None:
+        return None
+    floats = ("deviation", "gradient", "correlation")
+    return Profile(
+        num_layers=tuple(stored["num_layers"]),
+        **{name: _floats(stored[name]) for name in floats},
+    )
 
 
 def _filters(stored: Mapping[str, Any]) -> FirstFilters:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from depthbench.record.profile import Profile
 from depthbench.spec import TrialSpec
 
 # Steps that a point of a trace sums up.
@@ -152,6 +153,10 @@ class TrialRecord:
             say so.
         first_filters: Of a network that begins with a small convolution and ended with
             finite weights.
+        profile_start: Of the untrained network; None in records of versions that kept
+            none, and of a network that cannot be copied or has not two blocks.
+        profile_end: Of the trained network; after a divergence, of the last weights
+            whose loss was finite, where they are known: on a CPU.
         ended_by: `max_train_seconds` if that limit of its spec ended it before its last
             step; it is judged all the same. None in a training of full length.
     """
@@ -175,6 +180,8 @@ class TrialRecord:
     at_stop: EpochRecord | None = None
     num_train: int = 0
     first_filters: FirstFilters | None = None
+    profile_start: Profile | None = None
+    profile_end: Profile | None = None
     ended_by: str | None = None
 
     @property

@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from depthbench.record import EpochRecord, FirstFilters, TracePoint, TrialRecord
+from depthbench.record import (
+    EpochRecord,
+    FirstFilters,
+    Profile,
+    TracePoint,
+    TrialRecord,
+)
 from depthbench.spec import TrialSpec
 from depthbench.verdict import REFERENCE_CRITERION, outcome_of
 
@@ -21,6 +27,8 @@ class Training:
     trace: tuple[TracePoint, ...]
     ended_by: str | None = None
     first_filters: FirstFilters | None = None
+    profile_start: Profile | None = None
+    profile_end: Profile | None = None
 
 
 def record_of(
@@ -51,5 +59,7 @@ def record_of(
         trace=training.trace,
         ended_by=training.ended_by,
         first_filters=training.first_filters,
+        profile_start=training.profile_start,
+        profile_end=training.profile_end,
         **others,
     )

@@ -1,5 +1,6 @@
 """Training one network: epochs of steps, an evaluation after each, nothing hidden."""
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -35,6 +36,7 @@ def train(
     spec: TrialSpec,
     order: Generator,
     run: Runner = run_eagerly,
+    before_step: Callable[[], None] | None = None,
 ) -> Training:
     """Train `net` in place as `spec` says; stop at the first non-finite loss.
 
@@ -48,8 +50,9 @@ def train(
         spec: Epochs, batch size, optimizer, penalty, schedule, limit and train mode.
         order: CPU generator of the order of the images; one permutation an epoch.
         run: Runs each step.
+        before_step: Called before each step; must change nothing.
     """
-    return _Trainer(net, data, spec, order, run).train()
+    return _Trainer(net, data, spec, order, run, before_step).train()
 
 
 class _Trainer:
@@ -62,8 +65,10 @@ class _Trainer:
         spec: TrialSpec,
         order: Generator,
         run: Runner,
+        before_step: Callable[[], None] | None,
     ) -> None:
         self._net, self._spec, self._order, self._run = net, spec, order, run
+        self._before_step = before_step
         self._updates = Updates(
             net.parameters(),
             partial(optimizer_of, spec),
@@ -120,6 +125,8 @@ class _Trainer:
         kind = ("train", self._net.training, *self._schedule.get_last_lr())
         for num_done, num_images in enumerate(sizes, start=1):
             step = partial(self._training.train_step, num_images, self._updates)
+            if self._before_step is not None:
+                self._before_step()
             self._run((*kind, num_images), step)
             if self._is_reading(num_done):
                 losses = self._training.minimized[num_read:num_done]

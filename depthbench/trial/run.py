@@ -13,13 +13,15 @@ from depthbench.datasets import DATASETS
 from depthbench.datasets.image_data import ImageData
 from depthbench.kernels import compiled
 from depthbench.plugins import load_architectures
-from depthbench.record import Environment, TrialRecord
+from depthbench.record import Environment, Profile, TrialRecord
 from depthbench.registry import Registry
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData, Training, seconds_per_epoch, train
 from depthbench.training.ended import record_of
 from depthbench.training.filters import first_filters
 from depthbench.training.graphed import CaptureError, CudaRecorder, Graphed
+from depthbench.training.last_weights import LastWeights
+from depthbench.training.profile import profile_of, sample
 from depthbench.training.testing import run_eagerly
 from depthbench.trial.failures import failure_of
 from depthbench.trial.network import (
@@ -140,11 +142,26 @@ def _trained(
     """The training, and why it ran eagerly if it did so on a GPU."""
     graphed = graphed_steps(net, spec, context)
     order = runtime.generator(*spec.entropy, "order")
-    training = train(net, data, spec, order, graphed or run_eagerly)
+    start = _profile(net, data)
+    # On a GPU a divergence is noticed some steps late, when the weights are gone.
+    last = LastWeights(net) if spec.device == "cpu" else None
+    keep = last.keep if last else None
+    training = train(net, data, spec, order, graphed or run_eagerly, keep)
     filters = first_filters(net, data.train.images.shape[1])
+    if training.first_nonfinite_step is not None and last:
+        last.put_back(training.first_nonfinite_step)
+    kept = replace(training, first_filters=filters, profile_start=start)
     reason = graphed.eager_reason if graphed else context.eager_reason
     message = reason and f"steps ran without a CUDA graph: {reason}"
-    return replace(training, first_filters=filters), message
+    return replace(kept, profile_end=_profile(net, data)), message
+
+
+def _profile(net: nn.Module, data: ResidentData) -> Profile | None:
+    """None of a network that cannot be copied, or looked at: its training still can."""
+    try:
+        return profile_of(net, *sample(data))
+    except Exception:  # in the user's own code
+        return None
 
 
 def graphed_steps(
