@@ -50,8 +50,8 @@ ENVIRONMENT = Environment(
 PROFILE = Profile(
     num_layers=(1, 3),
     deviation=(0.5, 0.25),
-    gradient=(0.001, math.inf),
-    correlation=(0.1, 1.0),
+    gradient=(0.75, math.inf),
+    correlation=(0.125, 0.75),
 )
 RECORD = TrialRecord(
     spec=SPEC,
@@ -74,7 +74,7 @@ RECORD = TrialRecord(
     num_train=49_000,
     first_filters=FirstFilters((1, 1, 1, 2), 0.25, "f4E="),
     profile_start=PROFILE,
-    profile_end=replace(PROFILE, gradient=(0.0, 0.125)),
+    profile_end=replace(PROFILE, gradient=(0.25, 0.125)),
     ended_by="max_train_seconds",
 )
 

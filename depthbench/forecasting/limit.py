@@ -18,6 +18,9 @@ LITERATURE = (6.0, 16.0)
 VANISHING = 5.7
 EXPLODING = 18.0
 
+# Times the loss before. A network with BatchNorm trains on after 1.01 of it.
+TOO_LARGE_A_STEP = 2.0
+
 # The forecast is right within this factor for most networks it was scored on.
 FACTOR = 1.5
 
@@ -165,10 +168,10 @@ def signal_limit(
 
 
 def first_step_limit(measured: Sequence[AtDepth]) -> float | None:
-    """Depth from which one step raises the loss in half of the networks or more."""
+    """Depth from which one step doubles the loss in half of the networks or more."""
     for below, above in zip((None, *measured), measured, strict=False):
         middle = median(above.loss_ratio)
-        if not middle < 1:
+        if not middle < TOO_LARGE_A_STEP:
             low = below.depth if below else above.depth
             return math.sqrt(low * above.depth)
     return None

@@ -114,7 +114,7 @@ def _record(body: dict[str, Any]) -> TrialRecord:
     environment = body.pop("environment")
     at_stop = body.pop("at_stop", None)
     filters = body.pop("first_filters", None)
-    profiles = {name: _profile(body.pop(name, None)) for name in _PROFILES}
+    profiles = [_profile(body.pop(name, None)) for name in _PROFILES]
     spec = body.pop("spec")
     for name in ("stop_rules", "lr_milestones"):
         spec[name] = tuple(spec.get(name, ()))
@@ -131,7 +131,8 @@ def _record(body: dict[str, Any]) -> TrialRecord:
         ),
         at_stop=None if at_stop is None else _epoch(at_stop),
         first_filters=None if filters is None else _filters(filters),
-        **profiles,
+        profile_start=profiles[0],
+        profile_end=profiles[1],
         **body,
     )
 
