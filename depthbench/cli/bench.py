@@ -1,7 +1,8 @@
 """`depthbench bench`: speed against a baseline in plain PyTorch."""
 
+import json
 import signal
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,15 +45,37 @@ if TYPE_CHECKING:
     help="Folder of bench.csv, .json, .png and .svg. "
     "[results/bench; results/bench-quick with --quick]",
 )
+@click.option(
+    "--answer",
+    is_flag=True,
+    help="Measure no steps: simulate whole searches by each strategy, and write what "
+    "they take, by the steps of the benchmark in --out, to answer.csv there.",
+)
+@click.option(
+    "--searches",
+    type=click.IntRange(min=1),
+    default=20,
+    help="With --answer: searches on each curve, by each strategy. [20]",
+)
+@click.option(
+    "--recorded",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="With --answer: results folder whose trials are curves, too. Repeatable.",
+)
 @click.option("--device", default="auto", metavar="NAME", help="auto, cpu or cuda.")
 @data_dir_option
 @json_option
 @debug_option
-def command(
+def command(  # noqa: PLR0913 - one for each flag
     quick: bool,
     rounds: int | None,
     data: str,
     out: Path | None,
+    answer: bool,
+    searches: int,
+    recorded: tuple[Path, ...],
     device: str,
     data_dir: Path | None,
     as_json: bool,
@@ -67,6 +90,9 @@ def command(
     from depthbench.cli.env import check_device
     from depthbench.datasets import DATASETS
 
+    if answer:
+        folder = out or Path("results/bench")
+        return _answer(folder, searches, recorded, as_json=as_json)
     check_device(device)
     try:
         dataset = DATASETS[data]
@@ -85,6 +111,31 @@ def command(
         return 128 + (signal.SIGTERM if is_terminated else signal.SIGINT)
     _show(benchmark, out, as_json=as_json)
     return NO_EVIDENCE if benchmark.failures else 0
+
+
+def _answer(
+    folder: Path, num_searches: int, recorded: tuple[Path, ...], *, as_json: bool
+) -> int:
+    """Simulate, write and print what whole searches take."""
+    from depthbench.bench.answer import answer_csv, answer_markdown, answer_rows
+    from depthbench.calibration.curves import Curve, Truth
+    from depthbench.calibration.recorded import recorded_curves
+    from depthbench.store import write_atomic
+    from depthbench.store.files import make_folder
+
+    stored = folder / "bench.json"
+    benchmark = json.loads(stored.read_bytes()) if stored.exists() else None
+    if benchmark is None:
+        say(f"{folder} has no bench.json: no seconds; run `depthbench bench` first")
+    truths: list[Truth] = [Curve(k, width) for k in (30, 100) for width in (0.1, 0.3)]
+    truths += [curve for each in recorded for curve in recorded_curves(each)]
+    rows = answer_rows(truths, benchmark, num_searches=num_searches)
+    make_folder(folder)
+    write_atomic(folder / "answer.csv", answer_csv(rows))
+    shown = json.dumps([asdict(row) for row in rows], indent=1) + "\n"
+    click.echo(shown if as_json else answer_markdown(rows), nl=False)
+    say(f"files: {folder}/answer.csv")
+    return 0
 
 
 def _measured(
