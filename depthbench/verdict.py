@@ -38,12 +38,21 @@ def error_of(epoch: EpochRecord, criterion: Criterion) -> float:
     """The error, a fraction, that `criterion` reads off an epoch.
 
     Raises:
-        ValueError: If it reads that on images held out, and there were none.
+        ValueError: If it reads one that the trial did not measure.
     """
     if criterion.source == "validation":
         if epoch.validation_error is None:
             raise ValueError("criterion = validation: the trial held out no images")
         return _over_heads(epoch.validation_error, criterion)
+    if criterion.source == "train_after":
+        if epoch.train_error_after is None:
+            raise ValueError(
+                "criterion = train_after: the trial did not test on training images"
+            )
+        return _over_heads(epoch.train_error_after, criterion)
+    if criterion.source == "test_batch_stats":
+        # Without BatchNorm the two are the same.
+        return _over_heads(epoch.test_error_batch_stats or epoch.test_error, criterion)
     train = _over_heads(epoch.train_error, criterion)
     test = _over_heads(epoch.test_error, criterion)
     return {"train": train, "test": test, "either": min(train, test)}[criterion.source]

@@ -15,13 +15,14 @@ from depthbench.engine.readiness import data_sums
 from depthbench.plugins import load_architectures
 from depthbench.record import Outcome, TrialRecord, from_line, to_line
 from depthbench.registry import Registry
-from depthbench.spec import StudySpec, TrialSpec
+from depthbench.spec import Criterion, StudySpec, TrialSpec
 from depthbench.study.resolve import resolve_cells
 from depthbench.training import ResidentData, train
 from depthbench.training.graphed import Graphed
 from depthbench.training.timing import seconds_per_epoch
 from depthbench.trial import TrialContext, run_trial
 from depthbench.trial import run as trial
+from depthbench.verdict import error_of
 
 REGISTRY = load_architectures()
 WHOLE = ResidentData.on("cpu", toy_data())
@@ -217,6 +218,49 @@ def test_too_few_images_make_no_evidence(context):
     record = run_trial(replace(SPEC, num_validation=70), context)
     assert record.outcome is Outcome.CRASHED
     assert "none are left to train on" in record.message
+
+
+# All training images after an epoch, and batch statistics
+
+
+@pytest.mark.parametrize("name", ["elu", "elu_bn", "elu_multihead"])
+def test_train_after_is_an_evaluation_of_the_final_weights(name):
+    """By hand, on the images trained on alone; the training does not notice it."""
+    net, twin = network(name), network(name)
+    spec = replace(HELD_OUT, train_limit=50, train_after=True)
+    measured, plain = run(net, spec), run(twin, replace(spec, train_after=False))
+    for weight, other in zip(net.parameters(), twin.parameters(), strict=True):
+        assert torch.equal(weight, other)
+    for epoch, other in zip(measured.epochs, plain.epochs, strict=True):
+        none = {"train_loss_after": None, "train_error_after": None, "seconds": 0}
+        assert replace(epoch, **none) == replace(other, seconds=0)
+    last, labels = measured.epochs[-1], WHOLE.train.labels[:50]
+    assert last.train_loss_after != last.train_loss
+    with torch.no_grad():
+        heads = net.eval()(WHOLE.normalized(WHOLE.train.images[:50]))
+    for place, head in enumerate(heads):
+        loss = torch.nn.functional.cross_entropy(head, labels).item()
+        assert last.train_loss_after[place] == pytest.approx(loss, rel=1e-5)
+        wrong = (head.argmax(1) != labels).double().mean().item()
+        assert last.train_error_after[place] == pytest.approx(wrong)
+
+
+@pytest.mark.parametrize("source", ["train_after", "test_batch_stats"])
+def test_a_trial_can_be_judged_by_what_was_measured_besides(context, source):
+    record = run_trial(replace(SPEC, train_after=True), context)
+    assert from_line(to_line(record)) == record
+    last = record.epochs[-1]
+    error = {
+        "train_after": last.train_error_after,
+        "test_batch_stats": last.test_error_batch_stats,
+    }[source]
+    assert error_of(last, Criterion(source=source)) == error[-1]
+    lacking = replace(last, train_error_after=None, test_error_batch_stats=None)
+    if source == "train_after":
+        with pytest.raises(ValueError, match="did not test on training images"):
+            error_of(lacking, Criterion(source=source))
+    else:  # a network without BatchNorm
+        assert error_of(lacking, Criterion(source=source)) == last.test_error[-1]
 
 
 # The pass over the validation images

@@ -25,7 +25,7 @@ from depthbench.study.resolve import resolve_cells
 STUDY = StudySpec(name="made_up", arch=("net",), cap=48)
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"optimizer": "rmsprop"}, "optimizer = rmsprop: one of sgd, adam"),
+    ({"optimizer": "adagrad"}, "optimizer = adagrad: one of sgd, adam, rmsprop"),
     ({"normalization": "none"}, "normalization = none: one of data, half"),
     ({"l2": -1e-5}, "l2 = -1e-05: a finite number of at least 0"),
     ({"l2": float("nan")}, "l2 = nan: a finite number of at least 0"),
@@ -59,6 +59,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"criterion": "validation"},
         "criterion = validation: needs images held out; add num_validation, as 1000",
+    ),
+    (
+        {"criterion": "train_after"},
+        "criterion = train_after: needs the training images tested on; add train_after",
     ),
     ({"max_train_seconds": 0.0}, "max_train_seconds = 0: a finite number above 0"),
     ({"max_train_seconds": float("inf")}, "max_train_seconds = inf: a finite number"),
@@ -122,6 +126,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "train_limit": {"train_limit": 500},
     "normalization": {"normalization": "half"},
     "max_train_seconds": {"max_train_seconds": 60.0},
+    "train_after": {"train_after": True},
 }
 
 

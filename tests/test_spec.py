@@ -47,9 +47,11 @@ EXTENDED = OTHER | {
     "train_limit": 500,
     "normalization": "half",
     "max_train_seconds": 60.0,
+    "train_after": True,
     "seeding": "seed",
 }
-REST = {name: value for name, value in EXTENDED.items() if name != "seeding"}
+ADDED = ("seeding", "train_after")
+REST = {name: value for name, value in EXTENDED.items() if name not in ADDED}
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,12 @@ _PROFILES = ("profile_start", "profile_end")
 _LATER_SPEC_FIELDS = ("stop_rules", *PROTOCOL_FIELDS)
 
 # Fields of an epoch that the first records did not have.
-_LATER_EPOCH_FIELDS = ("validation_loss", "validation_error")
+_LATER_EPOCH_FIELDS = (
+    "validation_loss",
+    "validation_error",
+    "train_loss_after",
+    "train_error_after",
+)
 
 
 class RecordError(ValueError):

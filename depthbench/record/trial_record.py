@@ -53,6 +53,9 @@ class EpochRecord:
         validation_loss: On the training images held out, after the epoch, in
             evaluation mode; None in a trial that holds out none.
         validation_error: The same, of the error.
+        train_loss_after: On all training images, after the epoch, in evaluation mode;
+            None in a trial that did not ask for it.
+        train_error_after: The same, of the error.
         seconds: Wall time of the epoch with its evaluation.
     """
 
@@ -63,6 +66,8 @@ class EpochRecord:
     test_error_batch_stats: tuple[float, ...] | None = None
     validation_loss: tuple[float, ...] | None = None
     validation_error: tuple[float, ...] | None = None
+    train_loss_after: tuple[float, ...] | None = None
+    train_error_after: tuple[float, ...] | None = None
     seconds: float
 
 

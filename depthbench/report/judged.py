@@ -46,8 +46,8 @@ class JudgedTrial(NamedTuple):
 
 def shown_criterion(criterion: Criterion) -> Criterion:
     """The same, of the error that figures show: of images that were not trained on."""
-    is_held_out = criterion.source == "validation"
-    return replace(criterion, source="validation" if is_held_out else "test")
+    is_shown = criterion.source in ("validation", "test_batch_stats")
+    return criterion if is_shown else replace(criterion, source="test")
 
 
 def observations_of(trials: Iterable[JudgedTrial]) -> tuple[tuple[int, bool], ...]:

@@ -206,6 +206,8 @@ def criterion_sentence(study: StudySpec) -> str:
         "train": "train error",
         "test": "test error",
         "validation": "error on the training images held out",
+        "train_after": "error on the training images after the epoch",
+        "test_batch_stats": "test error, normalised by the statistics of each batch,",
     }[study.criterion]
     after = (
         "the only epoch" if study.epochs == 1 else f"the last of {study.epochs} epochs"

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-ErrorSource = Literal["either", "train", "test", "validation"]
+ErrorSource = Literal[
+    "either", "train", "train_after", "test", "test_batch_stats", "validation"
+]
 HeadPolicy = Literal["last", "mean"]
 
 
@@ -15,7 +17,10 @@ class Criterion:
         threshold: Error as a fraction, above 0 and below 1.
         source: `train` reads the error over the last epoch's training batches,
             `test` that on the test set in evaluation mode, `either` the lower of the
-            two, `validation` that on the training images held out.
+            two, `validation` that on the training images held out, `train_after` that
+            on all training images after the epoch, in evaluation mode, and
+            `test_batch_stats` that on the test set with BatchNorm using each batch's
+            own statistics, for what was measured without ever calling `eval()`.
         heads: For a network with several heads: the `last` one, on top of the whole
             trunk, or the `mean` of all. A shallow head would pass at any depth.
     """
@@ -32,6 +37,6 @@ class Criterion:
             )
         if self.source not in get_args(ErrorSource):
             raise ValueError(
-                f"criterion = {self.source!r}: allowed are either, train, test, "
-                "validation"
+                f"criterion = {self.source!r}: allowed are "
+                f"{', '.join(get_args(ErrorSource))}"
             )

@@ -24,6 +24,7 @@ PROTOCOL_FIELDS = (
     "train_limit",
     "normalization",
     "max_train_seconds",
+    "train_after",
 )
 
 
@@ -111,4 +112,9 @@ def _check_images(study: "StudySpec") -> None:
     if study.criterion == "validation" and not study.num_validation:
         raise ValueError(
             "criterion = validation: needs images held out; add num_validation, as 1000"
+        )
+    if study.criterion == "train_after" and not study.train_after:
+        raise ValueError(
+            "criterion = train_after: needs the training images tested on; add "
+            "train_after = true"
         )

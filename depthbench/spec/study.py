@@ -55,9 +55,12 @@ class StudySpec:
             deviation, or by `half`, 0.5 and 0.5.
         max_train_seconds: End a trial's training after so many seconds; what it has
             reached by then counts. Without it, never.
+        train_after: Test on all training images, too, after each epoch; the training
+            error is otherwise only a mean over the epoch's steps.
         threshold: Error, as a fraction, that a trained network stays below.
-        criterion: Error to judge by: `train`, `test`, `either` (the lower of the two)
-            or `validation`.
+        criterion: Error to judge by: `train`, `test`, `either` (the lower of the two),
+            `validation`, `train_after`, or `test_batch_stats` (each batch normalised by
+            its own statistics, as without `eval()`).
         search: How depths are chosen: `bisect` doubles and bisects, each depth
             decided by a majority of seeds; `posterior` spends each trial where it
             says most, for its cost, about the depth at which half of the seeds
@@ -111,6 +114,7 @@ class StudySpec:
     train_limit: int | None = None
     normalization: Normalization = "data"
     max_train_seconds: float | None = None
+    train_after: bool = False
     threshold: float = 0.20
     criterion: ErrorSource = "either"
     search: SearchName = "bisect"

@@ -63,6 +63,8 @@ class TrialSpec:
         max_train_seconds: Training ends at the first step after so many seconds of
             training, evaluations not counted; what is trained by then counts. None
             for no limit. A result then depends on how fast the machine is.
+        train_after: Test on all training images after each epoch, too, as on the test
+            images; it changes nothing else.
         seeding: What the generators are derived from. Under `seed`, as the first
             version did it, trials of one seed at different depths begin alike, and
             are no independent evidence.
@@ -92,6 +94,7 @@ class TrialSpec:
     train_limit: int | None = None
     normalization: Normalization = "data"
     max_train_seconds: float | None = None
+    train_after: bool = False
     seeding: Seeding = "seed_and_depth"
 
     @property

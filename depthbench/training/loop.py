@@ -86,6 +86,10 @@ class _Trainer:
         self._validating = data.validation and Pass(
             net, data, data.validation, spec.batch_size
         )
+        # Tested on in order; the other has its own order, and results that count.
+        self._retesting = (
+            Pass(net, data, data.train, spec.batch_size) if spec.train_after else None
+        )
         self._steps_per_reading = _STEPS_PER_READING[data.mean.device.type]
         num_steps = spec.epochs * len(self._training.sizes)
         self._watch = Watch(num_steps)
@@ -156,6 +160,7 @@ class _Trainer:
         held_out = self._validating and tested(
             self._validating, "validation", self._run
         )
+        after = self._retesting and tested(self._retesting, "train", self._run)
         with batch_statistics(self._net) as has_norms:
             again = tested(self._testing, "batch", self._run) if has_norms else None
         return EpochRecord(
@@ -166,6 +171,8 @@ class _Trainer:
             test_error_batch_stats=again.error if again else None,
             validation_loss=held_out.loss if held_out else None,
             validation_error=held_out.error if held_out else None,
+            train_loss_after=after.loss if after else None,
+            train_error_after=after.error if after else None,
             seconds=monotonic_seconds() - self._began,
         )
 

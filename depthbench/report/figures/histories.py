@@ -26,6 +26,7 @@ from depthbench.report.figures.style import (
 from depthbench.report.pictured import Pictured, pictured
 from depthbench.report.results import StudyResult
 from depthbench.spec import Criterion
+from depthbench.spec.criterion import ErrorSource
 from depthbench.verdict import error_of
 
 _COLORS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION)
@@ -41,7 +42,8 @@ def histories_figure(result: StudyResult) -> Figure:
 
     The loss is the mean over every few steps. Solid accuracies are of validation
     images where the study holds some out, else of test images; dashed ones are over
-    the training images of each epoch, as they were trained on.
+    the training images: after each epoch if the study tested on them, else as they were
+    trained on.
     """
     shown = pictured(result)
     rows = -(-len(shown) // _COLUMNS)
@@ -97,9 +99,11 @@ def _draw_accuracy(axes: Axes, one: Pictured, record: TrialRecord, place: int) -
     tested = replace(
         one.cell.cell.criterion, source="validation" if has_validation else "test"
     )
+    has_after = record.epochs and all(e.train_error_after for e in record.epochs)
+    trained: ErrorSource = "train_after" if has_after else "train"
     lines = (
         (tested, "-", marker, "tested"),
-        (replace(tested, source="train"), (0, (3, 1.6)), "", "trained"),
+        (replace(tested, source=trained), (0, (3, 1.6)), "", "trained"),
     )
     for criterion, line, with_marker, label in lines:
         points = accuracy_points(record, criterion)
