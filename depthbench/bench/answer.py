@@ -6,11 +6,9 @@ seconds on that machine: of depthbench, and of the baseline, were the same train
 done by it, one after the other on one thread.
 """
 
-import csv
-import io
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -195,16 +193,6 @@ def _sum(rows: Sequence[AnswerRow]) -> AnswerRow:
         baseline_seconds=total("baseline_seconds"),
         depthbench_seconds=total("depthbench_seconds"),
     )
-
-
-def answer_csv(rows: Sequence[AnswerRow]) -> str:
-    """A header and a line a row; None is an empty field."""
-    text = io.StringIO()
-    names = [field.name for field in fields(AnswerRow)]
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return text.getvalue()
 
 
 def answer_markdown(rows: Sequence[AnswerRow]) -> str:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from depthbench.bench.document import Benchmark, to_json
 from depthbench.bench.figure import bench_figure
-from depthbench.bench.measurement import to_csv
+from depthbench.bench.measurement import Row
+from depthbench.report.csv_text import fields_csv
 from depthbench.report.figures import render
 from depthbench.store import write_atomic
 
@@ -16,7 +17,7 @@ def write_files(folder: Path, benchmark: Benchmark) -> None:
         StoreError: If one cannot be written.
     """
     figure = bench_figure(benchmark)
-    write_atomic(folder / "bench.csv", to_csv(benchmark.rows))
+    write_atomic(folder / "bench.csv", fields_csv(Row, benchmark.rows))
     write_atomic(folder / "bench.json", to_json(benchmark))
     write_atomic(folder / "bench.png", render(figure, "png"))
     write_atomic(folder / "bench.svg", render(figure, "svg"))

@@ -1,10 +1,8 @@
 """From what was measured to rows, ratios and medians: arithmetic, and nothing else."""
 
-import csv
-import io
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from depthbench.bench.plan import Part, Side
@@ -226,14 +224,3 @@ def linearity(
         return None
     spread = max(by_depth.values()) / min(by_depth.values()) - 1
     return Linearity(ms_per_layer=by_depth, spread=spread)
-
-
-def to_csv(table: Iterable[Row]) -> str:
-    """A header and a line a row; numbers to the last digit."""
-    text = io.StringIO()
-    writer = csv.DictWriter(
-        text, [field.name for field in fields(Row)], lineterminator="\n"
-    )
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in table)
-    return text.getvalue()

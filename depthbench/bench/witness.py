@@ -25,13 +25,14 @@ from depthbench.bench.plan import Side
 from depthbench.bench.tasks import prepare
 from depthbench.bench.witness_table import (
     Implementation,
+    WitnessRow,
     WitnessTraining,
     read_trainings,
-    to_csv,
     witness_rows,
 )
 from depthbench.datasets import DATASETS
 from depthbench.engine import LocalProcesses
+from depthbench.report.csv_text import fields_csv
 from depthbench.spec import TrialSpec
 from depthbench.store import write_atomic
 from depthbench.store.lock import hold_lock
@@ -121,10 +122,10 @@ def run_witness(
                 continue
             (name, _) = key
             stored.append(workers[name].submit(_TRAIN[name], spec, data_dir).result())
-            write_atomic(folder / TRAININGS_NAME, to_csv(stored))
+            write_atomic(folder / TRAININGS_NAME, fields_csv(WitnessTraining, stored))
             report(f"{number} of {len(planned)}: {_line(stored[-1])}")
         found = [each for each in stored if each.key in planned]
-        write_atomic(folder / TABLE_NAME, to_csv(witness_rows(found)))
+        write_atomic(folder / TABLE_NAME, fields_csv(WitnessRow, witness_rows(found)))
         return found
 
 

@@ -1,10 +1,9 @@
 """The trainings of two implementations, and whether their shares of success differ."""
 
 import csv
-import io
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -123,18 +122,8 @@ def witness_markdown(rows: Sequence[WitnessRow]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_csv(rows: Sequence[WitnessTraining] | Sequence[WitnessRow]) -> str:
-    """A header and a line a row; None is an empty field."""
-    text = io.StringIO()
-    names = [field.name for field in fields(rows[0])]
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return text.getvalue()
-
-
 def read_trainings(path: Path) -> list[WitnessTraining]:
-    """What `to_csv` wrote; nothing if there is no such file.
+    """What `fields_csv` wrote; nothing if there is no such file.
 
     Raises:
         ValueError: If its columns are not those of this version.

@@ -1,9 +1,7 @@
 """The share of a seed in stored trials, cell by cell, as a table."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -161,16 +159,6 @@ def seed_share_markdown(rows: Sequence[SeedShareRow]) -> str:
             )
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
-
-
-def to_csv(rows: Iterable[SeedShareRow]) -> str:
-    """A header and a line a row."""
-    text = io.StringIO()
-    names = [field.name for field in fields(SeedShareRow)]
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return text.getvalue()
 
 
 def _records(path: Path) -> Iterable[TrialRecord]:

@@ -1,9 +1,7 @@
 """What many simulated searches say of a method."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -172,16 +170,6 @@ def _total(group: str, method: Method, rows: Sequence[Row]) -> Total:
         cost=_mean(row.cost for row in rows),
         flagged=_mean(flagged) if flagged else None,
     )
-
-
-def to_csv(rows: Iterable[Row]) -> str:
-    """A header and a line a row; numbers to the last digit."""
-    text = io.StringIO()
-    names = [field.name for field in fields(Row)]
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return text.getvalue()
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -106,11 +106,12 @@ def _recorded(folders: tuple[Path, ...]) -> "list[RecordedCurve]":
 def _share_of_seeds(paths: tuple[Path, ...], out: Path, *, as_json: bool) -> None:
     """Estimate, write and print the share of a seed in stored trials."""
     from depthbench.calibration.seed_table import (
+        SeedShareRow,
         read_seeded,
         seed_share_markdown,
         seed_share_rows,
-        to_csv,
     )
+    from depthbench.report.csv_text import fields_csv
     from depthbench.store import write_atomic
     from depthbench.store.files import make_folder
 
@@ -119,7 +120,7 @@ def _share_of_seeds(paths: tuple[Path, ...], out: Path, *, as_json: bool) -> Non
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     make_folder(out)
-    write_atomic(out / "seed_share.csv", to_csv(rows))
+    write_atomic(out / "seed_share.csv", fields_csv(SeedShareRow, rows))
     shown = json.dumps([asdict(row) for row in rows], indent=1) + "\n"
     click.echo(shown if as_json else seed_share_markdown(rows), nl=False)
     say(f"files: {out}/seed_share.csv")
