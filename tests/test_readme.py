@@ -20,6 +20,7 @@ from depthbench.report import read_result, study_markdown
 from depthbench.report.tables import build_tables, to_csv
 from depthbench.spec import TrialSpec, read_cells, read_study
 from depthbench.store import read_records
+from depthbench.study import dry_run
 from depthbench.trial import TrialContext, run_trial
 from depthbench.trial import run as trial
 
@@ -81,7 +82,7 @@ def test_every_command_is_understood(line, plugin, monkeypatch, capsys):
     if words[0] == "data":
         words = [*words[:2], "--help"]
     monkeypatch.chdir(plugin.parent)
-    monkeypatch.setattr(trial, "time_layer_epoch", lambda spec, context: 1.0)
+    monkeypatch.setattr(dry_run, "time_layer_epoch", lambda spec, context: 1.0)
     (plugin.parent / "studies").symlink_to(ROOT / "studies")
     shutil.copytree(ROOT / "results", plugin.parent / "results")
     (plugin.parent / "README.md").write_text(README)
