@@ -14,10 +14,9 @@ from depthbench.report.columns import (
     EPOCH_COLUMNS,
     TRIAL_COLUMNS,
     Column,
-    depth_columns,
 )
 from depthbench.report.criteria import criteria_columns, num_left_out
-from depthbench.report.display import depths_display
+from depthbench.report.display import depth_columns, depths_display
 from depthbench.report.facts import (
     environments,
     measured_facts,

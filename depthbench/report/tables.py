@@ -13,14 +13,12 @@ from depthbench.report.columns import (
     EPOCH_COLUMNS,
     TRIAL_COLUMNS,
     Column,
-    depth_columns,
 )
-from depthbench.report.fit import CurveFit
+from depthbench.report.depth_columns import COLUMNS
+from depthbench.report.display import depth_columns, depth_rows
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.rates import rate_groups
-from depthbench.report.results import CellResult, Status, StudyResult
-from depthbench.report.ties import ties, ties_text
-from depthbench.report.words import causes_text, deepest_text, note_text
+from depthbench.report.results import CellResult, StudyResult
 from depthbench.spec import Cell, StudySpec
 from depthbench.verdict import error_of
 
@@ -61,9 +59,9 @@ def tables_of(result: StudyResult) -> Tables:
     for cell in result.cells:
         trials += [_trial_row(cell, trial) for trial in cell.trials]
         epochs += [row for trial in cell.trials for row in _epoch_rows(cell, trial)]
-    tied = ties(result.cells)
     depths = [
-        _depth_row(cell) | {"ties_with": ties_text(tied, cell)} for cell in result.cells
+        {column.name: column.reader(row) for column in COLUMNS}
+        for row in depth_rows(result)
     ]
     return Tables(
         _frame(trials, TRIAL_COLUMNS),
@@ -186,68 +184,3 @@ def _head_rows(epoch: EpochRecord) -> list[dict[str, Any]]:
         shared | {"head": at + 1} | {name: v[at] for name, v in values.items() if v}
         for at in range(len(epoch.train_loss))
     ]
-
-
-def _depth_row(result: CellResult) -> dict[str, Any]:
-    cell, template = result.cell, result.cell.template
-    reference = cell.reference or (None, None)
-    return (
-        _cell_columns(result)
-        | _fit_columns(result.fit)
-        | {
-            "deepest": deepest_text(result),
-            "status": str(result.status),
-            "search": result.plan.search,
-            "trains": result.trains,
-            "fails": result.fails,
-            "is_censored": result.status is Status.CENSORED,
-            "weight_layers": result.weight_layers,
-            "layer_epochs": result.layer_epochs,
-            "all_runs_train_to": result.all_runs_train_to,
-            "no_run_trains_from": result.no_run_trains_from,
-            "num_runs": len(result.evidence),
-            "num_no_evidence": result.num_not_measured,
-            "seeds": " ".join(
-                str(seed) for seed in sorted({t.seed for t in result.trials})
-            ),
-            "failure_causes": causes_text(result),
-            "test_error": result.test_error,
-            "notebook_trains": reference[0],
-            "notebook_fails": reference[1],
-            "lr": template.lr if cell.rate.is_fixed else None,
-            "rate": cell.rate.name or None,
-            "initializer": template.initializer,
-            "device": template.device,
-            "kernels": template.kernels,
-            "criterion": cell.criterion.source,
-            "heads": cell.criterion.heads,
-            "threshold": cell.criterion.threshold,
-            "note": note_text(result),
-            "seconds": result.seconds,
-        }
-    )
-
-
-def _fit_columns(fit: CurveFit | None) -> dict[str, float | int | None]:
-    """Rounded, so that another processor's last digits do not change the text."""
-    if fit is None:
-        return {}
-    depths = {
-        f"{name}{suffix}": None if depth is None else round(depth, 2)
-        for name, estimate in (("k50", fit.k50), ("k90", fit.k90))
-        for suffix, depth in (
-            ("_low", estimate.low),
-            ("", estimate.median),
-            ("_high", estimate.high),
-        )
-    }
-    numbers = {
-        "slope": None if fit.k50.median is None else fit.slope.median,
-        "lapse": fit.lapse.median,
-        "monotonicity_p_value": fit.monotonicity_p_value,
-    }
-    rounded = {
-        name: None if number is None else round(number, 4)
-        for name, number in numbers.items()
-    }
-    return depths | rounded

@@ -1,6 +1,6 @@
 """Which cells of a study train equally deep, as far as their trials tell."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from string import ascii_lowercase
 from typing import NamedTuple
@@ -48,12 +48,6 @@ def ties(cells: Sequence[CellResult]) -> dict[Key, Ties]:
         for same, others, letters in zip(nodes, tied, letters_of(tied), strict=True)
         for cell in same
     }
-
-
-def ties_text(found: Mapping[Key, Ties], cell: CellResult) -> str:
-    """The cells that `cell` ties with: "elu@notebook, resnet@standard"."""
-    mine = found.get(cell.cell.key)
-    return ", ".join(mine.cells) if mine else ""
 
 
 def letters_of(tied: Sequence[set[int]]) -> list[str]:
