@@ -103,7 +103,7 @@ def test_ties_are_in_the_table_and_on_the_page(folder: Path) -> None:
         rows = list(csv.DictReader(file))
     assert rows[0]["ties_with"] == ""
     assert "c@standard" in rows[1]["ties_with"].split(", ")
-    assert 'title="rows of one data set that share a letter' in paths.page.read_text()
+    assert "shown as letters in common" in paths.page.read_text()
     assert NOTE not in paths.page.read_text()
 
 
