@@ -26,6 +26,7 @@ from depthbench.calibration.simulate import (
 )
 from depthbench.curves import CurvePosterior
 from depthbench.curves.grid import WIDE_PRIOR
+from depthbench.report.markdown import markdown_table
 from depthbench.search import BracketSearch, PosteriorSearch
 from depthbench.spec import DepthGrid
 
@@ -207,7 +208,7 @@ def answer_markdown(rows: Sequence[AnswerRow]) -> str:
         "baseline, hours",
         "depthbench, hours",
     )
-    lines = [f"| {' | '.join(head)} |", f"| --- | --- |{' ---: |' * (len(head) - 2)}"]
+    lines: list[tuple[str, ...]] = []
     for row in rows:
         cells = (
             row.strategy,
@@ -219,8 +220,9 @@ def answer_markdown(rows: Sequence[AnswerRow]) -> str:
             _hours(row.baseline_seconds),
             _hours(row.depthbench_seconds),
         )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        lines.append(cells)
+    is_number = [place >= 2 for place in range(len(head))]
+    return markdown_table(head, is_number, lines)
 
 
 def _hours(seconds: float | None) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from depthbench.report.markdown import markdown_table
+
 Implementation = Literal["baseline", "depthbench"]
 IMPLEMENTATIONS: tuple[Implementation, ...] = get_args(Implementation)
 
@@ -108,7 +110,7 @@ def fisher_p(first: int, num_first: int, second: int, num_second: int) -> float:
 def witness_markdown(rows: Sequence[WitnessRow]) -> str:
     """The rows as a Markdown table."""
     head = ("network", "data", "k", "baseline trains", "depthbench trains", "p")
-    lines = [f"| {' | '.join(head)} |", "| --- | --- | ---: | ---: | ---: | ---: |"]
+    lines: list[tuple[str, ...]] = []
     for row in rows:
         cells = (
             row.architecture,
@@ -118,8 +120,9 @@ def witness_markdown(rows: Sequence[WitnessRow]) -> str:
             f"{row.depthbench_trained} of {row.depthbench_total}",
             f"{row.fisher_p:.2f}",
         )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        lines.append(cells)
+    is_number = [place >= 2 for place in range(len(head))]
+    return markdown_table(head, is_number, lines)
 
 
 def read_trainings(path: Path) -> list[WitnessTraining]:

@@ -15,6 +15,7 @@ from depthbench.calibration.seed_share import (
     log_likelihood,
 )
 from depthbench.record import Outcome, TrialRecord, from_line
+from depthbench.report.markdown import markdown_table
 from depthbench.spec import Criterion, TrialSpec
 from depthbench.spec.trial import Seeding
 from depthbench.verdict import outcome_under
@@ -146,7 +147,7 @@ def seed_share_markdown(rows: Sequence[SeedShareRow]) -> str:
         "if independent",
         "share of the seed (90 %)",
     )
-    lines = [f"| {' | '.join(head)} |", f"| --- |{' ---: |' * (len(head) - 1)}"]
+    lines: list[tuple[str, ...]] = []
     for row in rows:
         if row.cell == ALL_CELLS:
             cells = (
@@ -157,8 +158,9 @@ def seed_share_markdown(rows: Sequence[SeedShareRow]) -> str:
                 f"{row.alike_if_independent:.1f}",
                 f"{row.share:.2f} ({row.share_low:.2f} to {row.share_high:.2f})",
             )
-            lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+            lines.append(cells)
+    is_number = [place >= 1 for place in range(len(head))]
+    return markdown_table(head, is_number, lines)
 
 
 def _records(path: Path) -> Iterable[TrialRecord]:
