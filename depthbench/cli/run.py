@@ -56,11 +56,16 @@ from depthbench.cli.parameters import FolderPath, Seconds
 @click.option(
     "--dry-run", is_flag=True, help="Show the plan and its cost; train nothing."
 )
+@click.option(
+    "--forecast",
+    is_flag=True,
+    help="First store in the results folder how deep each cell is expected to train.",
+)
 @data_dir_option
 @plugin_option
 @json_option
 @debug_option
-def command(dry_run: bool, as_json: bool, **flags: Any) -> int:
+def command(dry_run: bool, forecast: bool, as_json: bool, **flags: Any) -> int:
     """Measure the largest trainable depth of one or more architectures.
 
     The depth doubles until it fails and is then bisected; every depth is decided by
@@ -83,7 +88,7 @@ def command(dry_run: bool, as_json: bool, **flags: Any) -> int:
     from depthbench.cli.results import print_results
     from depthbench.study.run import carry_out
 
-    result = carry_out(run)
+    result = carry_out(run, forecast=forecast)
     print_results(result.folder, result.found, as_json=as_json)
     say(f"report: {result.folder / 'report.html'}")
     return errors.NO_EVIDENCE if any(c.plan.lost for c in result.cells) else 0

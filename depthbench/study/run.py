@@ -15,6 +15,7 @@ from depthbench.spec import write_study
 from depthbench.store import Store, open_store, write_atomic
 from depthbench.study.architectures import Given
 from depthbench.study.drive import plan_all, run_study
+from depthbench.study.forecasts import store_forecasts
 from depthbench.study.messages import say
 from depthbench.study.notes import machine_notes, watched
 from depthbench.study.prepare import Run, on_top_of, prepare
@@ -34,6 +35,7 @@ def measure(  # noqa: PLR0913 - every one is named at the call
     timeout: float | None = None,
     plugins: Iterable[str | Path] = (),
     progress: bool = True,
+    forecast: bool = False,
     **values: Any,
 ) -> Result:
     """Measure how deep architectures can be and still train; `depthbench run`.
@@ -59,6 +61,8 @@ def measure(  # noqa: PLR0913 - every one is named at the call
             for no limit.
         plugins: Files that define further architectures.
         progress: Whether to show it, on standard error or in the notebook.
+        forecast: Whether to store what `forecast` says of each cell in the results
+            folder, before the first trial; it takes some seconds to a minute a cell.
         **values: Fields of `StudySpec`, as `data="mnist"`, `search="posterior"` or
             `depths=(30, 90)`.
 
@@ -83,10 +87,10 @@ def measure(  # noqa: PLR0913 - every one is named at the call
         plugins=plugins,
         **values,
     )
-    return carry_out(run, progress=progress)
+    return carry_out(run, progress=progress, forecast=forecast)
 
 
-def carry_out(run: Run, *, progress: bool = True) -> Result:
+def carry_out(run: Run, *, progress: bool = True, forecast: bool = False) -> Result:
     """Run every trial that is missing, then derive the report and the result.
 
     What is stored is read once. The first Ctrl-C or SIGTERM lets records be stored and
@@ -109,6 +113,8 @@ def carry_out(run: Run, *, progress: bool = True) -> Result:
             write_atomic(run.folder / name, text)
         resolved = write_study(run.study, run.shown_cells)
         write_atomic(run.folder / "study.toml", resolved)
+        if forecast:
+            store_forecasts(run)
         stopped_by = _search(run, store, progress=progress)
         if not stopped_by:
             found = study_result(run.study, run.shown_cells, store.records.values())
