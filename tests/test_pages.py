@@ -1,5 +1,6 @@
-"""The README tells the truth: its example runs, its tables are those of the results."""
+"""README and docs tell the truth: commands, examples, tables and links."""
 
+import itertools
 import json
 import re
 import shlex
@@ -9,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from toy import TOY_SETS
 
 from depthbench import cli
 from depthbench.bench.markdown import speed_markdown
 from depthbench.calibration.markdown import calibration_markdown
 from depthbench.plugins import load_architectures
-from depthbench.record import Outcome
+from depthbench.record import Outcome, from_line
 from depthbench.report import read_result, study_markdown
 from depthbench.report.tables import build_tables, to_csv
 from depthbench.spec import TrialSpec, read_cells, read_study
@@ -26,24 +28,31 @@ from depthbench.trial import run as trial
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = (ROOT / "README.md", ROOT / "studies" / "README.md")
+STUDIES = ROOT / "studies" / "README.md"
+PAGES = (ROOT / "README.md", STUDIES, *sorted(ROOT.glob("docs/*.md")))
 RESULTS = sorted(path.parent for path in ROOT.glob("results/*/depths.csv"))
 COMMITTED = [path for path in RESULTS if path.name not in ("smoke", "notebook")]
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+def named(page):
+    return str(page.relative_to(ROOT))
+
+
+def blocks(page, language):
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
 def commands():
-    """Every `depthbench` command that a reader is told to give."""
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
-    return [line for line in lines if line.startswith("depthbench ")]
+    """Every `depthbench` command that a reader is told to give, once."""
+    texts = [text for page in PAGES for text in blocks(page, "sh")]
+    lines = [line for text in texts for line in text.splitlines()]
+    return sorted({line for line in lines if line.startswith("depthbench ")})
 
 
 @pytest.fixture
 def plugin(tmp_path):
-    (text,) = blocks("python")
+    (text,) = blocks(ROOT / "docs" / "architectures.md", "python")
     path = tmp_path / "my_arch.py"
     path.write_text(text)
     return path
@@ -86,6 +95,12 @@ def test_every_command_is_understood(line, plugin, monkeypatch, capsys):
     (plugin.parent / "studies").symlink_to(ROOT / "studies")
     shutil.copytree(ROOT / "results", plugin.parent / "results")
     (plugin.parent / "README.md").write_text(README)
+    images = plugin.parent / "my_images"
+    for split, name in itertools.product(("train", "test"), ("cat", "dog")):
+        (images / split / name).mkdir(parents=True)
+        for number in range(2):
+            picture = Image.new("RGB", (32, 32), (number, 90, 200))
+            picture.save(images / split / name / f"{number}.png")
     monkeypatch.setattr(sys, "argv", ["depthbench", *words])
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -103,11 +118,16 @@ def test_committed_depths_are_those_of_the_committed_records(folder):
     assert (folder / "depths.csv").read_text() == to_csv(tables.depths)
 
 
+def records_of(path):
+    return [from_line(line) for line in path.read_text().splitlines()]
+
+
 def test_fused_and_reference_kernels_give_the_same_verdicts():
     """On MNIST: what either trained, the other did, alike through the first epoch."""
-    fused = read_records(ROOT / "results/notebook").records
+    stored = ROOT / "results/calibration/shared_seeds"
+    fused = {record.id: record for record in records_of(stored / "notebook.jsonl")}
     pairs = []
-    for record in read_records(ROOT / "results/reference_kernels").records.values():
+    for record in records_of(stored / "reference_kernels.jsonl"):
         twin = fused.get(replace(record.spec, kernels="fused").id)
         if twin is not None:
             pairs.append((record, twin))
@@ -120,34 +140,52 @@ def test_fused_and_reference_kernels_give_the_same_verdicts():
             assert other == pytest.approx(first, abs=0.005), usual.spec
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
-def test_the_tables_in_the_readme_are_fresh(page):
+def tables():
+    """Every page with the name of every generated table in it."""
+    return [
+        (page, name)
+        for page in PAGES
+        for name in re.findall(
+            r"<!-- depthbench:([\w.-]+):start -->", page.read_text(encoding="utf-8")
+        )
+    ]
+
+
+def test_the_readme_is_one_page():
+    lines = README.splitlines()
+    first_command = next(n for n, line in enumerate(lines) if line.startswith("```"))
+    assert first_command < 20
+    assert len(" ".join(lines[:first_command]).split()) <= 150
+    assert len(README.split()) <= 900
+
+
+@pytest.mark.parametrize(
+    ("page", "name"), tables(), ids=lambda each: Path(each).name
+)
+def test_generated_tables_are_fresh(page, name):
     text = page.read_text(encoding="utf-8")
-    names = re.findall(r"<!-- depthbench:([\w.-]+):start -->", text)
-    assert names
-    for name in names:
-        start = f"<!-- depthbench:{name}:start -->"
-        shown = text.split(start)[1].split(f"<!-- depthbench:{name}:end -->")[0]
-        folder = ROOT / "results" / name
-        if (folder / "bench.json").exists():
-            table = speed_markdown(json.loads((folder / "bench.json").read_text()))
-        elif (folder / "calibration.json").exists():
-            stored = (folder / "calibration.json").read_text()
-            table = calibration_markdown(json.loads(stored))
-        else:
-            table = study_markdown(read_result(folder))
-        assert shown.strip() == table.strip()
+    start = f"<!-- depthbench:{name}:start -->"
+    shown = text.split(start)[1].split(f"<!-- depthbench:{name}:end -->")[0]
+    folder = ROOT / "results" / name
+    if (folder / "bench.json").exists():
+        table = speed_markdown(json.loads((folder / "bench.json").read_text()))
+    elif (folder / "calibration.json").exists():
+        stored = (folder / "calibration.json").read_text()
+        table = calibration_markdown(json.loads(stored))
+    else:
+        table = study_markdown(read_result(folder))
+    assert shown.strip() == table.strip()
 
 
 def test_every_study_is_named():
-    text = PAGES[1].read_text(encoding="utf-8")
+    text = STUDIES.read_text(encoding="utf-8")
     for study in ROOT.glob("studies/**/*.toml"):
         name = study.relative_to(ROOT / "studies")
         assert f"[{name.with_suffix('')}]({name})" in text
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
-def test_every_file_the_readme_points_to_is_there(page):
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_file_a_page_points_to_is_there(page):
     targets = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
     for target in (each for each in targets if not each.startswith("https://")):
         assert (page.parent / target).exists(), target
