@@ -31,7 +31,7 @@ Examples:
   depthbench run --arch 'tanh*' --protocol standard --protocol notebook
   depthbench run studies/notebook.toml --workers 4
   depthbench report results/notebook
-  depthbench compare results/notebook results/reference_kernels
+  depthbench compare results/notebook:elu results/notebook:resnet_nobn
   depthbench check my_arch.py
 """
 
