@@ -159,9 +159,7 @@ def test_the_readme_is_one_page():
     assert len(README.split()) <= 900
 
 
-@pytest.mark.parametrize(
-    ("page", "name"), tables(), ids=lambda each: Path(each).name
-)
+@pytest.mark.parametrize(("page", "name"), tables(), ids=lambda each: Path(each).name)
 def test_generated_tables_are_fresh(page, name):
     text = page.read_text(encoding="utf-8")
     start = f"<!-- depthbench:{name}:start -->"
