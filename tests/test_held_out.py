@@ -19,6 +19,7 @@ from depthbench.spec import Criterion, StudySpec, TrialSpec
 from depthbench.study.resolve import resolve_cells
 from depthbench.training import ResidentData, train
 from depthbench.training.graphed import Graphed
+from depthbench.training.testing import evaluate
 from depthbench.training.timing import seconds_per_epoch
 from depthbench.trial import TrialContext, run_trial
 from depthbench.trial import run as trial
@@ -261,6 +262,30 @@ def test_a_trial_can_be_judged_by_what_was_measured_besides(context, source):
             error_of(lacking, Criterion(source=source))
     else:  # a network without BatchNorm
         assert error_of(lacking, Criterion(source=source)) == last.test_error[-1]
+
+
+@pytest.mark.parametrize("train_mode", ["every_epoch", "first_epoch"])
+def test_tests_within_epochs_change_nothing_and_are_those_of_shorter_trainings(
+    train_mode,
+):
+    """Five steps an epoch; after step 6 it is what one epoch and one step leave."""
+    spec = replace(SPEC, train_mode=train_mode, epochs=3)
+    net, twin = network(), network()
+    measured, plain = run(net, replace(spec, test_every="2it")), run(twin, spec)
+    for one, other in zip(measured.epochs, plain.epochs, strict=True):
+        assert replace(one, seconds=0) == replace(other, seconds=0)
+    assert measured.trace == plain.trace
+    assert [p.num_steps for p in measured.tests] == [0, 2, 4, 6, 8, 12, 14]
+    untrained = evaluate(network(), WHOLE, 16)
+    assert measured.tests[0][1:] == untrained
+    assert measured.tests[2].loss != untrained.loss
+    assert plain.tests == ()
+
+
+def test_tests_within_epochs_are_stored(context):
+    record = run_trial(replace(SPEC, test_every="2it"), context)
+    assert len(record.tests) == 5
+    assert from_line(to_line(record)) == record
 
 
 # The pass over the validation images

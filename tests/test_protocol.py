@@ -64,6 +64,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"criterion": "train_after"},
         "criterion = train_after: needs the training images tested on; add train_after",
     ),
+    ({"test_every": "0it"}, "test_every = 0it: a whole number of steps above 0"),
+    ({"test_every": "100"}, "test_every = 100: a whole number of steps above 0"),
     ({"max_train_seconds": 0.0}, "max_train_seconds = 0: a finite number above 0"),
     ({"max_train_seconds": float("inf")}, "max_train_seconds = inf: a finite number"),
     ({"max_train_seconds": float("nan")}, "max_train_seconds = nan: a finite number"),
@@ -127,6 +129,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "normalization": {"normalization": "half"},
     "max_train_seconds": {"max_train_seconds": 60.0},
     "train_after": {"train_after": True},
+    "test_every": {"test_every": "100it"},
 }
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from depthbench.record import (
     Environment,
     EpochRecord,
+    EvaluationPoint,
     FirstFilters,
     NewerSchemaError,
     Outcome,
@@ -76,6 +77,7 @@ RECORD = TrialRecord(
     profile_start=PROFILE,
     profile_end=replace(PROFILE, gradient=(0.25, 0.125)),
     ended_by="max_train_seconds",
+    tests=(EvaluationPoint(50, (2.0, 1.5), (0.5, 0.25)),),
 )
 
 texts = st.text(st.characters(codec=None), max_size=20)

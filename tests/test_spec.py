@@ -48,9 +48,10 @@ EXTENDED = OTHER | {
     "normalization": "half",
     "max_train_seconds": 60.0,
     "train_after": True,
+    "test_every": "100it",
     "seeding": "seed",
 }
-ADDED = ("seeding", "train_after")
+ADDED = ("seeding", "train_after", "test_every")
 REST = {name: value for name, value in EXTENDED.items() if name not in ADDED}
 
 

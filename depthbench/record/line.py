@@ -11,6 +11,7 @@ from depthbench.record.profile import Profile
 from depthbench.record.trial_record import (
     Environment,
     EpochRecord,
+    EvaluationPoint,
     FirstFilters,
     Outcome,
     TracePoint,
@@ -31,6 +32,7 @@ _LATER_FIELDS = {
     "profile_start": None,
     "profile_end": None,
     "ended_by": None,
+    "tests": (),
 }
 
 _PROFILES = ("profile_start", "profile_end")
@@ -133,6 +135,10 @@ def _record(body: dict[str, Any]) -> TrialRecord:
         trace=tuple(
             TracePoint(num_steps, float(loss), float(norm))
             for num_steps, loss, norm in body.pop("trace", ())
+        ),
+        tests=tuple(
+            EvaluationPoint(num_steps, _floats(loss) or (), _floats(error) or ())
+            for num_steps, loss, error in body.pop("tests", ())
         ),
         at_stop=None if at_stop is None else _epoch(at_stop),
         first_filters=None if filters is None else _filters(filters),

@@ -71,6 +71,20 @@ class EpochRecord:
     seconds: float
 
 
+class EvaluationPoint(NamedTuple):
+    """A test before training or within an epoch, in evaluation mode.
+
+    Attributes:
+        num_steps: Steps of the training up to then.
+        loss: On the test set, in nats, per head.
+        error: The same, as a fraction.
+    """
+
+    num_steps: int
+    loss: tuple[float, ...]
+    error: tuple[float, ...]
+
+
 class TracePoint(NamedTuple):
     """Up to `TRACE_STEPS` steps of one epoch, to five significant digits.
 
@@ -164,6 +178,7 @@ class TrialRecord:
             whose loss was finite, where they are known: on a CPU.
         ended_by: `max_train_seconds` if that limit of its spec ended it before its last
             step; it is judged all the same. None in a training of full length.
+        tests: Those besides the ones after epochs, for `test_every` of its spec.
     """
 
     spec: TrialSpec
@@ -188,6 +203,7 @@ class TrialRecord:
     profile_start: Profile | None = None
     profile_end: Profile | None = None
     ended_by: str | None = None
+    tests: tuple[EvaluationPoint, ...] = ()
 
     @property
     def id(self) -> str:

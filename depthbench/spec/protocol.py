@@ -8,6 +8,8 @@ import math
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from depthbench.spec.cadence import steps_between_tests
+
 if TYPE_CHECKING:
     from depthbench.spec.study import StudySpec
     from depthbench.spec.trial import TrialSpec
@@ -25,6 +27,7 @@ PROTOCOL_FIELDS = (
     "normalization",
     "max_train_seconds",
     "train_after",
+    "test_every",
 )
 
 
@@ -113,6 +116,8 @@ def _check_images(study: "StudySpec") -> None:
         raise ValueError(
             "criterion = validation: needs images held out; add num_validation, as 1000"
         )
+    if study.test_every is not None:
+        steps_between_tests(study.test_every)
     if study.criterion == "train_after" and not study.train_after:
         raise ValueError(
             "criterion = train_after: needs the training images tested on; add "

@@ -57,6 +57,8 @@ class StudySpec:
             reached by then counts. Without it, never.
         train_after: Test on all training images, too, after each epoch; the training
             error is otherwise only a mean over the epoch's steps.
+        test_every: Test before training and within epochs, too: every so many steps, as
+            100it. Without it, after each epoch alone.
         threshold: Error, as a fraction, that a trained network stays below.
         criterion: Error to judge by: `train`, `test`, `either` (the lower of the two),
             `validation`, `train_after`, or `test_batch_stats` (each batch normalised by
@@ -115,6 +117,7 @@ class StudySpec:
     normalization: Normalization = "data"
     max_train_seconds: float | None = None
     train_after: bool = False
+    test_every: str | None = None
     threshold: float = 0.20
     criterion: ErrorSource = "either"
     search: SearchName = "bisect"

@@ -65,6 +65,8 @@ class TrialSpec:
             for no limit. A result then depends on how fast the machine is.
         train_after: Test on all training images after each epoch, too, as on the test
             images; it changes nothing else.
+        test_every: Test before training and within epochs, too, every so many steps:
+            `100it`; None for after each epoch alone. It changes nothing else.
         seeding: What the generators are derived from. Under `seed`, as the first
             version did it, trials of one seed at different depths begin alike, and
             are no independent evidence.
@@ -95,6 +97,7 @@ class TrialSpec:
     normalization: Normalization = "data"
     max_train_seconds: float | None = None
     train_after: bool = False
+    test_every: str | None = None
     seeding: Seeding = "seed_and_depth"
 
     @property

@@ -5,6 +5,7 @@ from typing import Any
 
 from depthbench.record import (
     EpochRecord,
+    EvaluationPoint,
     FirstFilters,
     Profile,
     TracePoint,
@@ -27,6 +28,7 @@ class Training:
     trace: tuple[TracePoint, ...]
     ended_by: str | None = None
     first_filters: FirstFilters | None = None
+    tests: tuple[EvaluationPoint, ...] = ()
     profile_start: Profile | None = None
     profile_end: Profile | None = None
 
@@ -59,6 +61,7 @@ def record_of(
         trace=training.trace,
         ended_by=training.ended_by,
         first_filters=training.first_filters,
+        tests=training.tests,
         profile_start=training.profile_start,
         profile_end=training.profile_end,
         **others,

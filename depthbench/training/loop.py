@@ -1,6 +1,7 @@
 """Training one network: epochs of steps, an evaluation after each, nothing hidden."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -8,9 +9,10 @@ from torch import Generator, Tensor, nn
 from torch.optim.lr_scheduler import MultiStepLR
 
 from depthbench.architectures.layers.conv_stack import ConvStackNet
-from depthbench.record import EpochRecord
+from depthbench.record import EpochRecord, EvaluationPoint
 from depthbench.runtime import monotonic_seconds
 from depthbench.spec import TrialSpec
+from depthbench.spec.cadence import steps_between_tests
 from depthbench.training.batches import Pass
 from depthbench.training.ended import Training
 from depthbench.training.penalty import penalized_weights
@@ -93,11 +95,17 @@ class _Trainer:
         self._steps_per_reading = _STEPS_PER_READING[data.mean.device.type]
         num_steps = spec.epochs * len(self._training.sizes)
         self._watch = Watch(num_steps)
+        self._test_every = (
+            steps_between_tests(spec.test_every) if spec.test_every else 0
+        )
+        self._tests: list[EvaluationPoint] = []
         self._limit = TimeLimit(spec.max_train_seconds)
         self._began = 0.0
 
     def train(self) -> Training:
         epochs: list[EpochRecord] = []
+        if self._test_every:
+            self._test(0)
         for epoch in range(self._spec.epochs):
             self._began = monotonic_seconds()
             if epoch == 0 or self._spec.train_mode == "every_epoch":
@@ -111,9 +119,19 @@ class _Trainer:
                 epochs.append(self._epoch_record(num_done))
             if is_over:
                 break
-        return self._watch.training(
+        training = self._watch.training(
             epochs, first_step + num_done, is_finite=self._is_finite()
         )
+        return replace(training, tests=tuple(self._tests))
+
+    def _test(self, num_steps: int) -> None:
+        """Test within an epoch; leaves the network in the mode it was in."""
+        mode = self._net.training
+        with self._limit.paused():
+            self._net.eval()
+            means = tested(self._testing, "eval", self._run)
+            self._net.train(mode)
+        self._tests.append(EvaluationPoint(num_steps, means.loss, means.error))
 
     def _train_epoch(self, first_step: int) -> tuple[int, bool]:
         """One epoch, left at the reading that finds that the training has ended.
@@ -132,7 +150,8 @@ class _Trainer:
             if self._before_step is not None:
                 self._before_step()
             self._run((*kind, num_images), step)
-            if self._is_reading(num_done):
+            is_test = self._is_test(first_step, num_done)
+            if is_test or self._is_reading(num_done):
                 losses = self._training.minimized[num_read:num_done]
                 self._watch.note_bad(losses, first_step + num_read)
                 num_read = num_done
@@ -140,8 +159,16 @@ class _Trainer:
                 is_over = self._limit.is_over()
                 if is_over or not self._watch.goes_on():
                     break
+                if is_test:
+                    self._test(first_step + num_done)
         self._watch.extend_trace(*self._steps(num_read), first_step)
         return num_read, is_over
+
+    def _is_test(self, first_step: int, num_done: int) -> bool:
+        """Whether the network is tested after a step that does not end the epoch."""
+        is_last = num_done == len(self._training.sizes)
+        every = self._test_every
+        return not is_last and every > 0 and (first_step + num_done) % every == 0
 
     def _is_reading(self, num_done: int) -> bool:
         is_last = num_done == len(self._training.sizes)

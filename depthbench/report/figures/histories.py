@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import mean
 
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -70,6 +71,14 @@ def accuracy_points(
     return list(zip(ends, accuracies, strict=True))
 
 
+def _between_epochs(
+    record: TrialRecord, criterion: Criterion
+) -> list[tuple[float, float]]:
+    """The same before training and within epochs, where the trial was tested then."""
+    heads = slice(None) if criterion.heads == "mean" else slice(-1, None)
+    return [(point.num_steps, 1 - mean(point.error[heads])) for point in record.tests]
+
+
 def _epoch_ends(record: TrialRecord) -> list[float]:
     """Steps of the training at the end of each epoch."""
     num_epochs = len(record.epochs)
@@ -107,6 +116,8 @@ def _draw_accuracy(axes: Axes, one: Pictured, record: TrialRecord, place: int) -
     )
     for criterion, line, with_marker, label in lines:
         points = accuracy_points(record, criterion)
+        if criterion.source == "test":
+            points = sorted([*points, *_between_epochs(record, criterion)])
         axes.plot(
             [steps for steps, _ in points],
             [accuracy for _, accuracy in points],
