@@ -104,8 +104,11 @@ def _reached(record: TrialRecord, split: str, epoch: int | None) -> float | None
     is_whole = record.first_nonfinite_step is None
     if not is_whole or (place >= len(record.epochs) and record.ended_by is None):
         return None
-    errors = getattr(
-        record.epochs[min(place, len(record.epochs) - 1)], f"{split}_error"
+    last = record.epochs[min(place, len(record.epochs) - 1)]
+    errors = (
+        last.train_error_after
+        if split == "train_after"
+        else getattr(last, f"{split}_error")
     )
     return 1 - errors[-1] if errors else None
 
