@@ -8,7 +8,7 @@ from rich.table import Table
 from depthbench.bench.document import Benchmark
 from depthbench.bench.measurement import Metric, Summary, metrics_of
 from depthbench.bench.plan import SIDE_NAMES, Part
-from depthbench.report.words import count, duration, short_percent
+from depthbench.text import count, duration, short_percent
 
 _WIDTH = 100  # what a line of a table needs; a narrower one would be cut
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from depthbench.architectures.definition import Architecture
 from depthbench.checks.result import CheckResult, Verdict
-from depthbench.report.words import count
+from depthbench.text import count
 
 _STYLES: Mapping[Verdict, str] = {
     "passed": "green",

@@ -7,8 +7,9 @@ from rich.console import Console
 from rich.table import Table
 
 from depthbench.report.comparison import Comparison, Kind, Side
-from depthbench.report.words import count, estimate_text
+from depthbench.report.words import estimate_text
 from depthbench.study.compare import finding, ratio_text
+from depthbench.text import count
 
 _WIDTH = 160  # more than a line of the table needs; a narrower one would be cut
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from depthbench.report.words import count, duration
 from depthbench.study.dry_run import DryRun, SearchCost
+from depthbench.text import count, duration
 
 
 def print_plan(folder: Path, plan: DryRun, *, is_grid: bool, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from depthbench.record import EpochRecord
 from depthbench.report.display import NOTHING
 from depthbench.report.pictured import Pictured, pictured
 from depthbench.report.results import StudyResult
-from depthbench.report.words import percent
+from depthbench.text import percent
 
 HEADINGS = (
     "network",

@@ -1,8 +1,8 @@
 """How a depth was decided, in sentences that are true of the search that was used."""
 
-from depthbench.report.words import count, short_percent
 from depthbench.search.posterior import NUM_WITNESSES
 from depthbench.spec import StudySpec
+from depthbench.text import count, short_percent
 
 K50_SENTENCE = (
     "The depth where half of all trainings succeed, and k90, where nine in ten do, are "

@@ -8,12 +8,8 @@ from depthbench.report.depth_table import NOTHING, DepthColumn, Field, Row
 from depthbench.report.fit_columns import FIT_COLUMNS
 from depthbench.report.results import Status
 from depthbench.report.setting_columns import SETTING_COLUMNS
-from depthbench.report.words import (
-    causes_text,
-    deepest_text,
-    duration,
-    percent,
-)
+from depthbench.report.words import causes_text, deepest_text
+from depthbench.text import duration, percent
 
 
 def _deepest(row: Row) -> Field:

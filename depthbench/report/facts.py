@@ -9,13 +9,12 @@ from depthbench.report.fit import SUSPICIOUS_P_VALUE
 from depthbench.report.results import Status, StudyResult
 from depthbench.report.words import (
     OUTCOME_MEANINGS,
-    count,
     criterion_sentence,
-    duration,
     outcome_word,
     protocol_meanings,
 )
 from depthbench.spec import StudySpec
+from depthbench.text import count, duration
 
 
 class Fact(NamedTuple):

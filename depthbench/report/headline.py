@@ -6,7 +6,8 @@ from typing import NamedTuple
 from depthbench.report.display import NOTHING
 from depthbench.report.results import CellResult, Status, StudyResult
 from depthbench.report.ties import Key, Ties, ties
-from depthbench.report.words import causes_text, count, estimate_text
+from depthbench.report.words import causes_text, estimate_text
+from depthbench.text import count
 
 
 class Headline(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from depthbench import text
 from depthbench.record import TrialRecord
 from depthbench.report import words
 from depthbench.report.accuracies import HEADINGS, accuracies
@@ -64,7 +65,7 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["percent"] = words.percent
+    environment.filters["percent"] = text.percent
     trials = _trials(result)
     page_figures = PageFigures({trial["row_id"]: trial["tooltip"] for trial in trials})
     figures = {
@@ -83,7 +84,7 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         pictures_all_depths=pictures_all_depths(result),
         num_architectures=len({cell.cell.architecture for cell in result.cells}),
         protocols=words.protocol_meanings(result) if _num_protocols(result) > 1 else {},
-        threshold=words.short_percent(result.study.threshold),
+        threshold=text.short_percent(result.study.threshold),
         answers=_answers(result),
         notes=missing_notes(result),
         facts=measured_facts(result),
@@ -176,7 +177,7 @@ def _trial(cell: CellResult, trial: JudgedTrial) -> dict[str, Any]:
         record.message or "",
     ]
     outcome = words.outcome_word(trial.outcome)
-    error = f", test error {words.percent(last.test_error[-1])}" if last else ""
+    error = f", test error {text.percent(last.test_error[-1])}" if last else ""
     return {
         "cell": cell.cell,
         "row_id": trial.row_id(cell.cell.protocol),
@@ -192,7 +193,7 @@ def _trial(cell: CellResult, trial: JudgedTrial) -> dict[str, Any]:
         ),
         "epochs": len(record.epochs),
         "seconds": record.seconds,
-        "time": words.duration(record.seconds),
+        "time": text.duration(record.seconds),
         "remarks": "; ".join(remark for remark in remarks if remark),
         "id": record.id,
     }

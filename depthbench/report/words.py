@@ -5,6 +5,7 @@ from depthbench.record import Outcome
 from depthbench.report.fit import CurveFit
 from depthbench.report.results import CellResult, Status, StudyResult
 from depthbench.spec import StudySpec
+from depthbench.text import count, short_percent
 
 OUTCOME_MEANINGS = {
     Outcome.TRAINED: "the error of the last epoch is below the threshold",
@@ -35,26 +36,6 @@ def protocol_meanings(result: StudyResult) -> dict[str, str]:
     return {name: _PROTOCOL_MEANINGS.get(name, "") for name in names}
 
 
-def percent(fraction: float | None, digits: int = 2) -> str:
-    """A fraction as "1.95 %"; nothing for None."""
-    return "" if fraction is None else f"{100 * fraction:.{digits}f} %"
-
-
-def short_percent(fraction: float) -> str:
-    """A fraction without trailing zeros: "20 %", "12.5 %"."""
-    return f"{100 * fraction:.6g} %"
-
-
-def duration(seconds: float) -> str:
-    """Wall time to two units at most: "48 s", "3 min 20 s", "2 h 5 min"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s" if seconds >= 9.5 or seconds == 0 else f"{seconds:.1f} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s".removesuffix(" 0 s")
-    return f"{whole // 3600} h {whole % 3600 // 60} min".removesuffix(" 0 min")
-
-
 def estimate_text(estimate: Estimate) -> str:
     """A depth with its 90 % interval: "47 (41 to 53)"; or a bound: "≥ 88".
 
@@ -83,11 +64,6 @@ def depth_texts(estimate: Estimate) -> tuple[str | None, str | None, str | None]
 def outcome_word(outcome: Outcome) -> str:
     """`out_of_memory` as "out of memory"."""
     return outcome.value.replace("_", " ")
-
-
-def count(number: int, noun: str) -> str:
-    """The number and its noun: "1 trial", "2 trials"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def deepest_text(result: CellResult) -> str:

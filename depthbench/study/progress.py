@@ -12,11 +12,12 @@ from rich.text import Text
 
 from depthbench.plan import CellPlan, curve_of
 from depthbench.record import Outcome, TrialRecord
-from depthbench.report.words import duration, estimate_text, outcome_word, percent
+from depthbench.report.words import estimate_text, outcome_word
 from depthbench.spec import Criterion, TrialSpec
 from depthbench.study.cost import eta_seconds
 from depthbench.study.drive import Progress
 from depthbench.study.messages import say
+from depthbench.text import duration, percent
 from depthbench.verdict import error_of, outcome_under
 
 _BAR_WIDTH = 24

@@ -23,7 +23,7 @@ from depthbench.report.figures.style import (
     legend_above,
 )
 from depthbench.report.results import CellResult, StudyResult
-from depthbench.report.words import short_percent
+from depthbench.text import short_percent
 
 _MARKS = (
     Mark(BLUE, "o"),

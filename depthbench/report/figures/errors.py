@@ -24,7 +24,7 @@ from depthbench.report.figures.style import (
 )
 from depthbench.report.judged import JudgedTrial, shown_criterion
 from depthbench.report.results import CellResult, StudyResult
-from depthbench.report.words import short_percent
+from depthbench.text import short_percent
 from depthbench.verdict import error_of
 
 DIVERGED_LEVEL = 1.12
