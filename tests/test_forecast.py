@@ -157,3 +157,17 @@ def test_forecasts_are_stored_once_in_the_folder_of_a_run(tmp_path):
     before = path.stat().st_mtime_ns
     store_forecasts(run)
     assert path.stat().st_mtime_ns == before
+
+
+def test_show_prints_the_profile_of_one_depth():
+    from click.testing import CliRunner
+
+    from depthbench.cli.show import command
+
+    ran = CliRunner().invoke(command, ["elu", "--depth", "6"], catch_exceptions=False)
+    assert (
+        ran.output.startswith("elu, k=6, untrained")
+        and len(ran.output.split("\n")) == 9
+    )
+    off = CliRunner().invoke(command, ["elu", "--depth", "7"])
+    assert off.exit_code == 2 and "nearest: 6 and 9" in off.output

@@ -24,14 +24,23 @@ _STEPS_SHOWN = (0, 1, 4, 9, 32)
 # MNIST's and CIFAR's images.
 _GREY, _COLOUR = (1, 28, 28), (3, 32, 32)
 _NUM_CLASSES = 10
+# Built in.
+_DATA = "stroke_digits"
 
 
 @click.command("show")
 @click.argument("architecture", shell_complete=architecture_names)
+@click.option(
+    "--depth",
+    type=click.IntRange(min=1),
+    help="Show the signal and the gradient at the blocks of one untrained network.",
+)
 @plugin_option
 @json_option
 @debug_option
-def command(architecture: str, plugin: tuple[Path, ...], as_json: bool) -> None:
+def command(
+    architecture: str, depth: int | None, plugin: tuple[Path, ...], as_json: bool
+) -> None:
     """Source, block, grid, and the layers and parameters of some depths."""
     from depthbench.plugins import load_architectures
 
@@ -40,6 +49,9 @@ def command(architecture: str, plugin: tuple[Path, ...], as_json: bool) -> None:
         shown = registry[architecture]
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    if depth is not None:
+        _show_profile(shown, depth, as_json=as_json)
+        return
     start, step = shown.grid.start, shown.grid.step
     about = {
         "name": shown.name,
@@ -68,6 +80,42 @@ def command(architecture: str, plugin: tuple[Path, ...], as_json: bool) -> None:
             f"{_shown(size['parameters']):>10}  "
             f"{_shown(size['parameters_colour']):>12}"
         )
+
+
+def _show_profile(architecture: Architecture, depth: int, *, as_json: bool) -> None:
+    """Of the network of seed 0, on images of the built-in data set."""
+    from dataclasses import asdict
+
+    from depthbench.datasets import DATASETS
+    from depthbench.forecasting.measured import Untrained
+    from depthbench.spec import TrialSpec
+
+    try:
+        architecture.grid.check(depth)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    name, lr = architecture.name, architecture.lr
+    spec = TrialSpec(architecture=name, depth=depth, data=_DATA, seed=0, lr=lr)
+    data = DATASETS[_DATA].load(runtime.data_dir())
+    found = Untrained(architecture, spec, data).profile(depth)
+    if found is None:
+        raise click.ClickException(f"{name}, k={depth}: fewer than two blocks")
+    if as_json:
+        click.echo(json.dumps(asdict(found), indent=2))
+        return
+    click.echo(
+        f"{name}, k={depth}, untrained, 64 images of {_DATA}; D {found.nats:.1f}"
+    )
+    click.echo("weight layers  deviation  gradient  correlation")
+    for layers, deviation, gradient, correlation in zip(
+        found.num_layers,
+        found.deviation,
+        found.gradient,
+        found.correlation,
+        strict=True,
+    ):
+        row = f"{layers:13}  {deviation:9.2e}  {gradient:8.1e}  {correlation:11.4f}"
+        click.echo(row)
 
 
 def _size(architecture: Architecture, depth: int) -> dict[str, Any]:
