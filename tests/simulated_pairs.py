@@ -25,12 +25,13 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
+from builders import under
 
 from depthbench.curves import CurvePosterior
 from depthbench.curves.pairs import Pair, PairCounts
 from depthbench.curves.ratio import RatioPosterior, compare_curves
-from depthbench.plan import plan_cell
 from depthbench.record import EpochRecord, Outcome, TrialRecord
+from depthbench.search import plan_cell
 from depthbench.spec import Cell, Criterion, StudySpec, TrialSpec
 
 CAP = 150
@@ -104,7 +105,7 @@ def searched(
     """Outcomes by (depth, seed) of one search."""
     cell = cell_of(side)
     records: list[TrialRecord] = []
-    while wanted := (plan := plan_cell(cell, study, records)).wanted:
+    while wanted := (plan := plan_cell(under(study, cell), records)).wanted:
         for spec in wanted:
             lot = luck.drawn(world, side, spec.depth, spec.seed)
             epoch = GOOD if lot < curve.success(spec.depth) else BAD

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from builders import under
 from test_study import record_of
 from toy import TOY_SETS, know_toy
 
@@ -15,8 +16,8 @@ from depthbench.architectures import ARCHITECTURES
 from depthbench.cli import results
 from depthbench.datasets import DATASETS
 from depthbench.engine import opening
-from depthbench.plan import plan_cell
 from depthbench.plugins import load_architectures
+from depthbench.search import plan_cell
 from depthbench.spec import StudySpec, read_cells, write_study
 from depthbench.spec.field_help import field_help
 from depthbench.spec.study import STUDY_KEYS
@@ -89,7 +90,10 @@ MISTAKES = {
     (*ELU, "--max-trials", "0"): "max_trials = 0: a whole number of at least 1",
     (*ELU, "--max-trials", "many"): "'many' is not a valid integer",
     (*ELU, "--ahead", "0"): "ahead = 0: a whole number of at least 1",
-    (*ELU, "--budget", "2h"): "budget = 2h: only a posterior search has one; add",
+    (*ELU, "--budget", "2h"): "search = bisect does not use it; leave it out, or take",
+    (*ELU, "--max-trials", "9"): "max_trials = 9: search = bisect does not use it",
+    (*ELU, "--precision", "0.1"): "precision = 0.1: search = bisect does not use it",
+    (*ELU, "--ahead", "4"): "ahead = 4: search = bisect does not use it",
     (
         *ELU,
         "--search",
@@ -224,7 +228,9 @@ def stored_folder(folder, study, cells, limit=6):
     with open_store(folder) as store:
         (folder / "study.toml").write_text(write_study(study, cells))
         for cell in cells:
-            while (plan := plan_cell(cell, study, store.records.values())).wanted:
+            while (
+                plan := plan_cell(under(study, cell), store.records.values())
+            ).wanted:
                 for spec in plan.wanted:
                     store.append(record_of(spec, spec.depth <= limit))
 
@@ -538,7 +544,7 @@ def test_what_trials_have_to_say_is_said_once_and_apart_from_results(
     quiet = [SimpleNamespace(record=SimpleNamespace(message=None))]
     cell = SimpleNamespace(
         evidence=[*said, *quiet],
-        plan=SimpleNamespace(lost=()),
+        plan=SimpleNamespace(not_measured=()),
         trials=(),
         cell=SimpleNamespace(
             architecture="elu",

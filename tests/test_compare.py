@@ -36,7 +36,7 @@ def make(
         for name in worlds
         for protocol in study.protocol
     ]
-    records = search(cells, study, lambda one: worlds[one.architecture])
+    records = search(cells, lambda one: worlds[one.architecture])
     folder.mkdir()
     (folder / "study.toml").write_text(write_study(study, cells), encoding="utf-8")
     lines = "".join(to_line(change(record)) for record in records)

@@ -34,7 +34,7 @@ WORLD = World(limit=30, spread=0.5, causes=CAUSES)
 
 def result_of(study: StudySpec = STUDY, world: World = WORLD) -> StudyResult:
     net = cell("net", study=study)
-    return study_result(study, [net], search([net], study, lambda _: world))
+    return study_result(study, [net], search([net], lambda _: world))
 
 
 RESULT = result_of()

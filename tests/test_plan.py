@@ -5,17 +5,21 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import pytest
+from builders import under
 
-from depthbench.plan import CellPlan, check_search, plan_cell
 from depthbench.record import EpochRecord, Outcome, TrialRecord
+from depthbench.search import CellPlan, check_search, plan_cell
 from depthbench.spec import Cell, Criterion, StudySpec, TrialSpec
 from depthbench.verdict import Verdict
 
 STUDY = StudySpec(arch=("elu",), cap=96)
-CELL = Cell(
-    protocol="standard",
-    template=TrialSpec(architecture="elu", depth=3, data="mnist", seed=0, lr=0.05),
-    criterion=Criterion(),
+CELL = under(
+    STUDY,
+    Cell(
+        protocol="standard",
+        template=TrialSpec(architecture="elu", depth=3, data="mnist", seed=0, lr=0.05),
+        criterion=Criterion(),
+    ),
 )
 
 Oracle = Callable[[TrialSpec], Outcome]
@@ -54,7 +58,7 @@ def drive(
 ) -> tuple[CellPlan, list[TrialRecord]]:
     """Train what is wanted, one at a time in a random order, to the end."""
     records = list(stored)
-    while not (plan := plan_cell(cell, study, records)).is_done:
+    while not (plan := plan_cell(under(study, cell), records)).is_done:
         ids = [record.id for record in records]
         assert len(records) < 1000
         assert not {spec.id for spec in plan.wanted} & set(ids)
@@ -90,7 +94,7 @@ def test_neither_order_nor_interruption_changes_what_is_trained_and_found(
             assert resumed[0] == plan
             assert ids_of(resumed[1]) == ids_of(records)
         shuffled = random.Random(1).sample(records, len(records))
-        assert plan_cell(CELL, study, shuffled) == plan
+        assert plan_cell(under(study, CELL), shuffled) == plan
 
 
 @pytest.mark.parametrize("limit", [0, 3, 6, 39, 93, 96, 200])
@@ -126,9 +130,9 @@ def test_records_of_other_cells_are_passed_over() -> None:
             {"plugin_sha256": "ab"},
         )
     ]
-    assert plan_cell(CELL, STUDY, [*others, *records, *others]) == plan
-    start = plan_cell(CELL, STUDY, others)
-    assert start == plan_cell(CELL, STUDY, [])
+    assert plan_cell(CELL, [*others, *records, *others]) == plan
+    start = plan_cell(CELL, others)
+    assert start == plan_cell(CELL, [])
     assert start.wanted == (CELL.trial(3, 0), CELL.trial(3, 1))
 
 
@@ -168,13 +172,15 @@ def test_protocols_that_train_alike_share_their_trials_and_judge_apart() -> None
     while wanted := {
         spec.id: spec
         for cell in (strict, lenient)
-        for spec in plan_cell(cell, STUDY, records.values()).wanted
+        for spec in plan_cell(under(STUDY, cell), records.values()).wanted
     }:
         for spec in wanted.values():
             assert spec.id not in records
             last = 0.01 if spec.depth <= 12 else 0.30 if spec.depth <= 30 else 0.9
             records[spec.id] = a_record(spec, Outcome.STUCK, 0.01, last)
-    plans = [plan_cell(cell, STUDY, records.values()) for cell in (strict, lenient)]
+    plans = [
+        plan_cell(under(STUDY, cell), records.values()) for cell in (strict, lenient)
+    ]
     assert [(p.trains, p.fails) for p in plans] == [(12, 15), (30, 33)]
     used = [
         {
@@ -193,7 +199,7 @@ def test_another_threshold_needs_only_the_trials_it_has_not() -> None:
     oracle = noisy(30, 9, 0)
     _, records = drive(CELL, STUDY, [], oracle, random.Random(0))
     lenient = replace(CELL, criterion=Criterion(threshold=0.95))
-    first = plan_cell(lenient, STUDY, records)
+    first = plan_cell(under(STUDY, lenient), records)
     assert first.probes[-1].verdict is Verdict.TRAINS
     assert len(first.probes) > 3
     assert {spec.id for spec in first.wanted}.isdisjoint(r.id for r in records)
@@ -219,21 +225,23 @@ def test_a_search_that_does_not_fit_the_grid_is_refused(
 ) -> None:
     study = replace(STUDY, **changes)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=message):
-        check_search(CELL, study)
+        check_search(under(study, CELL))
     with pytest.raises(ValueError, match=message):
-        plan_cell(CELL, study, [])
+        plan_cell(under(study, CELL), [])
 
 
 def test_a_study_says_where_to_start_and_with_which_seeds() -> None:
     study = replace(STUDY, depths=(12, 48), first_seed=7, seeds=5)
-    first = plan_cell(CELL, study, [])
+    first = plan_cell(under(study, CELL), [])
     assert first.wanted == tuple(CELL.trial(12, seed) for seed in (7, 8, 9))
     trained = [a_record(spec, Outcome.TRAINED) for spec in first.wanted]
-    assert {spec.depth for spec in plan_cell(CELL, study, trained).wanted} == {48}
+    assert {spec.depth for spec in plan_cell(under(study, CELL), trained).wanted} == {
+        48
+    }
 
 
 def test_the_cap_is_brought_down_to_the_grid() -> None:
-    assert plan_cell(CELL, replace(STUDY, cap=98), []).deepest == 96
+    assert plan_cell(under(replace(STUDY, cap=98), CELL), []).deepest == 96
     plan, records = drive(
         CELL, replace(STUDY, cap=11), [], noisy(500, 0, 0), random.Random(0)
     )

@@ -5,16 +5,18 @@ import random
 from dataclasses import replace
 
 import pytest
+from builders import under
 from test_plan_posterior import CELL, record_of, world
 
-from depthbench.plan import plan_cell
-from depthbench.plan.grid import coarse_to_fine
-from depthbench.plan.state import split
 from depthbench.record import Outcome
+from depthbench.search import check_search, plan_cell
+from depthbench.search.grid import coarse_to_fine
+from depthbench.search.plan import split
 from depthbench.spec import StudySpec
 from depthbench.verdict import Verdict
 
 STUDY = StudySpec(arch=("net",), search="grid", depths=(6, 30), seeds=2, first_seed=3)
+GRID_CELL = under(STUDY, CELL)
 
 
 def contradictions(observations, cut):
@@ -61,7 +63,7 @@ def test_coarse_before_fine(number):
 
 
 def test_every_depth_and_seed_once_and_all_at_once():
-    plan = plan_cell(CELL, STUDY, [])
+    plan = plan_cell(GRID_CELL, [])
     trials = [(spec.depth, spec.seed) for spec in plan.wanted]
     assert sorted(trials) == list(itertools.product(range(6, 31, 3), (3, 4)))
     assert trials[:4] == [(6, 3), (6, 4), (30, 3), (30, 4)]
@@ -72,7 +74,7 @@ def test_every_depth_and_seed_once_and_all_at_once():
 @pytest.mark.parametrize("ends", [(4, 8), (6, 6), (5, 7), (1, 6), (3, 9)])
 def test_only_depths_that_exist_are_trained(ends):
     """Architectures of one study have different grids."""
-    plan = plan_cell(CELL, replace(STUDY, depths=ends), [])
+    plan = plan_cell(under(replace(STUDY, depths=ends), CELL), [])
     low, high = ends
     inside = {depth for depth in range(low, high + 1) if CELL.grid.contains(depth)}
     assert {spec.depth for spec in plan.wanted} == inside
@@ -80,34 +82,33 @@ def test_only_depths_that_exist_are_trained(ends):
 
 def test_ends_without_a_depth_between_them_are_refused():
     with pytest.raises(ValueError, match="4 is not on the depth grid"):
-        plan_cell(CELL, replace(STUDY, depths=(4, 5)), [])
+        plan_cell(under(replace(STUDY, depths=(4, 5)), CELL), [])
 
 
 def test_any_order_and_any_part_leave_the_rest():
     train = world(4)
-    asked = plan_cell(CELL, STUDY, []).asked
+    asked = plan_cell(GRID_CELL, []).asked
     records = [train(spec) for spec in asked]
-    end = plan_cell(CELL, STUDY, records)
+    end = plan_cell(GRID_CELL, records)
     assert end.is_done
     for number in range(20):
         part = random.Random(number).sample(records, number % 18)
-        plan = plan_cell(CELL, STUDY, part)
+        plan = plan_cell(GRID_CELL, part)
         stored = {record.id for record in part}
         assert [s.id for s in plan.wanted] == [
             s.id for s in asked if s.id not in stored
         ]
-        again = plan_cell(CELL, STUDY, [*part, *(train(spec) for spec in plan.wanted)])
+        again = plan_cell(GRID_CELL, [*part, *(train(spec) for spec in plan.wanted)])
         assert again == end
 
 
 def test_its_bracket_probes_and_censored_ends():
     def ending(limit):
         return plan_cell(
-            CELL,
-            STUDY,
+            GRID_CELL,
             [
                 record_of(s, Outcome.TRAINED if s.depth <= limit else Outcome.DIVERGED)
-                for s in plan_cell(CELL, STUDY, []).wanted
+                for s in plan_cell(GRID_CELL, []).wanted
             ],
         )
 
@@ -123,17 +124,17 @@ def test_its_bracket_probes_and_censored_ends():
 
 
 def test_a_lost_trial_is_noted_and_not_counted():
-    wanted = plan_cell(CELL, STUDY, []).wanted
+    wanted = plan_cell(GRID_CELL, []).wanted
     records = [record_of(spec, Outcome.TRAINED) for spec in wanted[1:]]
     lost = record_of(wanted[0], Outcome.OUT_OF_MEMORY)
-    plan = plan_cell(CELL, STUDY, [lost, *records])
+    plan = plan_cell(GRID_CELL, [lost, *records])
     assert plan.is_done
-    assert plan.lost == (wanted[0],)
+    assert plan.not_measured == (wanted[0],)
     assert len(plan.observations) == len(wanted) - 1
     assert plan.unknown is None
 
 
 def test_a_grid_takes_an_even_number_of_seeds_and_a_bisection_does_not():
-    assert replace(STUDY, seeds=4).seeds == 4
+    check_search(under(replace(STUDY, seeds=4), CELL))
     with pytest.raises(ValueError, match="seeds = 2: an odd number"):
-        StudySpec(arch=("net",), seeds=2)
+        check_search(under(StudySpec(arch=("net",), seeds=2), CELL))

@@ -10,21 +10,28 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from builders import under
 
 from depthbench.engine import Engine, WorkerDiedError
-from depthbench.plan import curve_of, plan_cell
-from depthbench.plan.posterior import posterior_search
 from depthbench.record import EpochRecord, Outcome, TrialRecord
+from depthbench.search import curve_of, plan_cell
+from depthbench.search.posterior import posterior_search
 from depthbench.spec import Cell, Criterion, StudySpec, TrialSpec
 from depthbench.study.cost import cost_if
-from depthbench.study.drive import run_study
+from depthbench.study.drive import begin_searches, run_study
 
 STUDY = StudySpec(arch=("net",), search="posterior", cap=30, max_trials=12)
-CELL = Cell(
-    protocol="standard",
-    template=TrialSpec(architecture="net", depth=3, data="toy", seed=0, lr=0.05),
-    criterion=Criterion(),
+CELL = under(
+    STUDY,
+    Cell(
+        protocol="standard",
+        template=TrialSpec(architecture="net", depth=3, data="toy", seed=0, lr=0.05),
+        criterion=Criterion(),
+    ),
 )
+
+MAX_TRIALS = "the limit on trials came before the precision asked for"
+BUDGET = "the budget was used up before the precision asked for"
 
 
 def record_of(spec, outcome):
@@ -59,10 +66,10 @@ def world(number):
     return train
 
 
-def serial(train, study=STUDY):
+def serial(train, study=STUDY, cell=CELL):
     """One trial at a time, in the order of the search; the final plan and records."""
     records = []
-    while (plan := plan_cell(CELL, study, records)).wanted:
+    while (plan := plan_cell(under(study, cell), records)).wanted:
         assert len(records) < 200
         records.append(train(plan.wanted[0]))
     return plan, records
@@ -104,8 +111,7 @@ class Chaos:
             return False
 
         (plan,) = run_study(
-            study,
-            (CELL,),
+            begin_searches([under(study, CELL)], stored),
             stored,
             engine=self.engine,
             keep=kept.append,
@@ -144,12 +150,12 @@ def test_200_disturbed_studies_end_as_the_undisturbed_ones(block):
         # A trial whose worker died is no evidence; the same command tries it again.
         chaos = Chaos(train, number, deaths=0.15, num_workers=1 + number % 5)
         plan, kept = chaos.run(study=study)
-        while plan.lost:
+        while plan.not_measured:
             num_deaths += 1
             plan, kept = chaos.run(kept, study)
         assert_same(plan, expected)
         shuffled = random.Random(number).sample(records, len(records))
-        assert_same(plan_cell(CELL, study, shuffled + shuffled[:3]), expected)
+        assert_same(plan_cell(under(study, CELL), shuffled + shuffled[:3]), expected)
     assert num_deaths > 5
 
 
@@ -171,7 +177,7 @@ def test_no_choice_waits_for_the_trials_still_allowed_to_run(ahead):
     train, study = world(3), replace(STUDY, ahead=ahead, max_trials=8)
     records = []
     expected, _ = serial(train, study)
-    while (plan := plan_cell(CELL, study, records)).wanted:
+    while (plan := plan_cell(under(study, CELL), records)).wanted:
         left = len(expected.asked) - len(records)
         assert len(plan.wanted) == min(ahead, left)
         assert plan.asked == expected.asked[: len(plan.asked)]
@@ -181,7 +187,7 @@ def test_no_choice_waits_for_the_trials_still_allowed_to_run(ahead):
 def test_one_at_a_time_it_is_the_search_itself_and_seeds_are_shared_by_depths():
     train, study = world(7), replace(STUDY, ahead=1, first_seed=5)
     plan, _ = serial(train, study)
-    search = posterior_search(CELL, study)
+    search = posterior_search(under(study, CELL))
     observed, seen = [], Counter()
     while (depth := search.next_depth(observed, ())) is not None:
         spec = CELL.trial(depth, 5 + seen[depth])
@@ -197,13 +203,13 @@ def test_one_at_a_time_it_is_the_search_itself_and_seeds_are_shared_by_depths():
 def test_a_search_ends_precise_or_censored_or_says_what_limited_it(number):
     study = replace(STUDY, max_trials=30, ahead=5)
     plan, _ = serial(world(number), study)
-    search = posterior_search(CELL, study)
+    search = posterior_search(under(study, CELL))
     assert (plan.limited_by is None) is search.is_settled(plan.observations)
-    assert plan.limited_by in (None, "max_trials")
+    assert plan.limited_by in (None, MAX_TRIALS)
     if plan.limited_by:
         assert len(plan.asked) == 30
     short, _ = serial(world(number), replace(study, max_trials=3))
-    assert short.limited_by == "max_trials"
+    assert short.limited_by == MAX_TRIALS
     assert short.asked == plan.asked[:3]
 
 
@@ -222,13 +228,13 @@ class Hasty:
 @pytest.mark.parametrize("second", [Outcome.TRAINED, Outcome.STUCK])
 def test_a_search_does_not_end_before_what_is_under_way_has(monkeypatch, second):
     monkeypatch.setattr(
-        "depthbench.plan.posterior.posterior_search", lambda *_: Hasty()
+        "depthbench.search.posterior.posterior_search", lambda _: Hasty()
     )
     first, other = CELL.trial(3, 0), CELL.trial(3, 1)
     records = [record_of(first, Outcome.TRAINED)]
-    plan = plan_cell(CELL, STUDY, records)
+    plan = plan_cell(CELL, records)
     assert plan.wanted == (other,)
-    plan = plan_cell(CELL, STUDY, [*records, record_of(other, second)])
+    plan = plan_cell(CELL, [*records, record_of(other, second)])
     is_enough = second is Outcome.TRAINED
     assert plan.is_done is is_enough
     assert plan.wanted[:1] == (() if is_enough else (CELL.trial(6, 0),))
@@ -262,7 +268,7 @@ def test_a_budget_ends_the_search_once_it_is_used_up(budget, of, ahead):
     unlimited, records = serial(world(11), free)
     plan, _ = serial(world(11), replace(free, budget=budget))
     number = len(plan.asked)
-    assert plan.limited_by == "budget"
+    assert plan.limited_by == BUDGET
     assert plan.asked == unlimited.asked[:number]
     costs = [of(record) for record in records]
     # Here every layer-epoch takes as long, so what is under way is foreseen exactly.
@@ -270,7 +276,7 @@ def test_a_budget_ends_the_search_once_it_is_used_up(budget, of, ahead):
 
 
 def test_a_diverged_trial_costs_the_epoch_it_broke_in():
-    (spec,) = plan_cell(CELL, replace(STUDY, ahead=1), []).wanted
+    (spec,) = plan_cell(under(replace(STUDY, ahead=1), CELL), []).wanted
     record = replace(
         record_of(spec, Outcome.DIVERGED),
         epochs=record_of(spec, Outcome.STUCK).epochs[:1],
@@ -278,9 +284,9 @@ def test_a_diverged_trial_costs_the_epoch_it_broke_in():
     )
     for amount, is_over in ((2 * spec.depth, True), (2 * spec.depth + 1, False)):
         study = replace(STUDY, budget=f"{amount}le", ahead=1)
-        plan = plan_cell(CELL, study, [record])
+        plan = plan_cell(under(study, CELL), [record])
         assert plan.is_done is is_over
-        assert plan.limited_by == ("budget" if is_over else None)
+        assert plan.limited_by == (BUDGET if is_over else None)
 
 
 @pytest.mark.parametrize("failure", [o for o in Outcome if not o.is_evidence])
@@ -293,7 +299,7 @@ def test_a_lost_trial_is_passed_over_and_two_at_one_depth_end_the_search(failure
         return record_of(spec, failure) if spec == lost else train(spec)
 
     plan, records = serial(losing, study)
-    assert plan.lost == (lost,)
+    assert plan.not_measured == (lost,)
     assert plan.unknown is None
     # The same depth is tried again, with the next seed; nothing counts as failed.
     assert plan.asked[:4] == (
@@ -311,18 +317,18 @@ def test_a_lost_trial_is_passed_over_and_two_at_one_depth_end_the_search(failure
 
     stopped, _ = serial(losing_all, study)
     assert stopped.unknown == lost.depth
-    assert [spec.depth for spec in stopped.lost] == [lost.depth] * 2
+    assert [spec.depth for spec in stopped.not_measured] == [lost.depth] * 2
     assert stopped.observations == expected.observations[:2]
 
 
 def test_a_lost_trial_tells_the_next_choice_nothing():
     train, study = world(3), replace(STUDY, ahead=1)
     expected, _ = serial(train, study)
-    search = posterior_search(CELL, study)
+    search = posterior_search(under(study, CELL))
     for number, lost in enumerate(expected.asked):
         records = [train(spec) for spec in expected.asked[:number]]
         gone = record_of(lost, Outcome.TIMED_OUT)
-        (wanted,) = plan_cell(CELL, study, [*records, gone]).wanted
+        (wanted,) = plan_cell(under(study, CELL), [*records, gone]).wanted
         assert wanted.depth == search.next_depth(expected.observations[:number], ())
         assert wanted.seed == lost.seed + 1
 
@@ -334,11 +340,11 @@ def test_the_estimate_is_what_an_exact_network_costs(limit):
         return record_of(spec, Outcome.TRAINED if trained else Outcome.STUCK)
 
     plan, records = serial(exact)
-    cost = cost_if(CELL, STUDY, limit, frozenset())
+    cost = cost_if(CELL, limit, frozenset())
     assert sorted(spec.id for spec in cost.trials) == sorted(r.id for r in records)
     assert cost.num_probes == len({spec.depth for spec in plan.asked})
     stored = frozenset(record.id for record in records[:2])
-    assert len(cost_if(CELL, STUDY, limit, stored).trials) == len(records) - 2
+    assert len(cost_if(CELL, limit, stored).trials) == len(records) - 2
 
 
 def test_a_trial_under_way_is_charged_no_more_than_its_time_limit():
@@ -347,26 +353,24 @@ def test_a_trial_under_way_is_charged_no_more_than_its_time_limit():
     def train(spec):
         return replace(record_of(spec, Outcome.TRAINED), seconds=4.0)
 
-    limited = replace(
-        STUDY, max_train_seconds=4.0, budget="44s", precision=0.01, ahead=3
-    )
-    assert len(serial(train, limited)[1]) == 11
+    study = replace(STUDY, budget="44s", precision=0.01, ahead=3)
+    limited = replace(CELL, template=replace(CELL.template, max_train_seconds=4.0))
+    assert len(serial(train, study, limited)[1]) == 11
     # At the pace of the shallow ones, those under way would take longer.
-    unlimited = replace(limited, max_train_seconds=None)
-    assert len(serial(train, unlimited)[1]) < 11
+    assert len(serial(train, study)[1]) < 11
 
 
 def test_the_estimate_minds_a_budget_of_time():
     study = replace(STUDY, budget="60s", precision=0.01)
-    slow = cost_if(CELL, study, 21, frozenset(), seconds_per_layer_epoch=1.0)
-    quick = cost_if(CELL, study, 21, frozenset(), seconds_per_layer_epoch=0.1)
+    slow = cost_if(under(study, CELL), 21, frozenset(), seconds_per_layer_epoch=1.0)
+    quick = cost_if(under(study, CELL), 21, frozenset(), seconds_per_layer_epoch=0.1)
     assert len(slow.trials) < len(quick.trials)
 
 
 def test_what_is_left_shrinks_and_never_exceeds_the_limits():
     study = replace(STUDY, budget="400le")
     records = []
-    while (plan := plan_cell(CELL, study, records)).wanted:
+    while (plan := plan_cell(under(study, CELL), records)).wanted:
         assert len(plan.wanted) <= plan.num_left <= 12 - len(records)
         known = sum(3 * record.spec.depth for record in records)
         wanted = 3 * sum(spec.depth for spec in plan.wanted)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from depthbench.search import PosteriorSearch
-from depthbench.search import posterior as module
-from depthbench.search.posterior import information
+from depthbench.search import information as module
+from depthbench.search.information import information
 from depthbench.spec import DepthGrid
 
 SEARCH = PosteriorSearch(grid=DepthGrid(), cap=192)

@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from builders import under
 from rich.console import Console
 from test_study import STUDY, cell, record_of
 
-from depthbench.plan import plan_cell
 from depthbench.record import Outcome, TrialRecord
+from depthbench.search import plan_cell
 from depthbench.study.drive import Progress
 from depthbench.study.progress import progress_table, show_progress, trial_text
 
@@ -16,7 +17,7 @@ def records_up_to(limit, num_trials, crash_at=None, study=STUDY):
     """The records after so many trials of a network that trains up to `limit`."""
     records = []
     while len(records) < num_trials:
-        plan = plan_cell(cell("a"), study, records)
+        plan = plan_cell(under(study, cell("a")), records)
         if plan.is_done:
             break
         for spec in plan.wanted:
@@ -50,7 +51,7 @@ STATES = {
 @pytest.mark.parametrize("state", STATES)
 def test_every_state_can_be_shown(state, width):
     records, bracket, doing = STATES[state]
-    plan = plan_cell(cell("a"), STUDY, records)
+    plan = plan_cell(under(STUDY, cell("a")), records)
     progress = Progress((plan,), (), None, {r.id: r for r in records})
     console = Console(width=width, record=True)
     with console.capture() as capture:
@@ -68,7 +69,7 @@ POSTERIOR = replace(STUDY, search="posterior", ahead=1)
 GRID = replace(STUDY, search="grid", depths=(3, 60), seeds=2)
 OTHER_SEARCHES = {
     "posterior, nothing known": (POSTERIOR, 0, "nothing known yet", "0 trials of at"),
-    "posterior, one trained": (POSTERIOR, 1, "k50 ≥ ", "1 trials of at most 40"),
+    "posterior, one trained": (POSTERIOR, 1, "k50 ≥ ", "1 trial of at most 40"),
     "posterior, bounded": (POSTERIOR, 9, " to ", "9 trials of at most 40"),
     "posterior, done": (POSTERIOR, 999, " to ", "done"),
     "posterior, stopped": (POSTERIOR, -1, "no verdict at", "stopped"),
@@ -82,11 +83,11 @@ OTHER_SEARCHES = {
 def test_every_search_can_be_shown(state):
     """Expected trials and an interval in place of probes and a bracket."""
     study, num_trials, known, doing = OTHER_SEARCHES[state]
-    crash_at = plan_cell(cell("a"), study, []).wanted[0].depth
+    crash_at = plan_cell(under(study, cell("a")), []).wanted[0].depth
     records = records_up_to(39, 999, crash_at, study)
     if num_trials >= 0:
         records = records_up_to(39, 999, study=study)[:num_trials]
-    plan = plan_cell(cell("a"), study, records)
+    plan = plan_cell(under(study, cell("a")), records)
     running = plan.wanted[:2]
     progress = Progress((plan,), running, None, {r.id: r for r in records})
     console = Console(width=160, record=True)
@@ -101,7 +102,7 @@ def test_every_search_can_be_shown(state):
 
 def test_a_search_that_may_end_early_is_told_at_most_how_long_it_takes(capsys):
     records = records_up_to(39, 3, study=POSTERIOR)
-    plans = (plan_cell(cell("a"), POSTERIOR, records),)
+    plans = (plan_cell(under(POSTERIOR, cell("a")), records),)
     known = {record.id: record for record in records}
     with show_progress(num_workers=2) as report:
         report(Progress(plans, (), records[-1], known))
@@ -113,18 +114,18 @@ def test_a_search_that_may_end_early_is_told_at_most_how_long_it_takes(capsys):
 def test_a_trial_is_judged_by_the_criterion_of_its_cell():
     spec = cell("a").trial(3, 0)
     record = record_of(spec, trained=False)
-    strict = plan_cell(cell("a"), STUDY, ())
+    strict = plan_cell(under(STUDY, cell("a")), ())
     lenient_cell = replace(
         cell("a"), criterion=replace(STUDY.criterion_of("standard"), threshold=0.95)
     )
-    lenient = plan_cell(lenient_cell, STUDY, ())
+    lenient = plan_cell(under(STUDY, lenient_cell), ())
     assert "stuck, error 90.00 %" in trial_text(record, [strict])
     assert "trained, error 90.00 %" in trial_text(record, [lenient])
 
 
 def test_off_a_terminal_there_is_one_plain_line_a_trial(capsys):
     records = records_up_to(39, 4)
-    plans = (plan_cell(cell("a"), STUDY, records),)
+    plans = (plan_cell(under(STUDY, cell("a")), records),)
     known = {record.id: record for record in records}
     with show_progress(num_workers=2) as report:
         report(Progress(plans, (), None, known))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders import under
 from click.testing import CliRunner
 from fixtures.rates import a_cell, a_record, below_a_power, run
 
@@ -20,7 +21,6 @@ from depthbench.curves.stable_rate import (
     fit_stable_rate,
 )
 from depthbench.datasets import DATASETS
-from depthbench.plan import plan_cell
 from depthbench.record import Outcome, TrialRecord
 from depthbench.report.collect import study_result
 from depthbench.report.rate_tables import rate_tables
@@ -30,6 +30,7 @@ from depthbench.report.rates import (
     limit_sentence,
     rate_groups,
 )
+from depthbench.search import plan_cell
 from depthbench.spec import (
     Cell,
     Rate,
@@ -123,13 +124,9 @@ def test_a_resolved_study_keeps_its_rates(tmp_path: Path) -> None:
         ({"lr_scaling": math.inf}, "lr_scaling = inf"),
         ({"lr_depth": 3}, "lr_depth = 3: only with lr_scaling"),
         ({"lr_depth": 0, "lr_scaling": -1.5}, "lr_depth = 0: a whole number"),
-        ({"tune_lr": -1}, "tune_lr = -1: a whole number of at least 1"),
+        ({"tune_lr": -1}, "tune_lr = -1: a whole number of at least 0"),
         ({"tune_lr": 5, "lr_grid": (0.1,)}, "not together with lr_grid"),
-        ({"tune_lr": 5, "search": "posterior"}, "search = posterior trains single"),
-        (
-            {"tune_lr": 5, "search": "grid", "depths": (3, 9)},
-            "search = grid trains single",
-        ),
+        ({"lr_range": (0.1, 0.5)}, "lr_range = 0.1:0.5: without effect; add tune_lr"),
         ({"lr_range": (1.0, 0.1)}, "lr_range = 1:0.1: LOW:HIGH"),
         ({"lr_range": (0.0, 0.1)}, "lr_range = 0:0.1"),
         ({"lr_range": (0.1, 0.1)}, "at least 1 % above it"),
@@ -162,8 +159,8 @@ def test_cells_of_one_template_count_for_themselves_in_the_time_left() -> None:
     own, scaled = cells_of(StudySpec(arch=("elu",), lr_scaling=-1.5))
     study = StudySpec(arch=("elu",), lr_scaling=-1.5)
     records = [a_record(own.trial(3, 0), Outcome.TRAINED)]
-    alone = eta_seconds([plan_cell(own, study, records)], records, 1)
-    both = [plan_cell(cell, study, records) for cell in (own, scaled)]
+    alone = eta_seconds([plan_cell(under(study, own), records)], records, 1)
+    both = [plan_cell(under(study, cell), records) for cell in (own, scaled)]
     together = eta_seconds(both, records, 1)
     assert alone is not None and together is not None and together > 1.1 * alone
 

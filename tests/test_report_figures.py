@@ -42,7 +42,7 @@ def result_of(
         for name in study.arch
         for p in study.protocol
     ]
-    records = search(cells, study, lambda _: world, max_trials=max_trials)
+    records = search(cells, lambda _: world, max_trials=max_trials)
     return study_result(study, cells, records)
 
 

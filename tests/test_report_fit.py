@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from builders import under
 from fixtures.report.synthetic import World, cell, record_of, search
 
 from depthbench.curves import (
@@ -15,7 +16,7 @@ from depthbench.curves import (
     monotonicity_p_value,
 )
 from depthbench.curves.grid import WIDE_PRIOR
-from depthbench.plan import plan_cell
+from depthbench.curves.words import estimate_text
 from depthbench.record import Outcome
 from depthbench.report.collect import study_result
 from depthbench.report.decisions import decision_sentences
@@ -27,9 +28,9 @@ from depthbench.report.tables import tables_of
 from depthbench.report.words import (
     answer_sentence,
     deepest_text,
-    estimate_text,
     note_text,
 )
+from depthbench.search import plan_cell
 from depthbench.spec import StudySpec
 
 BISECT = StudySpec(name="made_up", arch=("net",), cap=384)
@@ -40,7 +41,7 @@ PLAIN = World(limit=30, spread=0.1)
 
 def result_of(study: StudySpec, world: World = PLAIN) -> StudyResult:
     net = cell("net", study=study)
-    return study_result(study, [net], search([net], study, lambda _: world))
+    return study_result(study, [net], search([net], lambda _: world))
 
 
 def one(study: StudySpec, world: World = PLAIN) -> CellResult:
@@ -98,7 +99,7 @@ def test_what_another_version_of_the_search_chose_is_not_lost() -> None:
         for record in records
     ]
     astray = study_result(POSTERIOR, [net], moved).cells[0]
-    assert astray.plan.wanted == plan_cell(net, POSTERIOR, []).wanted
+    assert astray.plan.wanted == plan_cell(under(POSTERIOR, net), []).wanted
     assert astray.fit is not None and result.cells[0].fit is not None
     assert astray.fit.k50 == result.cells[0].fit.k50
     for name in ("status", "trains", "fails", "limited_by"):

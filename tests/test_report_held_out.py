@@ -22,7 +22,7 @@ def result_of(study: StudySpec) -> StudyResult:
     template = replace(net.template, num_validation=study.num_validation)
     own = replace(net, template=template, criterion=study.criterion_of("standard"))
     records = []
-    for record in search([net], PLAIN, lambda _: world)[:2]:
+    for record in search([net], lambda _: world)[:2]:
         epochs = [
             replace(
                 epoch,

@@ -74,7 +74,7 @@ def make_folder(folder: Path, name: str, *, world: World | None = None) -> Study
         cell(name, study=study, protocol=p, has_batchnorm=True, description=name)
         for p in study.protocol
     ]
-    records = search(cells, study, lambda _: world or World(limit=10))
+    records = search(cells, lambda _: world or World(limit=10))
     folder.mkdir(exist_ok=True)
     (folder / "study.toml").write_text(write_study(study, cells), encoding="utf-8")
     lines = "".join(to_line(record) for record in records)
@@ -237,7 +237,7 @@ def test_a_cell_that_is_not_finished_says_so_in_the_headline() -> None:
     cells = [
         cell(name, study=study, protocol=p) for name in "ab" for p in study.protocol
     ]
-    records = search(cells[:2], study, lambda _: World(limit=10))
+    records = search(cells[:2], lambda _: World(limit=10))
     text = study_markdown(study_result(study, cells, records))
     done, unfinished = text.splitlines()[2:4]
     assert done.startswith("| a | ") and "unfinished" not in done

@@ -84,7 +84,7 @@ def test_every_status_is_reached() -> None:
     broken = {(12, 0): Outcome.CRASHED}
     net = cell("net", study=STUDY)
     worlds = (PLAIN, World(limit=1000), replace(PLAIN, broken=broken))
-    runs = [search([net], STUDY, lambda _, world=world: world) for world in worlds]
+    runs = [search([net], lambda _, world=world: world) for world in worlds]
     runs.append(runs[0][:4])
     results = [study_result(STUDY, [net], run).cells[0] for run in runs]
     assert [result.status for result in results] == list(Status)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from builders import under
 from fixtures.report.synthetic import (
     ENVIRONMENT,
     World,
@@ -15,7 +16,6 @@ from fixtures.report.synthetic import (
     search,
 )
 
-from depthbench.plan import plan_cell
 from depthbench.record import Outcome, from_line, to_line
 from depthbench.report.collect import study_result
 from depthbench.report.results import CellResult
@@ -25,6 +25,7 @@ from depthbench.report.tables import (
     build_tables,
     to_csv,
 )
+from depthbench.search import plan_cell
 from depthbench.spec import StudySpec, read_cells, read_study
 from depthbench.store import read_records
 
@@ -43,7 +44,7 @@ def one_result(
     world: World, *, study: StudySpec = STUDY, max_trials: int = 10_000
 ) -> CellResult:
     net = cell("net", study=study, reference=(21, 24))
-    records = search([net], study, lambda _: world, max_trials=max_trials)
+    records = search([net], lambda _: world, max_trials=max_trials)
     return study_result(study, [net], records).cells[0]
 
 
@@ -70,7 +71,7 @@ def test_order_of_records_does_not_matter() -> None:
 def test_volatile_columns_are_all_that_differs_between_two_runs() -> None:
     net = cell("net", study=STUDY, has_batchnorm=True)
     world = replace(PLAIN, has_batchnorm=True)
-    first = search([net], STUDY, lambda _: world)
+    first = search([net], lambda _: world)
     elsewhere = replace(
         ENVIRONMENT,
         depthbench="9",
@@ -106,7 +107,7 @@ def test_volatile_columns_are_all_that_differs_between_two_runs() -> None:
 def test_shared_trial_has_a_row_under_each_protocol() -> None:
     study = replace(STUDY, protocol=("standard", "notebook"))
     cells = [cell("net", study=study, protocol=p) for p in study.protocol]
-    records = search(cells, study, lambda _: PLAIN)
+    records = search(cells, lambda _: PLAIN)
     trials = build_tables(study, cells, records).trials
     assert len(trials) == 2 * len(records)
     assert set(trials["trial"].value_counts()) == {2}
@@ -150,7 +151,7 @@ def test_a_diverged_trial_has_no_error() -> None:
 def test_done() -> None:
     result = one_result(PLAIN)
     row = depth_row(result)
-    plan = plan_cell(result.cell, STUDY, [t.record for t in result.trials])
+    plan = plan_cell(under(STUDY, result.cell), [t.record for t in result.trials])
     assert (row["trains"], row["fails"]) == (plan.trains, plan.fails)
     assert (row["status"], row["deepest"]) == ("done", str(row["trains"]))
     assert not row["is_censored"]

@@ -4,13 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from builders import under
 from test_plan import CELL, STUDY, a_record
 
-from depthbench.plan import plan_cell
 from depthbench.record import Outcome, TrialRecord, from_line
 from depthbench.report.collect import study_result
 from depthbench.report.facts import missing_notes
 from depthbench.report.tables import tables_of
+from depthbench.search import plan_cell
 from depthbench.spec import Cell, Criterion, read_cells, read_study, write_study
 from depthbench.verdict import outcome_under
 
@@ -41,7 +42,8 @@ def test_a_stopped_trial_is_no_evidence_by_any_threshold(threshold: float) -> No
 @pytest.mark.parametrize("search", ["bisect", "posterior", "grid"])
 def test_a_search_wants_it_in_full(search: str) -> None:
     study = replace(STUDY, search=search, depths=(3, 9), cap=9)  # type: ignore[arg-type]
-    wanted = plan_cell(CELL, study, []).wanted
+    cell = under(study, CELL)
+    wanted = plan_cell(cell, []).wanted
     stopped = [
         replace(
             a_record(replace(spec, stop_rules=(RULE,)), Outcome.STUCK),
@@ -49,20 +51,20 @@ def test_a_search_wants_it_in_full(search: str) -> None:
         )
         for spec in wanted
     ]
-    assert plan_cell(CELL, study, stopped) == plan_cell(CELL, study, [])
+    assert plan_cell(cell, stopped) == plan_cell(cell, [])
     full = [a_record(spec, Outcome.TRAINED) for spec in wanted]
-    expected = plan_cell(CELL, study, full)
+    expected = plan_cell(cell, full)
     for records in (stopped + full, full + stopped):
-        assert plan_cell(CELL, study, records) == expected
+        assert plan_cell(cell, records) == expected
 
 
 def test_one_that_no_rule_stopped_counts_whatever_rules_it_had() -> None:
-    specs = plan_cell(CELL, STUDY, []).wanted
+    specs = plan_cell(CELL, []).wanted
     plain = [a_record(spec, Outcome.TRAINED) for spec in specs]
     ruled = [
         a_record(replace(spec, stop_rules=(RULE,)), Outcome.TRAINED) for spec in specs
     ]
-    assert plan_cell(CELL, STUDY, ruled) == plan_cell(CELL, STUDY, plain)
+    assert plan_cell(CELL, ruled) == plan_cell(CELL, plain)
 
 
 def test_a_report_says_so() -> None:

@@ -5,12 +5,13 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
+from builders import under
 
 from depthbench.engine import Engine, TaskTimedOutError, WorkerDiedError
 from depthbench.record import EpochRecord, Outcome, TrialRecord
 from depthbench.spec import Cell, StudySpec, TrialSpec
 from depthbench.study.cost import cost_if, eta_seconds, wall_seconds
-from depthbench.study.drive import run_study
+from depthbench.study.drive import begin_searches, run_study
 
 STUDY = StudySpec(name="test", arch=("a", "b"), cap=192)
 LIMITS = {"a": 39, "b": 6, "c": 768, "dead": 0}
@@ -100,8 +101,7 @@ def drive(cells, engine, stored=(), stop_after=None, study=STUDY):
         return False
 
     plans = run_study(
-        study,
-        cells,
+        begin_searches([under(study, each) for each in cells], stored),
         stored,
         engine=engine.engine,
         keep=kept.append,
@@ -211,11 +211,11 @@ def test_the_estimate_of_a_search_is_what_an_exact_network_costs(limit):
     exact = cell("a")
     engine = RandomEngine(1, 0, lambda spec: record_of(spec, spec.depth <= limit))
     plans, records = drive((exact,), engine)
-    cost = cost_if(exact, STUDY, limit, frozenset())
+    cost = cost_if(under(STUDY, exact), limit, frozenset())
     assert {spec.id for spec in cost.trials} == {spec.id for spec in engine.submitted}
     assert cost.num_probes == len(plans[0].probes)
     stored = frozenset(record.id for record in records[:3])
-    rest = cost_if(exact, STUDY, limit, stored)
+    rest = cost_if(under(STUDY, exact), limit, stored)
     assert len(rest.trials) == len(cost.trials) - 3
 
 
@@ -251,8 +251,7 @@ def test_the_time_left_shrinks_as_the_bracket_closes_and_ends_at_none():
         return False
 
     run_study(
-        STUDY,
-        (exact,),
+        begin_searches([under(STUDY, exact)], ()),
         (),
         engine=engine.engine,
         keep=kept.append,

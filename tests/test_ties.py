@@ -30,7 +30,7 @@ def result_of(study: StudySpec = STUDY, **changes: object) -> StudyResult:
     ]
     changed = [replace(c, template=replace(c.template, **changes)) for c in cells]
     worlds = {name: World(limit, 0.3) for name, limit in LIMITS.items()}
-    records = search(changed, study, lambda one: worlds[one.architecture])
+    records = search(changed, lambda one: worlds[one.architecture])
     return study_result(study, changed, records)
 
 
@@ -50,7 +50,7 @@ def test_cells_tie_unless_compare_tells_them_apart() -> None:
 def test_data_sets_are_not_compared() -> None:
     one = cell("a", study=STUDY)
     other = replace(one, template=replace(one.template, data="other"))
-    records = search([one, other], STUDY, lambda _: World(12))
+    records = search([one, other], lambda _: World(12))
     found = ties(study_result(STUDY, [one, other], records).cells)
     assert [each.cells for each in found.values()] == [(), ()]
 

@@ -6,17 +6,18 @@ import sys
 from dataclasses import replace
 
 import pytest
+from builders import under
 from fixtures.rates import RANGE, Oracle, a_cell, a_record, below_a_power, run
 
-from depthbench.plan import plan_cell
-from depthbench.plan.tuned_depth import rate_trials
 from depthbench.record import Outcome, TrialRecord
 from depthbench.report.collect import study_result
+from depthbench.search import plan_cell
+from depthbench.search.measured import measured_of
 from depthbench.search.rate import RateSearch, TriedRate
 from depthbench.spec import Rate, StudySpec, TrialSpec
 
 STUDY = StudySpec(arch=("net",), tune_lr=8, cap=48)
-CELL = a_cell(Rate(name="tuned", range=RANGE))
+CELL = under(STUDY, a_cell(Rate(name="tuned", range=RANGE)))
 SEARCH = RateSearch(low=1e-4, high=1.0, seed=(0, 24))
 
 # Its own rate, 0.05, trains up to depth 7; a rate of 0.003 up to depth 45.
@@ -60,17 +61,17 @@ def test_lost_rates_say_nothing_and_pending_ones_are_avoided() -> None:
 
 def test_the_best_rate_carries_the_depth() -> None:
     records = run([CELL], STUDY, WORLD)
-    plan = plan_cell(CELL, STUDY, records)
+    plan = plan_cell(CELL, records)
     fixed = replace(CELL, rate=Rate())
     fixed_study = replace(STUDY, tune_lr=0)
-    at_fixed = plan_cell(fixed, fixed_study, run([fixed], fixed_study, WORLD))
+    at_fixed = plan_cell(under(fixed_study, fixed), run([fixed], fixed_study, WORLD))
     assert at_fixed.trains == 6
     assert plan.trains is not None and plan.trains >= 24
     assert dict(plan.best_rates)[plan.trains] <= 0.9 * plan.trains**-1.5
 
 
 def test_the_own_rate_is_tried_first_and_alone() -> None:
-    plan = plan_cell(CELL, STUDY, [])
+    plan = plan_cell(CELL, [])
     assert plan.wanted == (CELL.trial(3, 0),)
     assert plan.wanted[0].lr == 0.05
 
@@ -82,7 +83,7 @@ def test_other_seeds_decide_than_the_one_that_chose() -> None:
         return Outcome.TRAINED if spec.seed == 0 else Outcome.STUCK
 
     records = run([CELL], STUDY, oracle)
-    plan = plan_cell(CELL, STUDY, records)
+    plan = plan_cell(CELL, records)
     assert plan.trains is None and plan.fails == 3
     assert 0 not in plan.probes[0].seeds
     # A rate that other seeds reject does not end the search for one that they accept.
@@ -99,7 +100,7 @@ def test_a_rate_rejected_by_other_seeds_gives_way_to_a_better_one() -> None:
         lucky = spec.seed == 0 and spec.lr == 0.05
         return Outcome.TRAINED if lucky or spec.lr < 0.01 else Outcome.DIVERGED
 
-    plan = plan_cell(CELL, STUDY, run([CELL], STUDY, oracle))
+    plan = plan_cell(CELL, run([CELL], STUDY, oracle))
     assert plan.trains == 48
     assert all(lr < 0.01 for _, lr in plan.best_rates)
 
@@ -108,18 +109,18 @@ def test_a_rate_rejected_by_other_seeds_gives_way_to_a_better_one() -> None:
 def test_any_prefix_of_the_records_continues_alike(world: Oracle) -> None:
     """Nothing but the records is kept, and nothing is asked for twice."""
     whole = run([CELL], STUDY, world)
-    final = plan_cell(CELL, STUDY, whole)
+    final = plan_cell(CELL, whole)
     assert final.is_done
     assert {record.id for record in whole} == {spec.id for spec in final.asked}
     for number in range(0, len(whole), 5):
         records = {record.id: record for record in whole[:number]}
-        while wanted := plan_cell(CELL, STUDY, records.values()).wanted:
+        while wanted := plan_cell(CELL, records.values()).wanted:
             assert not {spec.id for spec in wanted} & set(records)
             # The other way round: which of two trials ends first changes nothing.
             spec = wanted[-1]
             records[spec.id] = a_record(spec, world(spec))
         assert set(records) == {record.id for record in whole}
-        assert plan_cell(CELL, STUDY, records.values()) == final
+        assert plan_cell(CELL, records.values()) == final
 
 
 def test_suggestions_are_the_same_in_another_process() -> None:
@@ -148,7 +149,7 @@ def test_stored_rates_that_nobody_suggests_stand_in() -> None:
 
     shifted = [moved(record) for record in whole if record.spec.depth == 12]
     rest = [record for record in whole if record.spec.depth < 12]
-    plan = plan_cell(CELL, STUDY, [*rest, *shifted])
+    plan = plan_cell(CELL, [*rest, *shifted])
     assert 12 in {probe.depth for probe in plan.probes}
     tuned = {spec.lr for spec in plan.asked if (spec.depth, spec.seed) == (12, 0)}
     assert tuned <= {record.spec.lr for record in shifted}
@@ -159,19 +160,19 @@ def test_a_failed_measurement_spends_its_rate_and_two_stop_the_search() -> None:
         broken = spec.depth == 6 and spec.lr == 0.05
         return Outcome.OUT_OF_MEMORY if broken else WORLD(spec)
 
-    plan = plan_cell(CELL, STUDY, run([CELL], STUDY, once))
+    plan = plan_cell(CELL, run([CELL], STUDY, once))
     assert plan.unknown is None and plan.trains is not None and plan.trains > 6
-    assert [spec.depth for spec in plan.lost] == [6]
+    assert [spec.depth for spec in plan.not_measured] == [6]
 
     def always(spec: TrialSpec) -> Outcome:
         return Outcome.OUT_OF_MEMORY if spec.depth >= 12 else WORLD(spec)
 
     records = run([CELL], STUDY, always)
-    plan = plan_cell(CELL, STUDY, records)
+    plan = plan_cell(CELL, records)
     assert (plan.trains, plan.fails, plan.unknown) == (6, None, 12)
-    assert 2 <= len(plan.lost) <= 3
+    assert 2 <= len(plan.not_measured) <= 3
     result = study_result(STUDY, [CELL], records).cells[0]
-    assert result.num_not_measured == len(plan.lost)
+    assert result.num_not_measured == len(plan.not_measured)
 
 
 def test_what_the_search_is_told_of_each_outcome() -> None:
@@ -186,7 +187,7 @@ def test_what_the_search_is_told_of_each_outcome() -> None:
     }
     for outcome, error in told.items():
         record = a_record(CELL.trial(12, 0, lr=0.3), outcome)
-        assert rate_trials(CELL, [record])[12, 0, 0.3].error == error
+        assert measured_of(CELL, record).error == error
 
 
 def test_a_finer_range_never_leaves_it_or_repeats_a_rate() -> None:
@@ -209,7 +210,7 @@ def test_a_tuned_cell_owns_its_range_and_its_own_rate_only() -> None:
 
 def test_nothing_imports_optuna_before_a_rate_is_searched_for() -> None:
     code = (
-        "import sys, depthbench.cli, depthbench.plan, depthbench.search.rate, "
+        "import sys, depthbench.cli, depthbench.search, depthbench.search.rate, "
         "depthbench.report; assert 'optuna' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

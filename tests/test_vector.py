@@ -47,7 +47,7 @@ def test_references_still_meet_their_targets() -> None:
 def test_a_real_figure_loses_no_mark_and_most_of_its_bytes() -> None:
     study = StudySpec(name="made_up", arch=("net",), cap=48)
     net = cell("net", study=study)
-    records = search([net], study, lambda _: World(20, 0.3))
+    records = search([net], lambda _: World(20, 0.3))
     figure = errors_figure(study_result(study, [net], records))
     raw = raw_svg(figure)
     tidy = render(figure, "svg").decode()

@@ -25,9 +25,8 @@ from depthbench.calibration.simulate import (
     trainings,
 )
 from depthbench.curves import CurvePosterior
-from depthbench.curves.grid import WIDE_PRIOR
 from depthbench.report.markdown import markdown_table
-from depthbench.search import BracketSearch, PosteriorSearch
+from depthbench.search import BracketSearch, PosteriorSearch, registry
 from depthbench.spec import DepthGrid
 
 Strategy = Literal["bisect", "posterior"]
@@ -130,7 +129,7 @@ _SEARCHES: dict[Strategy, Callable[[Train], Trials]] = {
 
 def _interval(strategy: Strategy, trials: Trials) -> tuple[float, float, float]:
     """Low, median and high of k50 as the report gives it; open ends are infinite."""
-    prior = _SEARCH.prior if strategy == "posterior" else WIDE_PRIOR
+    prior = registry.STRATEGIES[strategy].prior
     k50 = CurvePosterior.given(
         trials, shallowest=_SEARCH.grid.start, deepest=_SEARCH.cap, prior=prior
     ).k50()

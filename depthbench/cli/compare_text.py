@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from depthbench.curves.words import estimate_text
 from depthbench.report.comparison import Comparison, Kind, Side
-from depthbench.report.words import estimate_text
 from depthbench.study.compare import finding, ratio_text
 from depthbench.text import count
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
+from depthbench.search import strategy_of
 from depthbench.study.dry_run import DryRun, SearchCost
 from depthbench.text import count, duration
 
 
-def print_plan(folder: Path, plan: DryRun, *, is_grid: bool, as_json: bool) -> None:
+def print_plan(folder: Path, plan: DryRun, *, as_json: bool) -> None:
     """One line a search on standard output, and the total; or one JSON document."""
     if as_json:
         total = {
@@ -25,7 +26,8 @@ def print_plan(folder: Path, plan: DryRun, *, is_grid: bool, as_json: bool) -> N
     for each in plan.searches:
         cell = each.cell
         how = ", ".join(filter(None, (cell.protocol, cell.rate.name)))
-        condition = "" if is_grid else f", if it trains up to {each.limit}"
+        adapts = strategy_of(cell.search).adapts
+        condition = f", if it trains up to {each.limit}" if adapts else ""
         click.echo(
             f"{cell.architecture} on {cell.data} ({how}){condition}: "
             f"{count(each.num_probes, 'probe')}, "

@@ -58,8 +58,8 @@ def _rates(group: RateGroup) -> dict[str, object]:
 
 def _failures(result: CellResult) -> list[str]:
     """Why trials that the search asked for could not be measured, each reason once."""
-    lost = {spec.id for spec in result.plan.lost}
-    reasons = [t.record.message or "" for t in result.trials if t.record.id in lost]
+    failed = {spec.id for spec in result.plan.not_measured}
+    reasons = [t.record.message or "" for t in result.trials if t.record.id in failed]
     return list(dict.fromkeys(reasons))
 
 

@@ -82,8 +82,7 @@ def command(dry_run: bool, forecast: bool, as_json: bool, **flags: Any) -> int:
         from depthbench.study.dry_run import dry_run as planned
 
         runtime.configure_process(num_threads=1)
-        is_grid = run.study.search == "grid"
-        print_plan(run.folder, planned(run), is_grid=is_grid, as_json=as_json)
+        print_plan(run.folder, planned(run), as_json=as_json)
         return 0
     from depthbench.cli.results import print_results
     from depthbench.study.run import carry_out
@@ -91,4 +90,4 @@ def command(dry_run: bool, forecast: bool, as_json: bool, **flags: Any) -> int:
     result = carry_out(run, forecast=forecast)
     print_results(result.folder, result.found, as_json=as_json)
     say(f"report: {result.folder / 'report.html'}")
-    return errors.NO_EVIDENCE if any(c.plan.lost for c in result.cells) else 0
+    return errors.NO_EVIDENCE if any(c.plan.not_measured for c in result.cells) else 0

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from depthbench.plan import plan_cell, posterior_end
 from depthbench.record import TrialRecord
 from depthbench.report.fit import fit_of
 from depthbench.report.judged import JudgedTrial, observations_of
 from depthbench.report.results import CellResult, StudyResult
+from depthbench.search import CellSearch, strategy_of
 from depthbench.spec import Cell, StudySpec
 from depthbench.verdict import outcome_under
 
@@ -24,7 +24,7 @@ def study_result(
     trial that two protocols share is in the result of both.
     """
     latest = tuple({record.id: record for record in records}.values())
-    results = tuple(_cell_result(cell, study, latest) for cell in cells)
+    results = tuple(_cell_result(cell, latest) for cell in cells)
     owned = {r.id for r in latest if any(cell.owns(r.spec) for cell in cells)}
     return StudyResult(
         study=study,
@@ -35,9 +35,7 @@ def study_result(
     )
 
 
-def _cell_result(
-    cell: Cell, study: StudySpec, records: Sequence[TrialRecord]
-) -> CellResult:
+def _cell_result(cell: Cell, records: Sequence[TrialRecord]) -> CellResult:
     own = sorted(
         (record for record in records if cell.owns(record.spec)),
         key=lambda one: (
@@ -53,13 +51,14 @@ def _cell_result(
         JudgedTrial(record, outcome_under(record, cell.criterion))
         for record in shown.values()
     )
-    plan = plan_cell(cell, study, own)
+    search = CellSearch.over(cell, own)
+    plan = search.plan
     observations = observations_of(trials)
     if cell.rate.range is not None:
         observations = plan.observations  # those that chose a rate would flatter it
     end = None
-    if study.search == "posterior" and not plan.is_done:
-        end = posterior_end(cell, study, own)
+    if not plan.is_done:
+        end = strategy_of(cell.search).end(cell, search.trials)
     return CellResult(
         cell,
         plan,

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from depthbench.curves import Estimate
-from depthbench.plan import curve_of
 from depthbench.record import EpochRecord, Outcome, TrialRecord
 from depthbench.report.columns import CELL_COLUMNS, Column
 from depthbench.report.csv_text import csv_text
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.results import CellResult, StudyResult
+from depthbench.search import curve_of
 from depthbench.spec import Criterion
 from depthbench.verdict import outcome_under
 

@@ -1,8 +1,7 @@
 """How a depth was decided, in sentences that are true of the search that was used."""
 
-from depthbench.search.posterior import NUM_WITNESSES
+from depthbench.search import strategy_of
 from depthbench.spec import StudySpec
-from depthbench.text import count, short_percent
 
 K50_SENTENCE = (
     "The depth where half of all trainings succeed, and k90, where nine in ten do, are "
@@ -13,23 +12,11 @@ K50_SENTENCE = (
     "trials bound it on one side, a bound stands in its place."
 )
 
-_CUT_SENTENCE = (
-    "The deepest depth that trains and the next, which fails, lie on the two sides of "
-    "the cut between trained and failed that the fewest trials contradict."
-)
-
 
 def decision_sentences(study: StudySpec) -> tuple[str, ...]:
     """How depths were chosen and what their trials decided."""
-    match study.search:
-        case "bisect" if study.tune_lr:
-            return (_tuned(study), *_bisection(study)[1:])
-        case "bisect":
-            return _bisection(study)
-        case "posterior":
-            return _posterior(study)
-        case "grid":
-            return _grid(study)
+    search = study.search_spec
+    return strategy_of(search).explanation(search)
 
 
 def rates_text(study: StudySpec) -> str:
@@ -49,57 +36,3 @@ def rates_text(study: StudySpec) -> str:
         ]
     several = len(texts) > 1 or len(study.lr_grid) > 1
     return f"{' or '.join(texts)}, each by itself" if several else texts[0]
-
-
-def _tuned(study: StudySpec) -> str:
-    return (
-        f"At each depth up to {count(study.tune_lr, 'learning rate')} were tried at "
-        f"seed {study.first_seed}: the architecture's own first, then the best of the "
-        "deepest depth seen to train, then what Optuna's Parzen estimators suggested "
-        "from the errors so far. A depth trains when most of "
-        f"{count(study.seeds, 'other seed')} do at such a rate; it fails when they do "
-        "not at the rate of lowest error. The seed that chose a rate has no vote."
-    )
-
-
-def _bisection(study: StudySpec) -> tuple[str, ...]:
-    begin = "The depth doubles until it fails"
-    if study.depths is not None:
-        begin = "The search starts at depths {} and {}".format(*study.depths)
-    search = (
-        f"{begin}; then it is bisected down to two neighbouring depths, one seen to "
-        f"train, the next to fail. The search ends at depth {study.cap} at the latest."
-    )
-    if study.seeds == 1:
-        return ("A depth trains when its one trial does.", search)
-    return (
-        f"A depth trains when most of {study.seeds} seeds do; no more trials are made "
-        "than that needs. The first failure of a search needs one failed seed more.",
-        search,
-    )
-
-
-def _posterior(study: StudySpec) -> tuple[str, ...]:
-    budget = f", or {study.budget} of training" if study.budget else ""
-    return (
-        "Each trial is made at the depth, up to "
-        f"{study.cap}, where it is expected to tell most about k50 for what it costs, "
-        "given the outcomes before it.",
-        "The search ends when k50 is known to within "
-        f"{short_percent(study.precision)}, or half a step between depths, with "
-        f"{NUM_WITNESSES} trainings that succeeded below it and {NUM_WITNESSES} that "
-        "failed above; or when it is known to lie outside the depths; or after "
-        f"{count(study.max_trials, 'trial')}{budget}.",
-        _CUT_SENTENCE,
-    )
-
-
-def _grid(study: StudySpec) -> tuple[str, ...]:
-    low, high = study.depths or (0, 0)
-    which = (
-        f"Depth {low}" if low == high else f"Every depth there is from {low} to {high}"
-    )
-    return (
-        f"{which} is trained with {count(study.seeds, 'seed')}.",
-        _CUT_SENTENCE,
-    )

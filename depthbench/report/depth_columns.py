@@ -85,7 +85,7 @@ COLUMNS = (
         lambda r: str(r.cell.status),
     ),
     DepthColumn(
-        "search", "text", "how depths were chosen", lambda r: r.cell.plan.search
+        "search", "text", "how depths were chosen", lambda r: r.cell.cell.search.name
     ),
     DepthColumn(
         "trains",

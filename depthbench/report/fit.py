@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from depthbench.curves import CurvePosterior, Estimate, monotonicity_p_value
-from depthbench.plan import CellPlan, curve_of
+from depthbench.search import CellPlan, curve_of
 
 # Below this, trials contradict a success that only falls with depth.
 SUSPICIOUS_P_VALUE = 0.05
@@ -46,11 +46,11 @@ def fit_of(plan: CellPlan, observations: Sequence[tuple[int, bool]]) -> CurveFit
     """The fit to trials (depth, trained) of any kind of search.
 
     Returns:
-        None without any trial, and for a grid of one depth, which asks for no fall of
-        success.
+        None without any trial, and for a search of one depth, which asks for no fall
+        of success.
     """
     posterior = curve_of(plan, observations)
-    if posterior is None or (plan.search == "grid" and len(plan.probes) < 2):
+    if posterior is None or plan.cell.search.only_depth is not None:
         return None
     return CurveFit(
         posterior=posterior,

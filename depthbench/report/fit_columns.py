@@ -1,7 +1,7 @@
 """What the fitted curve says, as columns of the table of depths."""
 
+from depthbench.curves.words import estimate_text
 from depthbench.report.depth_table import NOTHING, DepthColumn, Field, Row
-from depthbench.report.words import estimate_text
 
 
 def _rounded(number: float | None, digits: int) -> float | None:

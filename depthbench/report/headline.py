@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from depthbench.curves.words import estimate_text
 from depthbench.report.display import NOTHING
 from depthbench.report.results import CellResult, Status, StudyResult
 from depthbench.report.ties import Key, Ties, ties
-from depthbench.report.words import causes_text, estimate_text
+from depthbench.report.words import causes_text
 from depthbench.text import count
 
 

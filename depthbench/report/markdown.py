@@ -8,6 +8,7 @@ from depthbench.report.display import depths_display
 from depthbench.report.facts import shared_seeds_notes
 from depthbench.report.headline import headline
 from depthbench.report.results import StudyResult
+from depthbench.search import strategy_of
 
 
 def depths_markdown(result: StudyResult) -> str:
@@ -30,7 +31,8 @@ def study_markdown(result: StudyResult) -> str:
     protocols; else a row a cell.
     """
     study = result.study
-    if study.search == "grid" and "histories" in study.pictures:
+    adapts = strategy_of(study.search_spec).adapts
+    if not adapts and "histories" in study.pictures:
         is_number = [place > 0 for place in range(len(HEADINGS))]
         rows = [[escaped(text) for text in row] for row in accuracies(result)]
         return markdown_table(HEADINGS, is_number, rows)

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from depthbench.plan import told_error
 from depthbench.record import TrialRecord
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.results import StudyResult
+from depthbench.search import rate_error
 from depthbench.search.rate import quiet_optuna
 from depthbench.spec import Cell
 from depthbench.store import write_atomic
@@ -31,7 +31,7 @@ def write_optuna_file(result: StudyResult, path: Path) -> None:
 
     Their names are these three, between commas. A trial has the parameters depth, lr
     and seed; its value, to be minimized, is the error that the criterion reads off the
-    last epoch, as `told_error` has it; one that could not be measured has the state
+    last epoch, as `rate_error` has it; one that could not be measured has the state
     FAIL and no value. Its outcome and identity are user attributes. The same
     records give the same studies, in a file that is replaced as a whole.
 
@@ -104,7 +104,7 @@ def _frozen(
     from optuna.trial import TrialState
 
     record = trial.record
-    value = told_error(record, trial.outcome, cell.criterion)
+    value = rate_error(record, trial.outcome, cell.criterion)
     frozen = optuna.trial.create_trial(
         state=TrialState.FAIL if value is None else TrialState.COMPLETE,
         value=value,

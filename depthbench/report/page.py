@@ -29,6 +29,7 @@ from depthbench.report.pictured import pictures_all_depths
 from depthbench.report.rate_section import rate_columns, rates_section
 from depthbench.report.results import CellResult, StudyResult
 from depthbench.report.svg import PageFigures
+from depthbench.search import strategy_of
 
 FIGURE_TITLES = {
     "depths": "Deepest depth that trains, for each architecture and protocol",
@@ -58,6 +59,7 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
             the study asks for it, and in `RATE_TITLES` for a study of several learning
             rates.
     """
+    search = result.study.search_spec
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
@@ -80,7 +82,8 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         accuracies={"headings": HEADINGS, "rows": accuracies(result)},
         rates=rates_section(result),
         study=result.study,
-        only_depth=_only_depth(result),
+        overview=strategy_of(search).overview(search),
+        only_depth=search.only_depth,
         pictures_all_depths=pictures_all_depths(result),
         num_architectures=len({cell.cell.architecture for cell in result.cells}),
         protocols=words.protocol_meanings(result) if _num_protocols(result) > 1 else {},
@@ -96,12 +99,6 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         dictionaries=_dictionaries(result),
         num_left_out=num_left_out(result),
     )
-
-
-def _only_depth(result: StudyResult) -> int | None:
-    """Of a grid that asks for one depth; there is no limit to speak of."""
-    low, high = result.study.depths or (0, 1)
-    return low if result.study.search == "grid" and low == high else None
 
 
 def _dictionaries(result: StudyResult) -> dict[str, tuple[Column, ...]]:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.results import CellResult, StudyResult
+from depthbench.search import strategy_of
 
 # A grid of more depths is too much for one picture.
 _MOST_DEPTHS = 4
@@ -47,7 +48,8 @@ def pictured(result: StudyResult) -> list[Pictured]:
 def pictures_all_depths(result: StudyResult) -> bool:
     """Whether every depth is shown, as of a short grid."""
     depths = {t.depth for cell in result.cells for t in cell.evidence}
-    return result.study.search == "grid" and len(depths) <= _MOST_DEPTHS
+    adapts = strategy_of(result.study.search_spec).adapts
+    return not adapts and len(depths) <= _MOST_DEPTHS
 
 
 def _trials(result: StudyResult, cell: CellResult) -> list[tuple[JudgedTrial, ...]]:

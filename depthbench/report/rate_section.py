@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from depthbench.curves.words import estimate_text
 from depthbench.report.columns import Column
 from depthbench.report.display import NOTHING
 from depthbench.report.rate_tables import MAP_COLUMNS, RATE_COLUMNS
@@ -13,7 +14,6 @@ from depthbench.report.rates import (
     rate_groups,
 )
 from depthbench.report.results import StudyResult
-from depthbench.report.words import estimate_text
 
 _HEADINGS = (
     "architecture",

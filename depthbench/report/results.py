@@ -6,15 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from depthbench.plan import (
-    CellPlan,
-    LimitedBy,
-    layer_epochs,
-    split,
-)
 from depthbench.record import Outcome, TrialRecord
 from depthbench.report.fit import CurveFit
 from depthbench.report.judged import JudgedTrial, observations_of
+from depthbench.search import CellPlan, layer_epochs, strategy_of
+from depthbench.search.strategy import Bracket
 from depthbench.spec import Cell, StudySpec
 from depthbench.spec.trial import FIRST_SEEDING
 from depthbench.verdict import error_of
@@ -37,7 +33,7 @@ class CellResult:
         trials: All that are stored, also such as the search did not ask for.
         fit: Of all trials that are evidence; None without any.
         is_complete: Whether the search needs no more of them.
-        limited_by: What ended a posterior search before it was precise.
+        limited_by: The limit that ended the search before it was precise.
     """
 
     cell: Cell
@@ -45,21 +41,17 @@ class CellResult:
     trials: tuple[JudgedTrial, ...]
     fit: CurveFit | None
     is_complete: bool
-    limited_by: LimitedBy | None
+    limited_by: str | None
 
     @property
     def trains(self) -> int | None:
-        """Deepest depth seen to train; without a bisection, `split` of all trials."""
-        if self.plan.search == "bisect":
-            return self.plan.trains
-        return split(self.observations)[0]
+        """Deepest depth seen to train."""
+        return self._bracket.trains
 
     @property
     def fails(self) -> int | None:
         """Shallowest depth seen to fail, deeper than `trains`."""
-        if self.plan.search == "bisect":
-            return self.plan.fails
-        return split(self.observations)[1]
+        return self._bracket.fails
 
     @property
     def is_bracketed(self) -> bool:
@@ -75,10 +67,7 @@ class CellResult:
             return Status.UNFINISHED
         if self.plan.unknown is not None:
             return Status.STOPPED
-        is_witnessed = self.trains is not None and self.fails is not None
-        if self.plan.search == "bisect":
-            is_witnessed = self.plan.is_witnessed
-        return Status.DONE if is_witnessed else Status.CENSORED
+        return Status.DONE if self._bracket.is_found else Status.CENSORED
 
     @property
     def evidence(self) -> tuple[JudgedTrial, ...]:
@@ -200,6 +189,11 @@ class CellResult:
     def at_depth(self, depth: int | None) -> tuple[JudgedTrial, ...]:
         """The trials at one depth."""
         return tuple(trial for trial in self.trials if trial.depth == depth)
+
+    @property
+    def _bracket(self) -> Bracket:
+        strategy = strategy_of(self.cell.search)
+        return strategy.bracket(self.plan, self.observations)
 
     def _trained_by_depth(self) -> list[tuple[int, list[bool]]]:
         by_depth: dict[int, list[bool]] = {}

@@ -1,6 +1,6 @@
-"""Numbers and outcomes in the words that readers see; percent exists only here on."""
+"""Outcomes and answers in the words that readers see."""
 
-from depthbench.curves import Estimate
+from depthbench.curves.words import depth_texts
 from depthbench.record import Outcome
 from depthbench.report.fit import CurveFit
 from depthbench.report.results import CellResult, Status, StudyResult
@@ -34,31 +34,6 @@ def protocol_meanings(result: StudyResult) -> dict[str, str]:
     """What each protocol of the study does, in the study's order."""
     names = dict.fromkeys(cell.cell.protocol for cell in result.cells)
     return {name: _PROTOCOL_MEANINGS.get(name, "") for name in names}
-
-
-def estimate_text(estimate: Estimate) -> str:
-    """A depth with its 90 % interval: "47 (41 to 53)"; or a bound: "≥ 88".
-
-    A bound stands where the depth itself is beyond all evidence.
-    """
-    low, median, high = depth_texts(estimate)
-    within = f"≥ {low}" if low else f"≤ {high}" if high else ""
-    if low and high:
-        within = f"{low} to {high}"
-    if median is None:
-        return within
-    return f"{median} ({within})" if within else median
-
-
-def depth_texts(estimate: Estimate) -> tuple[str | None, str | None, str | None]:
-    """Low, median and high in digits that suit the size of the depth."""
-    depths = (estimate.low, estimate.median, estimate.high)
-    size = next((depth for depth in depths[1::-1] if depth is not None), estimate.high)
-    digits = 0 if size is not None and size >= 20 else 1
-    low, median, high = (
-        None if depth is None else f"{depth:.{digits}f}" for depth in depths
-    )
-    return low, median, high
 
 
 def outcome_word(outcome: Outcome) -> str:
@@ -162,17 +137,12 @@ def note_text(result: CellResult) -> str:
         depth = result.plan.wanted[0].depth
         seeds = [spec.seed for spec in result.plan.wanted if spec.depth == depth]
         return f"next: depth {depth}, seed {', '.join(map(str, seeds))}"
-    lost = [
+    not_measured = [
         f"depth {trial.depth}, seed {trial.seed}: {outcome_word(trial.outcome)}"
         for trial in result.trials
         if not trial.outcome.is_evidence
     ]
-    limit = {
-        None: [],
-        "max_trials": ["the limit on trials came before the precision asked for"],
-        "budget": ["the budget was used up before the precision asked for"],
-    }[result.limited_by]
-    return "; ".join([*limit, *lost])
+    return "; ".join([*filter(None, [result.limited_by]), *not_measured])
 
 
 def criterion_sentence(study: StudySpec) -> str:

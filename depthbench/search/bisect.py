@@ -1,112 +1,154 @@
-"""Doubling until a depth fails, then bisection; or bisection of a given bracket."""
+"""`bisect`: the depth doubles and is bisected, each decided by a majority of seeds."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
 
-from depthbench.spec import DepthGrid
-from depthbench.verdict import Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """A depth to be decided next.
-
-    Attributes:
-        depth: On the grid.
-        confirm: Whether "fails" here would be the first failure seen, and so close
-            the bracket from above; one unlucky run there would bias the whole
-            answer low, so it deserves one more seed.
-    """
-
-    depth: int
-    confirm: bool
+from depthbench.record import Outcome
+from depthbench.search.bracket import BracketSearch
+from depthbench.search.measured import Trials
+from depthbench.search.plan import CellPlan, ProbeResult
+from depthbench.search.strategy import Bracket, Strategy
+from depthbench.spec import Cell, SearchSpec, TrialSpec
+from depthbench.verdict import Verdict, judge
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BracketSearch:
-    """The search for the largest depth that trains, as a value.
+class Bisect(Strategy):
+    """Probe after probe, each decided by a majority of seeds."""
 
-    `next` names the depth to probe and `observe` returns the search after its
-    verdict. From the bottom of the grid the depth doubles while it trains; between
-    the deepest that trained and the shallowest that failed it bisects. It ends with
-    two neighbours on the grid, one seen to train and one seen to fail; or censored,
-    because the cap trained or the bottom failed; or stopped by an unknown verdict.
+    settings = frozenset({"seeds", "first_seed", "depths", "cap"})
 
-    With a bracket given, its lower end is probed first, then its upper one. A lower
-    end that fails is halved down, an upper end that trains is doubled up.
+    def plan(self, cell: Cell, trials: Trials) -> CellPlan:
+        """Where the search stands; its probes are decided one after the other."""
+        outcomes: dict[int, dict[int, Outcome]] = {}
+        for key, trial in trials.items():
+            outcomes.setdefault(key.depth, {})[key.seed] = trial.outcome
+        search = begin(cell)
+        probes: list[ProbeResult] = []
+        asked: list[TrialSpec] = []
+        wanted: tuple[TrialSpec, ...] = ()
+        while (probe := search.next()) is not None:
+            judgement = judge(
+                outcomes.get(probe.depth, {}),
+                first_seed=cell.search.first_seed,
+                num_seeds=cell.search.seeds,
+                confirm=probe.confirm,
+            )
+            asked += [cell.trial(probe.depth, seed) for seed in judgement.asked]
+            if judgement.verdict is None:
+                wanted = tuple(cell.trial(probe.depth, s) for s in judgement.wanted)
+                break
+            probes.append(ProbeResult(probe.depth, judgement.verdict, judgement.asked))
+            search = search.observe(probe.depth, judgement.verdict)
+        return _plan(cell, search, probes, asked, wanted, outcomes)
 
-    Attributes:
-        grid: Depths that exist.
-        cap: The climb ends here; a depth on the grid.
-        bracket: Depths to start from, both on the grid.
-        trains: Deepest depth seen to train.
-        fails: Shallowest depth seen to fail.
-        unknown: Depth whose verdict could not be had.
-    """
+    def check(self, cell: Cell) -> None:
+        """As any search, and whether most of the seeds can agree."""
+        super().check(cell)
+        if cell.search.seeds % 2 == 0:
+            raise ValueError(
+                f"seeds = {cell.search.seeds}: an odd number, so that a majority "
+                "exists; try 1, 3 or 5"
+            )
 
-    grid: DepthGrid
-    cap: int
-    bracket: tuple[int, int] | None = None
-    trains: int | None = None
-    fails: int | None = None
-    unknown: int | None = None
+    def bracket(
+        self, plan: CellPlan, observations: Iterable[tuple[int, bool]]
+    ) -> Bracket:
+        """That of its own verdicts, whatever else was trained."""
+        del observations
+        return Bracket(plan.trains, plan.fails, plan.is_witnessed)
 
-    @property
-    def is_done(self) -> bool:
-        """Whether no probe is left to make."""
-        return self.next() is None
-
-    @property
-    def is_witnessed(self) -> bool:
-        """Whether the deepest depth to train and the next, which fails, were seen."""
+    def overview(self, search: SearchSpec) -> str:
+        """One sentence on how depths are chosen."""
+        which = "most of its seeds do" if search.seeds > 1 else "its one training does"
         return (
-            self.trains is not None
-            and self.fails is not None
-            and self.fails - self.trains == self.grid.step
+            "Each architecture was trained at growing depth k until it no longer "
+            f"learned; a depth trains when {which}."
         )
 
-    def next(self) -> Probe | None:
-        """The probe to make next, or None when the search is over."""
-        if self.unknown is not None or self.is_witnessed:
-            return None
-        depth = self._next_depth()
-        return None if depth is None else Probe(depth, confirm=self.fails is None)
+    def explanation(self, search: SearchSpec) -> tuple[str, ...]:
+        """How depths are chosen and decided."""
+        if search.seeds == 1:
+            return ("A depth trains when its one trial does.", begin_sentence(search))
+        return (
+            f"A depth trains when most of {search.seeds} seeds do; no more trials are "
+            "made than that needs. The first failure of a search needs one failed seed "
+            "more.",
+            begin_sentence(search),
+        )
 
-    def observe(self, depth: int, verdict: Verdict) -> "BracketSearch":
-        """The search after the probe that `next` asked for."""
-        match verdict:
-            case Verdict.TRAINS:
-                return replace(self, trains=depth)
-            case Verdict.FAILS:
-                return replace(self, fails=depth)
-            case Verdict.UNKNOWN:
-                return replace(self, unknown=depth)
+    def doing(self, plan: CellPlan, running: Sequence[TrialSpec]) -> str:
+        """The one depth that is being decided."""
+        if not running:
+            return super().doing(plan, running)
+        seeds = ", ".join(str(spec.seed) for spec in running)
+        return f"{plan.wanted[0].depth} (seed {seeds})"
 
-    def num_probes_expected(self) -> int:
-        """Probes still to come if the next one to climb fails; for estimates only."""
-        probe = self.next()
-        if probe is None:
-            return 0
-        if self.trains is not None and self.fails is not None:
-            steps = (self.fails - self.trains) // self.grid.step
-            return (steps - 1).bit_length()
-        return 1 + self.observe(probe.depth, Verdict.FAILS).num_probes_expected()
+    def progress(self, plan: CellPlan) -> str:
+        """Counts probes."""
+        num_done = len(plan.probes)
+        return f"probe {num_done + 1} of about {num_done + plan.num_left}"
 
-    def _next_depth(self) -> int | None:
-        low, high = self.bracket or (self.grid.start, self.grid.start)
-        if self.trains is None:
-            if self.fails is None:
-                return low
-            is_bottom = self.fails == self.grid.start
-            return None if is_bottom else self.grid.floor(self.fails // 2)
-        if self.fails is None:
-            return self._deeper(self.trains, high)
-        half = (self.fails - self.trains) // self.grid.step // 2
-        return self.trains + half * self.grid.step
 
-    def _deeper(self, trains: int, high: int) -> int | None:
-        if trains >= self.cap:
-            return None
-        if high > trains:
-            return high
-        doubled = max(self.grid.floor(2 * trains), trains + self.grid.step)
-        return min(doubled, self.cap)
+def begin(cell: Cell) -> BracketSearch:
+    """The bisection of a cell before its first probe."""
+    search = cell.search
+    cap = cell.grid.floor(search.cap)
+    return BracketSearch(grid=cell.grid, cap=cap, bracket=search.depths)
+
+
+def begin_sentence(search: SearchSpec) -> str:
+    """Which depths a bisection tries."""
+    start = "The depth doubles until it fails"
+    if search.depths is not None:
+        start = "The search starts at depths {} and {}".format(*search.depths)
+    return (
+        f"{start}; then it is bisected down to two neighbouring depths, one seen to "
+        f"train, the next to fail. The search ends at depth {search.cap} at the latest."
+    )
+
+
+def _plan(
+    cell: Cell,
+    search: BracketSearch,
+    probes: Sequence[ProbeResult],
+    asked: Sequence[TrialSpec],
+    wanted: tuple[TrialSpec, ...],
+    outcomes: Mapping[int, Mapping[int, Outcome]],
+) -> CellPlan:
+    known = [
+        (spec, outcomes[spec.depth][spec.seed])
+        for spec in asked
+        if spec.seed in outcomes.get(spec.depth, {})
+    ]
+    return CellPlan(
+        cell=cell,
+        probes=tuple(probes),
+        asked=tuple(asked),
+        wanted=wanted,
+        not_measured=tuple(s for s, outcome in known if not outcome.is_evidence),
+        observations=tuple(
+            (spec.depth, outcome is Outcome.TRAINED)
+            for spec, outcome in known
+            if outcome.is_evidence
+        ),
+        trains=search.trains,
+        fails=search.fails,
+        unknown=search.unknown,
+        is_witnessed=search.is_witnessed,
+        num_left=search.num_probes_expected(),
+        at_once=cell.search.majority,
+        layer_epochs_left=_layer_epochs_left(cell, search),
+    )
+
+
+def _layer_epochs_left(cell: Cell, search: BracketSearch) -> int:
+    """Depth times epochs still to be trained if the next depth to climb to fails.
+
+    While the search bisects, every depth is taken to train, which costs the most.
+    """
+    total = 0
+    while (probe := search.next()) is not None:
+        num_trials = cell.search.majority + probe.confirm
+        total += probe.depth * cell.template.epochs * num_trials
+        verdict = Verdict.FAILS if probe.confirm else Verdict.TRAINS
+        search = search.observe(probe.depth, verdict)
+    return total

@@ -1,218 +1,214 @@
-"""The next depth by expected information about k50, per cost.
+"""`posterior`: each trial where it tells most about k50 for what it costs.
 
-The width and the lapse are averaged over: what a trial tells of them alone earns
-nothing, since a trial far down or far up tells much of them and little of k50 (Prins,
-"The psi-marginal adaptive method", Journal of Vision 2013). Cost is the layers trained
-plus an overhead, so a search climbs from shallow depths by itself.
+The n-th trial is chosen from the outcomes of all before it but the last `ahead` - 1,
+of which the depths alone are used. So up to `ahead` trials are under way at once, and
+still the sequence is a function of the outcomes: of neither the number of workers, nor
+of which trial ends first.
 """
 
-import functools
+import math
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import lru_cache
 
-import numpy as np
+from depthbench.curves import Prior
+from depthbench.curves.words import estimate_text
+from depthbench.search.information import NUM_WITNESSES, PosteriorSearch
+from depthbench.search.measured import BySeed, Measured, Trials, by_seed
+from depthbench.search.plan import CellPlan, End, from_trials
+from depthbench.search.strategy import CUT_SENTENCE, Strategy
+from depthbench.spec import Budget, Cell, SearchSpec, parse_budget
+from depthbench.text import count, short_percent
 
-from depthbench.curves.grid import CurveGrid, Floats, Prior
-from depthbench.curves.model import CurvePosterior
-from depthbench.spec import DepthGrid
+# Trials of one depth that may fail to be measured before the search stops there.
+MAX_NOT_MEASURED = 2
 
-Trials = Sequence[tuple[int, bool]]
+_BEFORE = "before the precision asked for"
 
-NUM_WITNESSES = 3  # successes below k50, and failures above it
-OVERHEAD_LAYERS = 5  # what a trial costs beyond its layers
-CENSORED = 0.95  # probability that k50 is out of range
-
-# How closely depths are compared. None of these touches the posterior itself.
-MAX_BRANCHES = 16  # joint outcomes of pending trials that are kept
-MAX_ROWS = 64  # of k50 that are told apart
-TAIL = 1e-4  # probability left out at each end of k50
-REACH = 0.5  # how far from k50 a trial may tell of it, as a share
-CHOICE_RATIO = 1.03  # between the depths to choose from, on a fine grid
+Trial = tuple[int, int]  # depth, seed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PosteriorSearch:
-    """A search that spends each trial where it tells most about k50 per cost.
+class Posterior(Strategy):
+    """A sequence of trials, chosen a few ahead."""
 
-    Attributes:
-        grid: Depths that exist.
-        cap: The deepest depth to try; on the grid.
-        bracket: Where to begin, a hint; on the grid.
-        precision: The search ends when the 90 % interval of k50 is within this
-            fraction of its median, or within half a step of the grid.
-        max_trials: It ends after this many trials in any case.
-        prior: Before any trial.
-    """
+    settings = frozenset(
+        {"first_seed", "depths", "cap", "precision", "max_trials", "budget", "ahead"}
+    )
+    prior = Prior()
+    may_end_early = True
 
-    grid: DepthGrid
-    cap: int
-    bracket: tuple[int, int] | None = None
-    precision: float = 0.15
-    max_trials: int = 40
-    prior: Prior = field(default_factory=Prior)
+    def plan(self, cell: Cell, trials: Trials) -> CellPlan:
+        """Where the search stands.
 
-    def posterior(self, observed: Trials) -> CurvePosterior:
-        """What the trials (depth, trained) say."""
-        return CurvePosterior.given(
-            observed, shallowest=self.grid.start, deepest=self.cap, prior=self.prior
+        The n-th trial at a depth has the n-th seed. A trial that could not be measured
+        is passed over: it counts neither as trained nor as failed, and the next one at
+        its depth has the next seed. After `MAX_NOT_MEASURED` of them at one depth the
+        search stops without a verdict there.
+        """
+        measured = by_seed(trials)
+        chosen, end = _sequence(cell, measured)
+        known = [(t[0], measured[t]) for t in chosen if t in measured]
+        missing = [depth for depth, seed in chosen if (depth, seed) not in measured]
+        num_chosen_later = 0
+        if end is None:
+            most = cell.search.max_trials
+            num_chosen_later = max(0, most - len(_observed(known)) - len(missing))
+        return from_trials(
+            cell,
+            chosen,
+            measured,
+            end=end or End(),
+            num_left=len(missing) + num_chosen_later,
+            at_once=cell.search.ahead,
+            layer_epochs_left=_layer_epochs_left(
+                cell, known, missing, num_chosen_later
+            ),
         )
 
-    def is_settled(self, observed: Trials) -> bool:
-        """Whether k50 is known precisely and witnessed, or known to be out of range."""
-        return not self._open_sides(self.posterior(observed), observed)
+    def end(self, cell: Cell, trials: Trials) -> End | None:
+        """Why the search needs no further trial, given all that is stored."""
+        measured = by_seed(trials)
+        choice = _choose(cell, measured, sorted(measured), len(measured))
+        return choice if isinstance(choice, End) else None
 
-    def next_depth(self, observed: Trials, pending: Sequence[int]) -> int | None:
-        """The depth to train at next; None when no further trial should be begun.
+    def standing(self, plan: CellPlan) -> str:
+        """As in: "k50 47 (41 to 53)"."""
+        curve = self.curve(plan, plan.observations)
+        k50 = estimate_text(curve.k50()) if curve else ""
+        return f"k50 {k50}" if k50 else ""
 
-        The same arguments give the same answer, whatever their order.
+    def overview(self, search: SearchSpec) -> str:
+        """One sentence on how depths are chosen."""
+        del search
+        return (
+            "Each architecture was trained at growing depth k until it no longer "
+            "learned."
+        )
 
-        Args:
-            observed: Trials (depth, trained) that have ended.
-            pending: Depths of trials that were begun and have not ended.
-        """
-        if len(observed) + len(pending) >= self.max_trials:
-            return None
-        posterior = self.posterior(observed)
-        sides = self._open_sides(posterior, observed)
-        if not sides:
-            return None
-        hint = self._hint(observed, pending)
-        if hint is not None:
-            return hint
-        choices = _choices(self.grid, self.cap)
-        worth = _information_per_layer(posterior, choices, tuple(sorted(pending)))
-        is_open = np.zeros(len(choices), dtype=bool)
-        for low, high in sides:
-            is_open |= (low <= np.array(choices)) & (np.array(choices) <= high)
-        return choices[int(np.argmax(np.where(is_open, worth, -1)))]
-
-    def _hint(self, observed: Trials, pending: Sequence[int]) -> int | None:
-        """An end of the bracket that is worth a look; the upper one if the lower is."""
-        if self.bracket is None:
-            return None
-        tried = {depth for depth, _ in observed} | set(pending)
-        low, high = self.bracket
-        if low not in tried:
-            return low
-        has_failed = any(depth <= low and not trained for depth, trained in observed)
-        return high if high not in tried and not has_failed else None
-
-    def _open_sides(
-        self, posterior: CurvePosterior, observed: Trials
-    ) -> list[tuple[float, float]]:
-        """Ranges of depths where trials are still wanted; none when k50 is settled."""
-        if self._is_censored(posterior, observed):
-            return []
-        k50 = posterior.k50()
-        if k50.low is None or k50.median is None or k50.high is None:
-            return [(self.grid.start, self.cap)]
-        tolerance = max(self.precision * k50.median, self.grid.step / 2)
-        if max(k50.high - k50.median, k50.median - k50.low) > tolerance:
-            return [(self.grid.start, self.cap)]
-        below = sum(trained and depth <= k50.median for depth, trained in observed)
-        above = sum(not trained and depth >= k50.median for depth, trained in observed)
-        sides = [(self.grid.start, k50.median)] if below < NUM_WITNESSES else []
-        return sides + ([(k50.median, self.cap)] if above < NUM_WITNESSES else [])
-
-    def _is_censored(self, posterior: CurvePosterior, observed: Trials) -> bool:
-        """Whether k50 is all but certainly above the cap or below the first depth."""
-        rows = posterior.weights.sum(axis=1)
-        for end, outside in (
-            (self.grid.start, posterior.grid.k50 < self.grid.start),
-            (self.cap, posterior.grid.k50 > self.cap),
-        ):
-            num_trials = sum(depth == end for depth, _ in observed)
-            if num_trials >= NUM_WITNESSES and rows[outside].sum() >= CENSORED:
-                return True
-        return False
+    def explanation(self, search: SearchSpec) -> tuple[str, ...]:
+        """How depths are chosen and decided."""
+        budget = f", or {search.budget} of training" if search.budget else ""
+        return (
+            "Each trial is made at the depth, up to "
+            f"{search.cap}, where it is expected to tell most about k50 for what it "
+            "costs, given the outcomes before it.",
+            "The search ends when k50 is known to within "
+            f"{short_percent(search.precision)}, or half a step between depths, with "
+            f"{NUM_WITNESSES} trainings that succeeded below it and {NUM_WITNESSES} "
+            "that failed above; or when it is known to lie outside the depths; or "
+            f"after {count(search.max_trials, 'trial')}{budget}.",
+            CUT_SENTENCE,
+        )
 
 
-def information(branches: Floats, success: Floats) -> Floats:
-    """Expected information of one more trial about the rows of k50, in nats.
-
-    Args:
-        branches: Joint probability of the outcomes of pending trials and of the
-            states, `[branches, rows, columns]`, summing to 1.
-        success: Chance to train in each state, `[rows, choices, columns]`.
-
-    Returns:
-        The mutual information of the trial's outcome and k50, given the outcomes of
-        the pending trials, `[choices]`.
-    """
-    rows = branches.sum(axis=2)[:, None]  # [branches, 1, rows]
-    states = np.ascontiguousarray(branches.transpose(1, 2, 0))
-    # A product of matrices for each row: [branches, choices, rows].
-    trained = np.ascontiguousarray(np.matmul(success, states).transpose(2, 1, 0))
-    failed = np.maximum(rows - trained, 0)
-    conditional = (_xlogx(trained) + _xlogx(failed) - _xlogx(rows)).sum(axis=2)
-    marginal = (
-        _xlogx(trained.sum(axis=2))
-        + _xlogx(failed.sum(axis=2))
-        - _xlogx(rows.sum(axis=2))
+def posterior_search(cell: Cell) -> PosteriorSearch:
+    """How a posterior search of `cell` chooses, and when it has seen enough."""
+    search = cell.search
+    return PosteriorSearch(
+        grid=cell.grid,
+        cap=cell.grid.floor(search.cap),
+        bracket=search.depths,
+        precision=search.precision,
+        max_trials=search.max_trials,
     )
-    gain: Floats = (conditional - marginal).sum(axis=0)
-    return gain
 
 
-def _information_per_layer(
-    posterior: CurvePosterior, choices: tuple[int, ...], pending: tuple[int, ...]
-) -> Floats:
-    """Expected information about k50 over cost, `[choices]`; 0 far from any k50."""
-    mass = np.cumsum(posterior.weights.sum(axis=1))
-    first, last = np.searchsorted(mass, (TAIL, 1 - TAIL)).tolist()
-    # Where the posterior is wide, neighbouring rows count as one.
-    stride = 1 + (last - first) // MAX_ROWS
-    rows = slice(first + stride // 2, last + 1, stride)
-    k50 = posterior.grid.k50[rows]
-    starts = np.arange(first, first + stride * len(k50), stride)
-    pooled = np.add.reduceat(posterior.weights[: last + 1], starts)
-    branches = pooled[None] / pooled.sum()
-    for depth in pending:
-        branches = _branched(branches, posterior.grid.success(depth)[rows])
-    depths = np.array(choices)
-    low, high = np.searchsorted(
-        depths, (k50[0] * (1 - REACH), k50[-1] * (1 + REACH))
-    ).tolist()
-    near = slice(min(low, len(depths) - 1), max(high, 1))
-    gain = np.zeros(len(depths))
-    table = _success_table(posterior.grid, choices)
-    gain[near] = information(branches, table[rows, near])
-    per_layer: Floats = gain / (depths + OVERHEAD_LAYERS)
-    return per_layer
+def _sequence(cell: Cell, measured: BySeed) -> tuple[list[Trial], End | None]:
+    """The trials chosen so far; and why no more are, unless outcomes are missing.
 
-
-def _branched(branches: Floats, success: Floats) -> Floats:
-    """Both outcomes of one more pending trial in each branch; the likeliest are kept.
-
-    Exact up to `MAX_BRANCHES` joint outcomes.
+    The end is found with nothing under way: what still was may have asked for more.
     """
-    both = np.concatenate([branches * success, branches * (1 - success)])
-    if len(both) > MAX_BRANCHES:
-        likeliest = np.argsort(-both.sum(axis=(1, 2)), kind="stable")[:MAX_BRANCHES]
-        both = both[np.sort(likeliest)]
-    normalized: Floats = both / both.sum()
-    return normalized
+    chosen: list[Trial] = []
+    while True:
+        num_known = max(0, len(chosen) - cell.search.ahead + 1)
+        if any(trial not in measured for trial in chosen[:num_known]):
+            return chosen, None
+        choice = _choose(cell, measured, chosen, num_known)
+        if isinstance(choice, End) and num_known < len(chosen):
+            if any(trial not in measured for trial in chosen):
+                return chosen, None
+            choice = _choose(cell, measured, chosen, len(chosen))
+        if isinstance(choice, End):
+            return chosen, choice
+        num_there = sum(depth == choice for depth, _ in chosen)
+        chosen.append((choice, cell.search.first_seed + num_there))
 
 
-@functools.lru_cache(maxsize=8)
-def _choices(grid: DepthGrid, cap: int) -> tuple[int, ...]:
-    """Depths of the grid up to the cap; deep down, where they lie close, only some."""
-    chosen: list[int] = []
-    for depth in range(grid.start, cap + 1, grid.step):
-        if not chosen or depth >= CHOICE_RATIO * chosen[-1] or depth == cap:
-            chosen.append(depth)
-    return tuple(chosen)
+def _choose(
+    cell: Cell, measured: BySeed, chosen: Sequence[Trial], num_known: int
+) -> int | End:
+    """The next depth, from the outcomes of the first `num_known` trials."""
+    known = [(trial[0], measured[trial]) for trial in chosen[:num_known]]
+    pending = tuple(depth for depth, _ in chosen[num_known:])
+    failed = Counter(depth for depth, trial in known if not trial.is_evidence)
+    given_up = [d for d, number in failed.items() if number >= MAX_NOT_MEASURED]
+    if given_up:
+        return End(unknown=min(given_up))
+    if cell.search.budget is not None:
+        budget = parse_budget(cell.search.budget)
+        if _spent(budget, cell, known, pending) >= budget.amount:
+            return End(limited_by=f"the budget was used up {_BEFORE}")
+    search = posterior_search(cell)
+    depth = _next_depth(search, _observed(known), pending)
+    if depth is not None:
+        return depth
+    is_settled = search.is_settled(_observed(known))
+    return End(limited_by=None if is_settled else f"the limit on trials came {_BEFORE}")
 
 
-@functools.lru_cache(maxsize=4)
-def _success_table(grid: CurveGrid, depths: tuple[int, ...]) -> Floats:
-    """The chance to train of each state at each depth, `[rows, depths, columns]`."""
-    rows, columns = grid.weights.shape
-    table = np.empty((rows, len(depths), columns))
-    for place, depth in enumerate(depths):
-        table[:, place] = grid.success(depth)
-    return table
+@lru_cache(maxsize=4096)
+def _next_depth(
+    search: PosteriorSearch,
+    observed: tuple[tuple[int, bool], ...],
+    pending: tuple[int, ...],
+) -> int | None:
+    """The search's choice, remembered: the fold asks for all of them every time."""
+    return search.next_depth(observed, pending)
 
 
-def _xlogx(x: Floats) -> Floats:
-    return x * np.log(np.maximum(x, 1e-300))
+def _observed(
+    known: Sequence[tuple[int, Measured]],
+) -> tuple[tuple[int, bool], ...]:
+    return tuple((depth, trial.trained) for depth, trial in known if trial.is_evidence)
+
+
+def _spent(
+    budget: Budget,
+    cell: Cell,
+    known: Sequence[tuple[int, Measured]],
+    pending: Sequence[int],
+) -> float:
+    """What the trials used, in the budget's unit; pending ones at the pace so far.
+
+    A time limit is the most that these are charged, although it leaves out tests.
+    """
+    layer_epochs = sum(trial.layer_epochs for _, trial in known)
+    under_way = [cell.template.epochs * depth for depth in pending]
+    if budget.unit == "layer_epochs":
+        return layer_epochs + sum(under_way)
+    seconds = sum(trial.seconds for _, trial in known)
+    pace = seconds / layer_epochs if layer_epochs else 0.0
+    limit = cell.template.max_train_seconds
+    longest = math.inf if limit is None else limit
+    return seconds + sum(min(pace * work, longest) for work in under_way)
+
+
+def _layer_epochs_left(
+    cell: Cell,
+    known: Sequence[tuple[int, Measured]],
+    missing: Sequence[int],
+    num_chosen_later: int,
+) -> float:
+    """If every trial the search may still choose is made, as deep as those so far."""
+    depths = [*(depth for depth, _ in known), *missing]
+    typical = sum(depths) / len(depths) if depths else 0
+    epochs = cell.template.epochs
+    left = epochs * (sum(missing) + num_chosen_later * typical)
+    if cell.search.budget is None or not known:
+        return left
+    budget = parse_budget(cell.search.budget)
+    spent = _spent(budget, cell, known, ())
+    used = sum(trial.layer_epochs for _, trial in known)
+    # In layer-epochs, whatever the unit of the budget.
+    rest = (budget.amount - spent) * (used / spent if spent else 0)
+    return min(left, max(rest, epochs * sum(missing)))

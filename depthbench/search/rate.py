@@ -20,12 +20,12 @@ class TriedRate(NamedTuple):
     Attributes:
         lr: Above 0.
         error: A fraction; None while there is none.
-        is_lost: Whether there will be none, because it could not be measured.
+        has_failed: Whether there will be none, because it could not be measured.
     """
 
     lr: float
     error: float | None = None
-    is_lost: bool = False
+    has_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +33,10 @@ class RateSearch:
     """A search for the learning rate of lowest error, as a value.
 
     Optuna's `TPESampler` (Bergstra et al., "Algorithms for hyper-parameter
-    optimization", 2011) in the logarithm of the rate. Each suggestion is asked of a
-    study made anew, which is told all that was tried, and whose random numbers depend
-    on `seed` and on how many that are: so it is a function of its arguments, and a
-    search continues from its results alone.
+    optimization", 2011) in the logarithm of the rate. Each suggestion comes from a
+    study made anew from all that was tried, whose random numbers depend on `seed` and
+    on how many that are: so it is a function of its arguments, and a search continues
+    from its results alone.
 
     Attributes:
         low: Smallest rate, above 0.
@@ -55,8 +55,8 @@ class RateSearch:
 
         Args:
             tried: Every rate so far, in the order they were asked for. Those without
-                an error are under way, and avoided, or lost, and told as failed. Rates
-                outside the range are not told.
+                an error are under way, and avoided, or have failed. Rates outside the
+                range are left out.
         """
         return _suggest(self, tried)
 
@@ -79,10 +79,10 @@ def _suggest(search: RateSearch, tried: tuple[TriedRate, ...]) -> float:
             state = TrialState.RUNNING if each.error is None else TrialState.COMPLETE
             study.add_trial(
                 optuna.trial.create_trial(
-                    state=TrialState.FAIL if each.is_lost else state,
+                    state=TrialState.FAIL if each.has_failed else state,
                     params={"lr": each.lr},
                     distributions={"lr": lr},
-                    value=None if each.is_lost else each.error,
+                    value=None if each.has_failed else each.error,
                 )
             )
         suggested = float(study.ask({"lr": lr}).params["lr"])

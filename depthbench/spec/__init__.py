@@ -9,6 +9,7 @@ from depthbench.spec.cell import Cell, DepthGrid
 from depthbench.spec.criterion import Criterion
 from depthbench.spec.errors import UsageError
 from depthbench.spec.rate import Rate
+from depthbench.spec.search import SearchSpec
 from depthbench.spec.study import StudySpec
 from depthbench.spec.toml import (
     read_cells,
@@ -25,6 +26,7 @@ __all__ = [
     "Criterion",
     "DepthGrid",
     "Rate",
+    "SearchSpec",
     "StudySpec",
     "TrialSpec",
     "UsageError",

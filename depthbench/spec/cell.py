@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from depthbench.spec.criterion import Criterion
 from depthbench.spec.rate import Rate
+from depthbench.spec.search import SearchSpec
 from depthbench.spec.trial import TrialSpec
 
 
@@ -62,6 +63,7 @@ class Cell:
         description: The block in words, for readers of a report.
         reference: The notebook's own answer (trains, fails), where it has one.
         rate: From the template's learning rate to that of a depth.
+        search: How its depths are chosen.
     """
 
     protocol: str
@@ -71,6 +73,7 @@ class Cell:
     description: str = ""
     reference: tuple[int, int] | None = None
     rate: Rate = field(default_factory=Rate)
+    search: SearchSpec = field(default_factory=SearchSpec)
 
     @property
     def architecture(self) -> str:
@@ -109,6 +112,8 @@ class Cell:
 
         Whatever stop rules it had, which change no training that runs to its end.
         """
+        if spec.architecture != self.architecture:
+            return False  # most often, and much faster than the whole comparison
         is_searched = self.rate.holds(spec.lr, self.template.lr)
         lr = spec.lr if is_searched else None
         full = replace(spec, stop_rules=())

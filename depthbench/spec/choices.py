@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-SearchName = Literal["bisect", "posterior", "grid"]
 ProtocolName = Literal["standard", "notebook"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 KernelsChoice = Literal["auto", "reference", "fused"]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from depthbench.spec.study import StudySpec
 
+DEFAULT_RANGE = (1e-4, 1.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
@@ -95,19 +97,14 @@ def _check_tuning(study: "StudySpec") -> None:
             f"lr_range = {low:g}:{high:g}: LOW:HIGH with 0 < LOW and HIGH at least 1 % "
             "above it, as in 1e-4:1"
         )
-    if study.tune_lr < 0:
-        raise ValueError(
-            f"tune_lr = {study.tune_lr}: a whole number of at least 1; 0 does not tune"
-        )
     if not study.tune_lr:
+        if study.lr_range != DEFAULT_RANGE:
+            raise ValueError(
+                f"lr_range = {low:g}:{high:g}: without effect; add tune_lr, as 8"
+            )
         return
     if study.lr_grid:
         raise ValueError(
             f"tune_lr = {study.tune_lr}: not together with lr_grid; one study has a "
             "grid of rates or searches for them"
-        )
-    if study.search != "bisect":
-        raise ValueError(
-            f"tune_lr = {study.tune_lr}: search = {study.search} trains single trials; "
-            "a depth whose best rate is searched for needs bisect, or give lr_grid"
         )

@@ -10,10 +10,11 @@ from depthbench.spec.choices import (
     OptimizerName,
     Picture,
     ProtocolName,
-    SearchName,
 )
 from depthbench.spec.criterion import Criterion, ErrorSource
 from depthbench.spec.protocol import PROTOCOL_FIELDS
+from depthbench.spec.rate import DEFAULT_RANGE
+from depthbench.spec.search import SEARCH_SETTINGS, SearchSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +67,9 @@ class StudySpec:
         search: How depths are chosen: `bisect` doubles and bisects, each depth
             decided by a majority of seeds; `posterior` spends each trial where it
             says most, for its cost, about the depth at which half of the seeds
-            train (k50); `grid` trains every depth of `depths`.
-        seeds: Trainings of a depth; an odd number for `bisect`, where a majority
+            train (k50); `grid` trains every depth of `depths`. A setting below that
+            it does not use is refused.
+        seeds: Trainings per depth; an odd number for `bisect`, where a majority
             decides. `posterior` chooses their number itself.
         first_seed: The seeds are first_seed, first_seed + 1, ...
         depths: Bracket to start from, or the ends of a `grid`. Without it, a search
@@ -104,7 +106,7 @@ class StudySpec:
     lr_scaling: float | None = None
     lr_depth: int | None = None
     tune_lr: int = 0
-    lr_range: tuple[float, float] = (1e-4, 1.0)
+    lr_range: tuple[float, float] = DEFAULT_RANGE
     momentum: float = 0.9
     weight_decay: float = 0.0
     optimizer: OptimizerName = "sgd"
@@ -120,7 +122,7 @@ class StudySpec:
     test_every: str | None = None
     threshold: float = 0.20
     criterion: ErrorSource = "either"
-    search: SearchName = "bisect"
+    search: str = "bisect"
     seeds: int = 3
     first_seed: int = 0
     depths: tuple[int, int] | None = None
@@ -144,6 +146,12 @@ class StudySpec:
             source=self.criterion,
             heads="mean" if protocol == "notebook" else "last",
         )
+
+    @property
+    def search_spec(self) -> SearchSpec:
+        """The search of each of its cells."""
+        settings = {name: getattr(self, name) for name in SEARCH_SETTINGS}
+        return SearchSpec(name=self.search, **settings)
 
     @property
     def has_notebook_settings(self) -> bool:
@@ -178,20 +186,6 @@ TRAINING_FIELDS = (
 )
 
 # What the answer of a cell depends on, besides its trainings.
-SEARCH_FIELDS = (
-    "threshold",
-    "criterion",
-    "search",
-    "tune_lr",
-    "lr_range",
-    "seeds",
-    "first_seed",
-    "depths",
-    "cap",
-    "precision",
-    "max_trials",
-    "budget",
-    "ahead",
-)
+SEARCH_FIELDS = ("threshold", "criterion", "search", "lr_range", *SEARCH_SETTINGS)
 
 STUDY_KEYS = tuple(field.name for field in fields(StudySpec))

@@ -137,6 +137,7 @@ def _cell(table: Mapping[str, Any], study: StudySpec) -> Cell:
         description=table["description"],
         reference=(reference[0], reference[1]) if reference else None,
         rate=_rate(table.get("rate", {})),
+        search=study.search_spec,
     )
 
 

@@ -5,9 +5,9 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from depthbench.plan import CellPlan, plan_cell
 from depthbench.record import EpochRecord, Outcome, TrialRecord
-from depthbench.spec import Cell, Rate, StudySpec, TrialSpec
+from depthbench.search import CellPlan, CellSearch
+from depthbench.spec import Cell, Rate, TrialSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,6 @@ class Cost:
 
 def cost_if(
     cell: Cell,
-    study: StudySpec,
     limit: int,
     stored: frozenset[str],
     *,
@@ -32,14 +31,15 @@ def cost_if(
     those that diverge end early. The pace matters to a search that has a budget of
     time.
     """
-    records: list[TrialRecord] = []
-    while (plan := plan_cell(cell, study, records)).wanted:
-        records += [
-            _imagined(spec, spec.depth <= limit, seconds_per_layer_epoch)
-            for spec in plan.wanted
-        ]
-    new = tuple(record.spec for record in records if record.id not in stored)
-    return Cost(num_probes=len(plan.probes), trials=new)
+    search = CellSearch.over(cell, [])
+    asked: list[TrialSpec] = []
+    while wanted := search.plan.wanted:
+        asked += wanted
+        for spec in wanted:
+            trained = spec.depth <= limit
+            search = search.observe(_imagined(spec, trained, seconds_per_layer_epoch))
+    new = tuple(spec for spec in asked if spec.id not in stored)
+    return Cost(num_probes=len(search.plan.probes), trials=new)
 
 
 # Architecture, hash of the file that defines it, data set and kernels.

@@ -7,9 +7,9 @@ from itertools import islice
 
 from depthbench import runtime
 from depthbench.engine import Engine, TaskTimedOutError, WorkerDiedError
-from depthbench.plan import CellPlan, plan_cell
 from depthbench.record import Outcome, TrialRecord
-from depthbench.spec import Cell, StudySpec, TrialSpec
+from depthbench.search import CellPlan, CellSearch
+from depthbench.spec import Cell, TrialSpec
 
 # How often the driver looks whether it should stop.
 _POLL_SECONDS = 0.2
@@ -20,7 +20,7 @@ class Progress:
     """Where a study stands, after each record and whenever trials start.
 
     Attributes:
-        plans: One a cell.
+        plans: One per cell.
         running: Trials in flight.
         record: The one that just arrived; None when trials started.
         records: All records this study counts, by trial id.
@@ -32,9 +32,19 @@ class Progress:
     records: dict[str, TrialRecord] = field(repr=False)
 
 
+def begin_searches(
+    cells: Iterable[Cell], stored: Iterable[TrialRecord]
+) -> tuple[CellSearch, ...]:
+    """The search of each cell after what is stored.
+
+    Stored evidence is never trained again; failed measurements are tried again, once.
+    """
+    evidence = [record for record in stored if record.outcome.is_evidence]
+    return tuple(CellSearch.over(cell, evidence) for cell in cells)
+
+
 def run_study(
-    study: StudySpec,
-    cells: Sequence[Cell],
+    searches: Sequence[CellSearch],
     stored: Iterable[TrialRecord],
     *,
     engine: Engine,
@@ -44,14 +54,22 @@ def run_study(
 ) -> tuple[CellPlan, ...]:
     """Run every trial the searches ask for; return where they ended.
 
-    Stored evidence is never trained again; failed measurements are tried again, once.
     Cells that share a trial share its record. Which trials are run depends on the
-    study alone, not on their timing. On `should_stop` the trials in flight are given
+    searches alone, not on their timing. On `should_stop` the trials in flight are given
     up; every record that had arrived went through `keep` first.
+
+    Args:
+        searches: As `begin_searches` returns them.
+        stored: What they were begun with; the pace of its trials tells how long the
+            rest will take.
+        engine: What runs trials.
+        keep: Called with every record, before anything else is done with it.
+        report: Called whenever something happened.
+        should_stop: Asked several times a second.
     """
     records = {record.id: record for record in stored if record.outcome.is_evidence}
     in_flight: dict[Future[TrialRecord], TrialSpec] = {}
-    plans = plan_all(cells, study, records.values())
+    plans = tuple(search.plan for search in searches)
     while not should_stop():
         running = {spec.id for spec in in_flight.values()}
         num_free = engine.num_free(len(in_flight))
@@ -66,17 +84,10 @@ def run_study(
             record = _result(future, in_flight.pop(future))
             keep(record)
             records[record.id] = record
-            plans = plan_all(cells, study, records.values())
+            searches = [search.observe(record) for search in searches]
+            plans = tuple(search.plan for search in searches)
             report(Progress(plans, tuple(in_flight.values()), record, records))
     return plans
-
-
-def plan_all(
-    cells: Sequence[Cell], study: StudySpec, records: Iterable[TrialRecord]
-) -> tuple[CellPlan, ...]:
-    """The plan of each cell, given the records of all."""
-    known = tuple(records)
-    return tuple(plan_cell(cell, study, known) for cell in cells)
 
 
 def _wanted(plans: Sequence[CellPlan], running: set[str]) -> Iterator[TrialSpec]:

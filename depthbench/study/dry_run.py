@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from depthbench.datasets.image_data import DataError
 from depthbench.record import TrialRecord
-from depthbench.spec import Cell, StudySpec, TrialSpec, UsageError
+from depthbench.search import plan_cell, strategy_of
+from depthbench.spec import Cell, TrialSpec, UsageError
 from depthbench.store import read_records
 from depthbench.study.cost import (
     Cost,
@@ -73,13 +74,12 @@ def dry_run(run: Run) -> DryRun:
     folder = run.folder
     stored = list(read_records(folder).records.values()) if folder.exists() else []
     run = on_top_of(run, stored)
-    study, num_workers = run.study, run.choice.num_workers(run.study.device)
+    num_workers = run.choice.num_workers(run.study.device)
     done = frozenset(record.id for record in stored if record.outcome.is_evidence)
     paces = _paces(run.cells, stored, run.context)
 
-    def seconds(trials: Iterable[TrialSpec], num_cells: int = 1) -> float:
-        is_limited = study.search == "posterior"
-        at_once = num_cells * study.ahead if is_limited else num_workers
+    def seconds(trials: Iterable[TrialSpec], cells: Iterable[Cell]) -> float:
+        at_once = sum(plan_cell(cell, []).at_once for cell in cells)
         each = (seconds_of(trial, paces[workload(trial)]) for trial in trials)
         return wall_seconds(each, min(num_workers, at_once))
 
@@ -87,16 +87,16 @@ def dry_run(run: Run) -> DryRun:
     likely: dict[str, TrialSpec] = {}
     for cell in run.cells:
         pace = paces[workload(cell.template)]
-        first, *others = _limits(cell, study)
+        first, *others = _limits(cell)
         for limit in (first, *others):
-            cost = cost_if(cell, study, limit, done, seconds_per_layer_epoch=pace)
-            searches.append(_search(cell, limit, cost, seconds(cost.trials)))
+            cost = cost_if(cell, limit, done, seconds_per_layer_epoch=pace)
+            searches.append(_search(cell, limit, cost, seconds(cost.trials, [cell])))
             if limit == first:
                 likely |= {spec.id: spec for spec in cost.trials}
     return DryRun(
         searches=tuple(searches),
         num_trials=len(likely),
-        seconds=seconds(likely.values(), len(run.cells)),
+        seconds=seconds(likely.values(), run.cells),
         num_workers=num_workers,
         num_stored=len(done),
     )
@@ -106,13 +106,13 @@ def _search(cell: Cell, limit: int, cost: Cost, seconds: float) -> SearchCost:
     return SearchCost(cell, limit, cost.num_probes, len(cost.trials), seconds)
 
 
-def _limits(cell: Cell, study: StudySpec) -> tuple[int, ...]:
-    """Where the search may end; a grid costs the same whatever it finds."""
+def _limits(cell: Cell) -> tuple[int, ...]:
+    """Where the search may end; one end, if it costs the same whatever it finds."""
     limit = cell.reference[0] if cell.reference else _TYPICAL_LIMIT
-    likely = cell.grid.floor(min(limit, study.cap))
-    if study.search == "grid":
+    likely = cell.grid.floor(min(limit, cell.search.cap))
+    if not strategy_of(cell.search).adapts:
         return (likely,)
-    return tuple(dict.fromkeys((likely, cell.grid.floor(study.cap))))
+    return tuple(dict.fromkeys((likely, cell.grid.floor(cell.search.cap))))
 
 
 def _paces(

@@ -56,9 +56,9 @@ def with_stored_kernels(
         old = before.get(cell.key)
         if old is None or not stored.has_trials_of(old):
             return cell
-        kernels, rules = old.template.kernels, cell.template.stop_rules
+        kernels = old.template.kernels
         same = replace(cell, template=replace(cell.template, kernels=kernels))
-        if same.template != replace(old.template, stop_rules=rules):
+        if same.template != old.template:
             return cell
         if study.kernels not in ("auto", kernels):
             raise UsageError(

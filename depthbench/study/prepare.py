@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from depthbench import datasets, runtime
 from depthbench.architectures.definition import Architecture
 from depthbench.engine import EngineChoice, engine_choice
-from depthbench.plan import check_search
 from depthbench.record import TrialRecord
 from depthbench.registry import Registry
 from depthbench.spec import Cell, StudySpec, UsageError, read_study, study_of
@@ -76,7 +75,7 @@ def prepare(  # noqa: PLR0913 - each is a keyword of `measure`
     asked = asked_for(arch, _plugin_files(plugins))
     spec = _study(study, asked.names, values)
     # Before the device, for which torch is imported: a typing error costs no wait.
-    _check_cells(spec, asked.registry)
+    _cells(spec, asked.registry, "cpu")
     for reason in asked.registry.broken.values():
         say(f"not loaded: {reason}")
     device = choice.device(spec.device)
@@ -160,15 +159,6 @@ def _study(
         raise UsageError(str(error)) from error
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
-
-
-def _check_cells(study: StudySpec, registry: Registry[Architecture]) -> None:
-    """See that every cell of the study exists, whatever the device."""
-    try:
-        for cell in _cells(study, registry, "cpu"):
-            check_search(cell, study)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
 
 
 def _cells(

@@ -10,10 +10,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from depthbench.plan import CellPlan, curve_of
 from depthbench.record import Outcome, TrialRecord
-from depthbench.report.words import estimate_text, outcome_word
-from depthbench.spec import Criterion, TrialSpec
+from depthbench.report.words import outcome_word
+from depthbench.search import CellPlan, strategy_of
+from depthbench.spec import Criterion
 from depthbench.study.cost import eta_seconds
 from depthbench.study.drive import Progress
 from depthbench.study.messages import say
@@ -65,17 +65,9 @@ def _drawing(
 
 def standing_text(plan: CellPlan) -> str:
     """What is known: "trains 24, fails 48", or "k50 47 (41 to 53)"."""
-    known = []
-    if plan.search == "posterior":
-        curve = curve_of(plan)
-        k50 = estimate_text(curve.k50()) if curve else ""
-        known += [f"k50 {k50}"] if k50 else []
-    else:
-        known += [f"trains {plan.trains}"] if plan.trains is not None else []
-        known += [f"fails {plan.fails}"] if plan.fails is not None else []
-    if plan.unknown is not None:
-        known.append(f"no verdict at {plan.unknown}")
-    return ", ".join(known) or "nothing known yet"
+    known = strategy_of(plan.cell.search).standing(plan)
+    unknown = f"no verdict at {plan.unknown}" if plan.unknown is not None else ""
+    return ", ".join(filter(None, (known, unknown))) or "nothing known yet"
 
 
 def trial_text(record: TrialRecord, plans: Sequence[CellPlan]) -> str:
@@ -122,7 +114,9 @@ def _eta(progress: Progress, num_workers: int) -> str:
     seconds = eta_seconds(open_plans, progress.records.values(), num_workers)
     if seconds is None:
         return ""
-    may_end_early = any(plan.search == "posterior" for plan in open_plans)
+    may_end_early = any(
+        strategy_of(plan.cell.search).may_end_early for plan in open_plans
+    )
     return f"{'at most' if may_end_early else 'about'} {duration(seconds)} left"
 
 
@@ -148,33 +142,15 @@ def _state(plan: CellPlan, progress: Progress) -> Text:
     if plan.is_done:
         return Text("done", style="bold green")
     running = [spec for spec in progress.running if plan.cell.owns(spec)]
-    return Text(f"{_doing(plan, running)}; {_counted(plan)}")
-
-
-def _doing(plan: CellPlan, running: Sequence[TrialSpec]) -> str:
-    if plan.search == "bisect" or not running:
-        seeds = ", ".join(str(spec.seed) for spec in running)
-        doing = f" (seed {seeds})" if seeds else ", waiting"
-        return f"probing {plan.wanted[0].depth}{doing}"
-    return "probing " + ", ".join(
-        f"{spec.depth} (seed {spec.seed})" for spec in running
-    )
-
-
-def _counted(plan: CellPlan) -> str:
-    if plan.search == "bisect":
-        expected = len(plan.probes) + plan.num_left
-        return f"probe {len(plan.probes) + 1} of about {expected}"
-    num_done = len(plan.asked) - len(plan.wanted)
-    most = "at most " if plan.search == "posterior" else ""
-    return f"{num_done} trials of {most}{num_done + plan.num_left}"
+    strategy = strategy_of(plan.cell.search)
+    return Text(f"probing {strategy.doing(plan, running)}; {strategy.progress(plan)}")
 
 
 def _bar(plan: CellPlan) -> Text:
     """The depths on a logarithmic scale: seen to train, open, seen to fail."""
     start = plan.cell.grid.start
     reached = (plan.trains, plan.unknown, *(spec.depth for spec in plan.wanted))
-    deepest = plan.fails or max(depth for depth in reached if depth is not None)
+    deepest = plan.fails or max(filter(None, reached), default=start)
     span = math.log2(2 * deepest / start)
     low = math.log2((plan.trains or start / 2) * 2 / start)
     high = math.log2((plan.fails or 2 * deepest) * 2 / start)

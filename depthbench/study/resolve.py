@@ -7,6 +7,7 @@ from depthbench.architectures.stack import stack_of
 from depthbench.datasets import Dataset
 from depthbench.kernels import compiled
 from depthbench.registry import Registry
+from depthbench.search import check_search
 from depthbench.spec import Cell, Rate, StudySpec, TrialSpec
 from depthbench.spec.protocol import PROTOCOL_FIELDS
 from depthbench.spec.trial import Kernels, TrainMode
@@ -24,10 +25,10 @@ def resolve_cells(
     In the study's order; the rates from the lowest on, a scaled one last.
 
     Raises:
-        ValueError: If a name is unknown, or the initialiser or the fused kernels do
-            not apply.
+        ValueError: If a name is unknown, the initialiser or the fused kernels do not
+            apply, or the search does not fit the architecture's depths.
     """
-    return tuple(
+    cells = tuple(
         cell
         for name in architectures.match(study.arch)
         for data in data_sets.match(study.data)
@@ -36,6 +37,9 @@ def resolve_cells(
             study, _cell(study, architectures[name], data, protocol, device)
         )
     )
+    for cell in cells:
+        check_search(cell)
+    return cells
 
 
 def _rate_cells(study: StudySpec, own: Cell) -> tuple[Cell, ...]:
@@ -91,6 +95,7 @@ def _cell(
         grid=architecture.grid,
         description=chosen.summary,
         reference=architecture.reference if is_notebooks else None,
+        search=study.search_spec,
     )
 
 

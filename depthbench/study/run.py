@@ -14,7 +14,7 @@ from depthbench.report import study_result, write_report
 from depthbench.spec import write_study
 from depthbench.store import Store, open_store, write_atomic
 from depthbench.study.architectures import Given
-from depthbench.study.drive import plan_all, run_study
+from depthbench.study.drive import begin_searches, run_study
 from depthbench.study.forecasts import store_forecasts
 from depthbench.study.messages import say
 from depthbench.study.notes import machine_notes, watched
@@ -130,11 +130,11 @@ def _search(run: Run, store: Store, *, progress: bool) -> int:
     Returns the number of the signal that stopped it, or 0.
     """
     evidence = [r for r in store.records.values() if r.outcome.is_evidence]
-    plans = plan_all(run.cells, run.study, evidence)
-    if all(plan.is_done for plan in plans):
+    searches = begin_searches(run.cells, evidence)
+    cells = [search.cell for search in searches if not search.plan.is_done]
+    if not cells:
         say("every trial of this study is stored already")
         return 0
-    cells = [plan.cell for plan in plans if not plan.is_done]
     opening = open_engine(run.choice, cells, run.study.device, run.context, say=say)
     with opening as opened:
         keep = _keeper(run, store, opened, evidence)
@@ -142,8 +142,7 @@ def _search(run: Run, store: Store, *, progress: bool) -> int:
         showing = show_progress(opened.num_workers) if progress else quiet
         with runtime.noted_signals() as stopped, showing as report:
             run_study(
-                run.study,
-                run.cells,
+                searches,
                 evidence,
                 engine=opened.engine,
                 keep=keep,

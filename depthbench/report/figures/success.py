@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from depthbench.curves.words import estimate_text
 from depthbench.report.figures.panels import cell_name, panel_grid, sheet
 from depthbench.report.figures.style import (
     BLUE,
@@ -22,7 +23,6 @@ from depthbench.report.figures.style import (
 )
 from depthbench.report.fit import CurveFit, success_band
 from depthbench.report.results import CellResult, StudyResult
-from depthbench.report.words import estimate_text
 
 _NUM_POINTS = 72  # of a curve
 _AREA = 22  # of the marker of one trial, in square points

@@ -1,13 +1,26 @@
-"""The trials of one cell that are stored, by depth and seed."""
+"""The trials of one cell that are stored, as a search sees them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from depthbench.record import Outcome, TrialRecord
-from depthbench.spec import Cell, Criterion
+from depthbench.spec import Cell, Criterion, TrialSpec
 from depthbench.verdict import error_of, outcome_under
 
 WORST_ERROR = 1.0
+
+
+class Key(NamedTuple):
+    """What tells the trials of one cell apart."""
+
+    depth: int
+    seed: int
+    lr: float
+
+    @classmethod
+    def of(cls, spec: TrialSpec) -> "Key":
+        """The key of a trial of the cell."""
+        return cls(spec.depth, spec.seed, spec.lr)
 
 
 class Measured(NamedTuple):
@@ -15,11 +28,13 @@ class Measured(NamedTuple):
 
     Attributes:
         outcome: Under the criterion of the cell.
+        error: Its error, a fraction; see `rate_error`.
         seconds: Wall time of the training.
         layer_epochs: Depth times epochs begun.
     """
 
     outcome: Outcome
+    error: float | None
     seconds: float
     layer_epochs: int
 
@@ -34,25 +49,24 @@ class Measured(NamedTuple):
         return self.outcome is Outcome.TRAINED
 
 
-MeasuredTrials = Mapping[tuple[int, int], Measured]
+Trials = Mapping[Key, Measured]
+BySeed = Mapping[tuple[int, int], Measured]  # depth, seed
 
 
-def measured_trials(cell: Cell, records: Iterable[TrialRecord]) -> MeasuredTrials:
-    """The trials of `cell` by (depth, seed); of several records the last counts.
-
-    Without those that were stopped early, which are to be trained again.
-    """
-    return {
-        (record.spec.depth, record.spec.seed): measured_of(cell, record)
-        for record in records
-        if cell.owns(record.spec) and not record.was_stopped
-    }
+def by_seed(trials: Trials) -> BySeed:
+    """The trials by depth and seed, for a cell with one rate at each depth."""
+    return {(key.depth, key.seed): measured for key, measured in trials.items()}
 
 
 def measured_of(cell: Cell, record: TrialRecord) -> Measured:
     """What a search for `cell` needs of one record."""
     outcome = outcome_under(record, cell.criterion)
-    return Measured(outcome, record.seconds, layer_epochs(record))
+    return Measured(
+        outcome=outcome,
+        error=rate_error(record, outcome, cell.criterion),
+        seconds=record.seconds,
+        layer_epochs=layer_epochs(record),
+    )
 
 
 def layer_epochs(record: TrialRecord) -> int:
@@ -66,10 +80,10 @@ def layer_epochs(record: TrialRecord) -> int:
     return record.spec.depth * min(begun, record.spec.epochs)
 
 
-def told_error(
+def rate_error(
     record: TrialRecord, outcome: Outcome, criterion: Criterion
 ) -> float | None:
-    """The error of a trial, a fraction, as an optimizer of rates is told it.
+    """The error of a trial, a fraction, that a search for learning rates minimises.
 
     The one that the criterion reads off the last epoch. A training that diverged has
     the worst there is, 1.

@@ -3,14 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from depthbench.plan.measured import MeasuredTrials
-from depthbench.spec import Cell, StudySpec, TrialSpec
-from depthbench.spec.choices import SearchName
+from depthbench.search.measured import BySeed
+from depthbench.spec import Cell, TrialSpec
 from depthbench.verdict import Verdict
-
-LimitedBy = Literal["max_trials", "budget"]
 
 
 class End(NamedTuple):
@@ -18,11 +15,11 @@ class End(NamedTuple):
 
     Attributes:
         unknown: Depth without a verdict.
-        limited_by: The limit that came before the precision asked for.
+        limited_by: The limit that came first, as a clause: "the budget was used up".
     """
 
     unknown: int | None = None
-    limited_by: LimitedBy | None = None
+    limited_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +38,32 @@ class CellPlan:
     The answer rests on the trials that the search asked for, whatever else is stored.
 
     Attributes:
-        search: What kind of search it is.
-        deepest: Deepest depth that it may try.
         probes: Depths decided so far: of a bisection in the order of their decisions,
             else from the shallowest on.
         asked: Trials asked for so far, in the search's order.
         wanted: Those to run now, all of them needed; empty when the search is over.
-        lost: Those that could not be measured.
+        not_measured: Those that could not be measured.
         observations: (depth, whether it trained) of those that were, in their order.
         trains: Deepest depth seen to train. See `split` for a search that does not
             decide depth by depth.
         fails: Shallowest depth seen to fail, deeper than `trains`.
-        unknown: Depth without a verdict, which stopped the search.
+        unknown: Depth without a verdict, so that there is no answer.
         is_witnessed: Whether `trains` and `fails` are as close as the search wants
             them: neighbours on the grid for a bisection.
         num_left: Probes of a bisection, or trials of another search, still to come,
             as far as one can tell.
         at_once: Trials that can be under way at once, at most; at least 1.
         layer_epochs_left: Depth times epochs still to be trained; an upper estimate.
-        limited_by: What ended a posterior search before its precision was reached.
+        limited_by: The limit that ended the search before it was precise, as a clause.
         best_rates: (depth, learning rate that its verdict is of), where the rate is
             searched for at each depth.
     """
 
     cell: Cell
-    search: SearchName
-    deepest: int
     probes: tuple[ProbeResult, ...]
     asked: tuple[TrialSpec, ...]
     wanted: tuple[TrialSpec, ...]
-    lost: tuple[TrialSpec, ...]
+    not_measured: tuple[TrialSpec, ...]
     observations: tuple[tuple[int, bool], ...]
     trains: int | None
     fails: int | None
@@ -79,13 +72,18 @@ class CellPlan:
     num_left: int
     at_once: int
     layer_epochs_left: float
-    limited_by: LimitedBy | None = None
+    limited_by: str | None = None
     best_rates: tuple[tuple[int, float], ...] = ()
 
     @property
     def is_done(self) -> bool:
         """Whether the search is over."""
         return not self.wanted
+
+    @property
+    def deepest(self) -> int:
+        """Deepest depth that the search may try."""
+        return self.cell.grid.floor(self.cell.search.cap)
 
 
 def split(
@@ -139,12 +137,12 @@ def decided(
 
 def from_trials(
     cell: Cell,
-    study: StudySpec,
     asked: Sequence[tuple[int, int]],
-    measured: MeasuredTrials,
+    measured: BySeed,
     *,
     end: End,
     num_left: int,
+    at_once: int,
     layer_epochs_left: float,
 ) -> CellPlan:
     """The plan of a search over single trials (depth, seed), in its order.
@@ -159,19 +157,19 @@ def from_trials(
     trains, fails = split(observations)
     return CellPlan(
         cell=cell,
-        search=study.search,
-        deepest=cell.grid.floor(study.cap),
         probes=decided(observations, tuple(specs.values())),
         asked=tuple(specs.values()),
         wanted=tuple(spec for trial, spec in specs.items() if trial not in measured),
-        lost=tuple(specs[trial] for trial, found in known if not found.is_evidence),
+        not_measured=tuple(
+            specs[trial] for trial, found in known if not found.is_evidence
+        ),
         observations=observations,
         trains=trains,
         fails=fails,
         unknown=end.unknown,
         is_witnessed=trains is not None and fails is not None,
         num_left=num_left,
-        at_once=study.ahead if study.search == "posterior" else max(1, num_left),
+        at_once=at_once,
         layer_epochs_left=layer_epochs_left,
         limited_by=end.limited_by,
     )
