@@ -327,7 +327,7 @@ def test_check_looks_at_all_that_a_file_defines(call, with_toy):
     (failed, _) = [line for line in lines if "  failed  " in line]
     assert failed.startswith("k=3    logits            failed    head 1 of 1 gives")
     assert "all other checks need logits" in out
-    assert lines[-2] == "tanh: sound; 24 checks: 22 passed, 2 left out"
+    assert lines[-2] == "tanh: sound; 24 checks: 22 passed, 2 skipped"
     assert lines[-1].startswith("seven: NOT sound (logits); 4 checks: 2 failed")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -63,7 +63,9 @@ class Architecture:
             dimensions in memory. One that calls `view` does not.
         promises_initial_loss: Whether the untrained network of the smallest depth
             prefers no class, so that its loss is ln(classes) within 10 %. False for
-            weights drawn larger on purpose; `depthbench check` then only tells it.
+            weights drawn larger on purpose; `depthbench check` then only reports it.
+        intended: Names of checks whose complaint is meant to be, as "derivatives" for
+            surrogate gradients; `depthbench check` and a run let it pass.
         description: What it was made from, if it was no function.
         reference: The notebook's own answer (trains, fails), where it has one.
         plugin_sha256: Hash of the user's files; None for a built-in.
@@ -81,6 +83,7 @@ class Architecture:
     num_weight_layers: Callable[[int], int] | None = None
     allows_channels_last: bool = False
     promises_initial_loss: bool = True
+    intended: tuple[str, ...] = ()
     description: Description | None = None
     reference: tuple[int, int] | None = None
     plugin_sha256: str | None = None
@@ -164,13 +167,14 @@ def architecture(  # noqa: PLR0913 - every one is named at the call
     has_train_mode: bool = True,
     num_weight_layers: Callable[[int], int] | None = None,
     promises_initial_loss: bool = True,
+    intended: Sequence[str] = (),
 ) -> Callable[[Builder], Architecture]:
     """Decorator: an architecture from a function that builds an `nn.Module`.
 
     The depths are start, start + step, ... `has_train_mode=False` says that train
     and evaluation mode are the same, so that protocols share trials. For
-    `promises_initial_loss` and `num_weight_layers`, which a `functional_net` needs, see
-    `Architecture`.
+    `promises_initial_loss`, `intended` and `num_weight_layers`, which a
+    `functional_net` needs, see `Architecture`.
     """
 
     def decorate(build: Builder) -> Architecture:
@@ -183,6 +187,7 @@ def architecture(  # noqa: PLR0913 - every one is named at the call
             has_train_mode=has_train_mode,
             num_weight_layers=num_weight_layers,
             promises_initial_loss=promises_initial_loss,
+            intended=tuple(intended),
         )
 
     return decorate

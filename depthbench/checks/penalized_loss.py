@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from depthbench.checks.subject import loss_of
+from depthbench.checks.subject import gradients, loss_of
 from depthbench.training.penalty import penalized_weights
 from depthbench.training.updates import Updates
 
@@ -29,6 +29,11 @@ class PenalizedLoss:
         squares = sum(float(weight.square().sum()) for weight in self._penalized)
         loss = loss_of(self.net, self._images, self._labels).item()
         return loss + self._l2 * squares
+
+    def slopes(self) -> dict[str, Tensor]:
+        """Its gradient at the present weights, where autograd has one."""
+        _, found = gradients(self.net, self._images, self._labels)
+        return self.gradients({n: g for n, g in found.items() if g is not None})
 
     @torch.no_grad()
     def gradients(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:

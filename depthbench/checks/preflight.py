@@ -1,40 +1,66 @@
-"""A look at networks before a long run of them: two images, forward and backward."""
+"""A look at networks before a long run of them: every step of a training, once."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
+from torch import nn
 
 from depthbench import runtime
-from depthbench.checks.subject import loss_of
+from depthbench.architectures.definition import Architecture
+from depthbench.checks.parameters import account
+from depthbench.checks.passes import why_a_step_fails
+from depthbench.checks.result import listed
+from depthbench.checks.seeds import (
+    HOW_TO_DRAW,
+    differing,
+    differs_between_processes,
+    digests,
+    ignoring_the_seed,
+)
+from depthbench.checks.subject import trained_parameters
 from depthbench.datasets.image_data import DataError
 from depthbench.spec import Cell, TrialSpec
-from depthbench.trial import TrialContext, set_up
+from depthbench.trial import TrialContext, architecture_of, look_at, set_up, untrained
 from depthbench.trial.failures import described
-from depthbench.trial.network import check_logits
 
-_NUM_IMAGES = 2
+_NUM_IMAGES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at the network of a trial found.
+
+    Attributes:
+        reason: Why it cannot be trained, in a line; None if it can.
+        notes: What may be meant, and is not as usual.
+        digests: Of its tensors before training, by name; of a user's own network.
+    """
+
+    reason: str | None = None
+    notes: tuple[str, ...] = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 def preflight_trials(cells: Sequence[Cell]) -> tuple[TrialSpec, ...]:
     """One trial of each network that the cells train, at its smallest depth.
 
-    Cells that differ in learning rate or protocol alone share one.
+    Cells that differ in their learning rate alone share one.
     """
     found: dict[tuple[object, ...], TrialSpec] = {}
     for cell in cells:
         trial = replace(cell.template, depth=cell.grid.start)
-        key = trial.architecture, trial.data, trial.initializer, trial.kernels
-        found.setdefault(key, trial)
+        found.setdefault(_network(trial), trial)
     return tuple(found.values())
 
 
-def preflight(trial: TrialSpec, context: TrialContext) -> str | None:
-    """What keeps the network of a trial from being trained, in one line, or None.
+def preflight(trial: TrialSpec, context: TrialContext) -> Look:
+    """What keeps the network of a trial from being trained, and what may be meant.
 
-    Two images go through it on its device, in both modes, and their loss back. No
-    number is judged: a NaN may be what a run is to find. A lack of memory is left to
-    the trials to find.
+    Networks built for it run every kind of step at the sizes that batches will have;
+    a user's own is also held against its parameters and its seeds. No number is
+    judged: a NaN may be what a run is to find. A lack of memory is left to the trials
+    to find.
 
     Raises:
         DataError: If the data set cannot be had.
@@ -42,28 +68,87 @@ def preflight(trial: TrialSpec, context: TrialContext) -> str | None:
     """
     try:
         with runtime.seeded_global_generators(*trial.entropy, "modules"):
-            _run_two_images(trial, context)
+            return _looked(trial, context)
     except DataError:
         raise
     except torch.AcceleratorError as error:
         raise runtime.ProcessUnusableError(str(error)) from error
     except (torch.OutOfMemoryError, MemoryError):
-        return None
+        return Look()
     except (Exception, SystemExit) as error:  # in the user's own code
-        return described(error)
-    return None
+        return Look(described(error))
 
 
-def _run_two_images(trial: TrialSpec, context: TrialContext) -> None:
+def why_not_repeatable(
+    trial: TrialSpec, context: TrialContext, found: Look
+) -> str | None:
+    """What differs if this process builds the network that another one looked at.
+
+    None if nothing does, or the architecture declares that it is intended.
+    """
+    if not found.digests:
+        return None
+    look = preflight_digests(trial, context)
+    names = differing(found.digests, look)
+    is_intended = "processes" in architecture_of(trial, context).intended
+    return differs_between_processes(names) if names and not is_intended else None
+
+
+def preflight_digests(trial: TrialSpec, context: TrialContext) -> dict[str, str]:
+    """The digests of the tensors of a trial's network, on the CPU."""
+    return digests(untrained(replace(trial, device="cpu"), context))
+
+
+def _network(trial: TrialSpec) -> tuple[object, ...]:
+    """What cells that train the same network in the same way have in common."""
+    return (
+        trial.architecture,
+        trial.data,
+        trial.initializer,
+        trial.kernels,
+        trial.train_mode,
+    )
+
+
+def _looked(trial: TrialSpec, context: TrialContext) -> Look:
+    item = architecture_of(trial, context)
     net, data = set_up(trial, context)
-    check_logits(net, data, data.num_classes)
-    images = data.normalized(data.train.images[:_NUM_IMAGES])
-    loss = loss_of(net.train(), images, data.train.labels[:_NUM_IMAGES])
-    if not any(parameter.requires_grad for parameter in net.parameters()):
+    look_at(trial, context)
+    if not trained_parameters(net):
         raise ValueError("no parameter is to be trained")
-    if not loss.requires_grad:
-        raise ValueError(
-            "the loss does not depend on any parameter; is there a detach(), .data or "
-            "no_grad() in forward()?"
-        )
-    loss.backward()
+    images = data.normalized(data.train.images[:_NUM_IMAGES])
+    labels = data.train.labels[:_NUM_IMAGES]
+    wrong, left_over = account(net.train(), images, labels, l2=trial.l2)
+    if wrong and "parameters" not in item.intended:
+        return Look("; ".join(wrong))
+    failing = why_a_step_fails(lambda: untrained(trial, context), data, trial)
+    if failing:
+        return Look(failing)
+    if item.plugin_sha256 is None:
+        return Look()
+    return _with_seeds(item, trial, context, left_over)
+
+
+def _with_seeds(
+    item: Architecture,
+    trial: TrialSpec,
+    context: TrialContext,
+    notes: tuple[str, ...],
+) -> Look:
+    """Whether the weights follow the seed; `notes` are kept."""
+
+    def built(seed: int) -> nn.Module:
+        return untrained(replace(trial, seed=seed, device="cpu"), context)
+
+    first, other = built(trial.seed), built(trial.seed + 1)
+    found = digests(first)
+    ignored = ignoring_the_seed(first, other)
+    says = (
+        f"{listed(ignored.names)}: the same at every seed ({ignored.share:.0%} of the "
+        f"drawn weights); {HOW_TO_DRAW}"
+    )
+    if not ignored.names or "seeds" in item.intended:
+        return Look(None, notes, found)
+    if ignored.share > 0.5:
+        return Look(f"{says}, or declare intended=('seeds',)")
+    return Look(None, (*notes, says), found)

@@ -10,11 +10,12 @@ from depthbench.checks.outputs import (
     check_logits,
     check_nan,
     check_repeatable,
-    check_seeds,
+    check_same_modes,
 )
 from depthbench.checks.result import CheckResult, Finding
+from depthbench.checks.seeds import check_processes, check_seeds
 from depthbench.checks.subject import Subject
-from depthbench.checks.weights import check_gradients, check_layers, check_same_modes
+from depthbench.checks.weights import check_gradients, check_layers, check_parameters
 from depthbench.trial.failures import described
 
 Check = Callable[[Subject, int], Finding]
@@ -27,7 +28,9 @@ CHECKS: Mapping[str, Check] = {
     "modes": check_same_modes,
     "NaN stays": check_nan,
     "seeds": check_seeds,
-    "gradients arrive": check_gradients,
+    "processes": check_processes,
+    "parameters": check_parameters,
+    "gradients": check_gradients,
     "weight layers": check_layers,
     "derivatives": check_derivatives,
     "initial loss": check_initial_loss,
@@ -42,31 +45,38 @@ def check_architecture(
 
     What raises fails its check. Without sound logits nothing else is looked at; and
     whether 50 images are learnt is looked at in a network that is sound otherwise, at
-    the first depth.
+    the first depth. What the architecture declares as intended cannot fail.
     """
+    intended = subject.architecture.intended
+    unknown = [name for name in intended if name not in CHECKS]
+    if unknown:
+        says = f"no check is called {', '.join(unknown)}; there are {', '.join(CHECKS)}"
+        yield CheckResult("intended", depths[0], "failed", says)
     for depth in depths:
         has_failed = False
         for name, check in CHECKS.items():
-            finding = _why_left_out(name, depth, depths, has_failed)
+            finding = _why_skipped(name, depth, depths, has_failed)
             if finding is None:
                 finding = _made(check, subject, depth)
+            if name in intended and finding.verdict in ("failed", "warning"):
+                finding = Finding("intended", finding.figures)
             has_failed = has_failed or finding.verdict == "failed"
             yield CheckResult(name, depth, *finding)
             if name == "logits" and has_failed:
                 rest = "all other checks need logits"
-                yield CheckResult("others", depth, "left out", rest)
+                yield CheckResult("others", depth, "skipped", rest)
                 break
 
 
-def _why_left_out(
+def _why_skipped(
     name: str, depth: int, depths: Sequence[int], has_failed: bool
 ) -> Finding | None:
     if name != "overfits":
         return None
     if depth != depths[0]:
-        return Finding("left out", f"made at depth {depths[0]} alone")
+        return Finding("skipped", f"made at depth {depths[0]} alone")
     if has_failed:
-        return Finding("left out", "another check failed at this depth")
+        return Finding("skipped", "another check failed at this depth")
     return None
 
 

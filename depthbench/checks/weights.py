@@ -3,55 +3,79 @@
 import torch
 from torch import Tensor, nn
 
-from depthbench import runtime
-from depthbench.checks.result import Finding
+from depthbench.checks.parameters import account
+from depthbench.checks.result import Finding, listed
 from depthbench.checks.subject import (
     Subject,
     gradients,
     logits,
-    loss_of,
     move_weights,
     trained_parameters,
 )
-from depthbench.training.autograd_graph import num_weight_layers_on_path
-from depthbench.trial.network import check_modes, num_weight_layers
+from depthbench.training.autograd_graph import (
+    hides_layers,
+    num_weight_layers_on_path,
+)
+from depthbench.trial.look import apart
+from depthbench.trial.network import num_weight_layers
 
 _NUM_IMAGES = 8
 _VANISHED = 1e-6
-_NUM_SHOWN = 3
-# Along a random direction, to see whether the loss notices a weight at all.
-_NOTICEABLE_STEP = 0.1
+
+
+def check_parameters(subject: Subject, depth: int) -> Finding:
+    """All that the loss depends on is a parameter of the network, and is trained.
+
+    Fails for what no optimizer sees or no gradient reaches; warns of parameters that
+    are not used, or are not of float32, and of matrices in plain attributes.
+    """
+    net, images = subject.build(depth), subject.images[:_NUM_IMAGES]
+    wrong, left_over = account(net, images, subject.labels[:_NUM_IMAGES], l2=0.0)
+    if wrong:
+        return Finding("failed", "; ".join(wrong))
+    if left_over:
+        return Finding("warning", "; ".join(left_over))
+    num, num_trained = len(list(net.parameters())), len(trained_parameters(net))
+    also = f"; {num - num_trained} more are frozen" * (num > num_trained)
+    return Finding("passed", f"all {num_trained} that are trained are registered{also}")
 
 
 def check_gradients(subject: Subject, depth: int) -> Finding:
-    """Every trained parameter gets a finite gradient that is not zero everywhere.
+    """Every gradient is finite and not zero everywhere.
 
     At the initial weights, or near them: behind a layer that starts at 0 there is none
     at first. In float64, where the network runs in it, so that a small one is not 0.
 
-    A warning if the first weights get a millionth of the last ones' gradient or less:
-    the signal vanishes on the way, and the network is likely to stay at chance.
+    Warnings at most, as a gradient that vanishes or overflows may be what a depth is
+    measured for; also if the first weights get a millionth of the last ones' gradient
+    or less.
     """
     net, images = in_float64(subject, depth, _NUM_IMAGES)
     labels = subject.labels[:_NUM_IMAGES]
-    frozen = len(list(net.parameters())) - len(trained_parameters(net))
-    also = f"; {frozen} more are frozen" if frozen else ""
-    _, found = gradients(net, images, labels)
+    _, every = gradients(net, images, labels)
+    found = {name: g for name, g in every.items() if g is not None}
     if not found:
-        return Finding("warning", f"no parameter is trained{also}")
-    bad = [name for name, g in found.items() if g is not None and not _is_finite(g)]
+        return Finding("warning", "no parameter has a gradient")
+    bad = [name for name, gradient in found.items() if not gradient.isfinite().all()]
     if bad:
-        return Finding("failed", f"the gradient of {_listed(bad)} is not finite")
-    late = [name for name, gradient in found.items() if _is_zero(gradient)]
+        return Finding("warning", f"the gradient of {listed(bad)} is not finite")
+    late = [name for name, gradient in found.items() if not gradient.any()]
+    says = f"all {len(found)} are finite"
     if late:
         move_weights(net)
         _, again = gradients(net, images, labels)
-        dead = [name for name in late if _is_zero(again[name])]
+        dead = [n for n in late if (g := again[n]) is None or not g.any()]
         if dead:
-            return Finding("failed", _why_dead(net, dead, images, labels))
-        also += f"; that of {_listed(late)} is 0 until the weights have moved"
-    says = f"all {len(found)} parameters have a finite one{also}"
-    norms = [g.norm().item() for g in found.values() if g is not None and g.dim() >= 2]
+            return Finding(
+                "warning",
+                f"the gradient of {listed(dead)} is 0 everywhere, also at weights a "
+                "little off the initial ones: the signal does not get there or is cut "
+                "off behind it, as by units that are all inactive",
+            )
+        says += f"; that of {listed(late)} is 0 until the weights have moved"
+    norms = [
+        gradient.norm().item() for gradient in found.values() if gradient.dim() >= 2
+    ]
     if len(norms) < 2 or 0 in (norms[0], norms[-1]):
         return Finding("passed", says)
     says += f"; from {norms[0]:.1e} at the first weights to {norms[-1]:.1e} at the last"
@@ -62,45 +86,44 @@ def check_gradients(subject: Subject, depth: int) -> Finding:
     return Finding("passed", says)
 
 
-def check_same_modes(subject: Subject, depth: int) -> Finding:
-    """Whoever says `has_train_mode=False` has no layer that knows the two modes."""
-    try:
-        check_modes(subject.build(depth), subject.architecture)
-    except ValueError as error:
-        return Finding("failed", f"{error}")
-    knows = subject.architecture.has_train_mode
-    return Finding("passed", f"has_train_mode={knows}")
-
-
 def check_layers(subject: Subject, depth: int) -> Finding:
-    """As many weight layers from image to logits as declared, and more than before.
+    """As many weight layers from image to logits as the tables will show.
 
-    Counted in autograd's graph, on the longest path to the last head. A warning if
-    none are declared and the layers that the tables then count are not as many.
+    Counted in autograd's graph, on the longest path to the last head; a warning if
+    that is another number than declared or, without a declaration, than the
+    convolutions and linear layers. It fails only if the builder makes the same network
+    at this depth as at the smallest one.
     """
     start, item = subject.architecture.grid.start, subject.architecture
     net = subject.build(depth)
-    if any(gradient is None for gradient in _float32_gradients(subject, net).values()):
-        return Finding("left out", "not every parameter has a gradient to follow")
-    num = _num_on_path(subject, net)
-    if depth > start:
-        smallest = subject.build(start)
-        num_smallest = _num_on_path(subject, smallest)
-        if num <= num_smallest and _size(net) == _size(smallest):
-            return Finding(
-                "failed",
-                f"{num} weight layers and {_size(net):,} parameters, as at depth "
-                f"{start}: the builder does not use its argument `depth`",
-            )
-    told = num_weight_layers(item, depth, net)
-    says = f"{num} weight layers from image to logits, {_size(net):,} parameters"
-    if num == told:
-        return Finding("passed", f"{says}{', as declared' if _declares(item) else ''}")
-    if _declares(item):
-        return Finding("failed", f"{says}, but num_weight_layers({depth}) = {told}")
+    if depth > start and _are_same(subject, depth, start):
+        return Finding(
+            "failed",
+            f"the same logits as at depth {start}, given the same random numbers: the "
+            "builder does not use its argument `depth`",
+        )
+    _, found = gradients(net, subject.images[:3], subject.labels[:3])
+    if any(gradient is None for gradient in found.values()):
+        return Finding("skipped", "not every parameter has a gradient to follow")
+    images = subject.images[:3].clone().requires_grad_()
+    net.requires_grad_()  # the graph does not show what is frozen
+    head = logits(net, images)[-1]
+    if hides_layers(head):
+        return Finding(
+            "skipped", "reentrant checkpointing hides layers from autograd's graph"
+        )
+    num = num_weight_layers_on_path(head, images, net)
+    shown = num_weight_layers(item, depth, net)
+    size = sum(parameter.numel() for parameter in net.parameters())
+    says = f"{num} weight layers from image to logits, {size:,} parameters"
+    if num == shown:
+        declared = ", as declared" * (item.num_weight_layers is not None)
+        return Finding("passed", says + declared)
+    if item.num_weight_layers is not None:
+        return Finding("warning", f"{says}, but num_weight_layers({depth}) = {shown}")
     return Finding(
         "warning",
-        f"{says}, but tables will show {told}, its convolutions and linear layers; "
+        f"{says}, but tables will show {shown}, its convolutions and linear layers; "
         "declare num_weight_layers",
     )
 
@@ -109,68 +132,17 @@ def in_float64(subject: Subject, depth: int, num: int) -> tuple[nn.Module, Tenso
     """The network and `num` images in float64; in float32 if it cannot run so."""
     net, images = subject.build(depth).double(), subject.images[:num].double()
     try:
-        logits(net, images)
+        with torch.no_grad():
+            logits(net, images)
     except Exception:  # in the user's own code, which may insist on float32
         return subject.build(depth), images.float()
-    return net, images
+    return subject.build(depth).double(), images
 
 
-def _float32_gradients(subject: Subject, net: nn.Module) -> dict[str, Tensor | None]:
-    return gradients(net, subject.images[:3], subject.labels[:3])[1]
-
-
-def _num_on_path(subject: Subject, net: nn.Module) -> int:
-    net.requires_grad_()  # the graph does not show what is frozen
-    images = subject.images[:3].clone().requires_grad_()
-    return num_weight_layers_on_path(logits(net, images)[-1], images, net)
-
-
-def _declares(item: object) -> bool:
-    return getattr(item, "num_weight_layers", None) is not None
-
-
-def _size(net: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in net.parameters())
-
-
-def _why_dead(net: nn.Module, names: list[str], images: Tensor, labels: Tensor) -> str:
-    """Which parameters get none, those first that the loss depends on all the same."""
-    noticed = [name for name in names if _is_noticed(net, name, images, labels)]
-    ignored = [name for name in names if name not in noticed]
-    parts = []
-    if noticed:
-        parts.append(
-            f"{_listed(noticed)}: no gradient, though the loss depends on it; it is "
-            "cut off on the way, by detach(), .data or no_grad()"
+def _are_same(subject: Subject, depth: int, start: int) -> bool:
+    with torch.no_grad():
+        ours, theirs = (
+            logits(subject.build(k, entropy=(0, start)), subject.images[:3])
+            for k in (depth, start)
         )
-    if ignored:
-        parts.append(
-            f"{_listed(ignored)}: no gradient, and the loss does not depend on it; "
-            "forward() does not use it"
-        )
-    return "; ".join(parts)
-
-
-@torch.no_grad()
-def _is_noticed(net: nn.Module, name: str, images: Tensor, labels: Tensor) -> bool:
-    parameter = trained_parameters(net)[name]
-    before, kept = loss_of(net, images, labels), parameter.clone()
-    source = runtime.generator(0, "directions of checks")
-    noise = torch.randn(parameter.shape, generator=source, dtype=torch.float64)
-    parameter.add_(_NOTICEABLE_STEP * noise)
-    after = loss_of(net, images, labels)
-    parameter.copy_(kept)
-    return not torch.equal(before, after)
-
-
-def _is_finite(gradient: Tensor) -> bool:
-    return bool(gradient.isfinite().all())
-
-
-def _is_zero(gradient: Tensor | None) -> bool:
-    return gradient is None or not gradient.any()
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _NUM_SHOWN} more" if len(names) > _NUM_SHOWN else ""
-    return ", ".join(names[:_NUM_SHOWN]) + more
+    return len(ours) == len(theirs) and apart(ours, theirs) == 0

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,15 +81,23 @@ def command(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     from depthbench.checks.ritual import check_architecture
+    from depthbench.checks.second_process import Asked, SecondProcess
     from depthbench.checks.subject import Subject
 
     runtime.configure_process(num_threads=1)
     images = data_set.load(data_dir or runtime.data_dir())
     found: dict[str, list[CheckResult]] = {}
-    with open_lines(as_json) as lines:
+    asked = Asked(
+        plugins=[str(path) for path in plugins],
+        depths=ranges,
+        image_shape=images.image_shape,
+        num_classes=images.num_classes,
+    )
+    with open_lines(as_json) as lines, closing(SecondProcess(asked)) as second:
         for item in chosen:
             lines.begin(item, ranges[item.name], data, is_ranged=depths is not None)
-            subject, results = Subject.on(item, images), found.setdefault(item.name, [])
+            subject = Subject.on(item, images, second.digests_of(item.name))
+            results = found.setdefault(item.name, [])
             for result in check_architecture(subject, ranges[item.name]):
                 results.append(result)
                 lines.add(result)

@@ -17,7 +17,8 @@ _STYLES: Mapping[Verdict, str] = {
     "passed": "green",
     "failed": "bold red",
     "warning": "yellow",
-    "left out": "dim",
+    "intended": "cyan",
+    "skipped": "dim",
 }
 
 

@@ -5,7 +5,12 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 
 from depthbench.architectures.definition import Architecture
-from depthbench.checks.preflight import preflight, preflight_trials
+from depthbench.checks.preflight import (
+    Look,
+    preflight,
+    preflight_trials,
+    why_not_repeatable,
+)
 from depthbench.datasets import Dataset
 from depthbench.datasets.image_data import num_trained_on
 from depthbench.engine.errors import TaskTimedOutError, WorkerDiedError
@@ -67,10 +72,11 @@ def require_trainable(
     num_workers: int,
     say: Callable[[str], None],
 ) -> None:
-    """Run two images through the smallest network of each cell, in worker processes.
+    """Run every kind of step on the smallest network of each cell, in worker processes.
 
     There, so that a network that ends its process does not end this one, and with the
-    data that its trials will find loaded.
+    data that its trials will find loaded. Users' own networks that are sound are built
+    here, too: a second process has to make the same.
 
     Raises:
         UsageError: If a network cannot be trained, with all that cannot.
@@ -80,26 +86,28 @@ def require_trainable(
     futures = [executor.submit(preflight, trial, context) for trial in trials]
     for _ in range(len(trials), min(num_workers, _USUAL_SEEDS * len(cells))):
         executor.submit(len, ())
-    reasons = {
-        trial: reason
-        for trial, future in zip(trials, futures, strict=True)
-        if (reason := _answer(trial, future, say)) is not None
-    }
+    reasons: dict[str, str] = {}
+    for trial, future in zip(trials, futures, strict=True):
+        look = _answer(trial, future, say)
+        where = f"{trial.architecture}, k={trial.depth}"
+        for note in look.notes:
+            say(f"note: {where}: {note}")
+        if reason := look.reason or why_not_repeatable(trial, context, look):
+            reasons[f"{where}: {reason}"] = trial.architecture
     if reasons:
-        names = " ".join(dict.fromkeys(trial.architecture for trial in reasons))
+        names = " ".join(dict.fromkeys(reasons.values()))
         hint = f"nothing was trained; see depthbench check {names}"
-        raise UsageError("\n".join([*reasons.values(), hint]))
+        raise UsageError("\n".join([*reasons, hint]))
 
 
 def _answer(
-    trial: TrialSpec, future: "Future[str | None]", say: Callable[[str], None]
-) -> str | None:
+    trial: TrialSpec, future: "Future[Look]", say: Callable[[str], None]
+) -> Look:
     try:
-        reason = future.result()
+        return future.result()
     except WorkerDiedError as error:
-        reason = str(error)
+        return Look(str(error))
     except TaskTimedOutError as error:
         # The machine's fault, not the network's; its trials will show.
-        say(f"note: {trial.architecture}, two images through k={trial.depth}: {error}")
-        return None
-    return reason and f"{trial.architecture}, k={trial.depth}: {reason}"
+        say(f"note: {trial.architecture}, the first steps at k={trial.depth}: {error}")
+        return Look()

@@ -31,6 +31,7 @@ from depthbench.runtime.variables import (
     child_environment,
     data_dir,
     is_completing,
+    other_hashes,
     plugin_paths,
 )
 
@@ -53,6 +54,7 @@ __all__ = [
     "monotonic_seconds",
     "noted_signals",
     "num_cores",
+    "other_hashes",
     "peak_memory_bytes",
     "plugin_paths",
     "reset_peak_memory",

@@ -35,6 +35,14 @@ def child_environment(scratch: Path | None = None) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, **temporary}
 
 
+def other_hashes() -> dict[str, str]:
+    """This process's variables, for one that hashes strings in another way."""
+    salt = os.environ.get("PYTHONHASHSEED", "random")
+    other = str((int(salt) + 1) % 2**32) if salt.isdigit() else "random"
+    path = os.pathsep.join(filter(None, sys.path))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": other}
+
+
 def is_completing() -> bool:
     """Whether a shell started this process to complete a command line."""
     return "_DEPTHBENCH_COMPLETE" in os.environ

@@ -38,22 +38,40 @@ def weight_layers_before(
     Of the nodes between the images and the logits, each after all that it was computed
     from; the arguments are those of `num_weight_layers_on_path`.
     """
+    return _products(logits, images, net)[0]
+
+
+def multiplied_weights(logits: Tensor, images: Tensor, net: nn.Module) -> set[int]:
+    """The `id`s of the parameters that a signal is multiplied with on its way.
+
+    Whether they are a weight themselves or one is computed from them; the arguments are
+    those of `num_weight_layers_on_path`.
+    """
+    return _products(logits, images, net)[1]
+
+
+def _products(
+    logits: Tensor, images: Tensor, net: nn.Module
+) -> tuple[dict[Node, int], set[int]]:
     weights = {id(p) for p in net.parameters() if p.dim() >= 2}
     longest: dict[Node, int] = {}  # from the images; only of nodes they lead to
-    has_weight: set[Node] = set()  # computed from weights alone
+    made_of: dict[Node, set[int]] = {}  # the weights, of nodes made of them alone
+    multiplied: set[int] = set()
     root = logits.grad_fn
     for node in _inputs_first(root) if root is not None else ():
         leaf = getattr(node, "variable", None)
         inputs = _inputs(node)
         before = [longest[each] for each in inputs if each in longest]
-        weighted = [each for each in inputs if each in has_weight]
+        weighted = [made_of[each] for each in inputs if each in made_of]
         if leaf is images:
             longest[node] = 0
         elif before:
-            longest[node] = max(before) + len(weighted) * _multiplies(node)
+            is_product = _multiplies(node)
+            longest[node] = max(before) + len(weighted) * is_product
+            multiplied.update(*(weighted if is_product else ()))
         elif id(leaf) in weights or weighted:
-            has_weight.add(node)
-    return longest
+            made_of[node] = {id(leaf)}.union(*weighted) & weights
+    return longest, multiplied
 
 
 def on_every_path(nodes: Iterable[Node]) -> list[Node]:
@@ -76,6 +94,21 @@ def on_every_path(nodes: Iterable[Node]) -> list[Node]:
             found.append(node)
         reached = max(reached, last_use[number])
     return found
+
+
+def leaves(loss: Tensor) -> list[Tensor]:
+    """The tensors that require a gradient and that `loss` was computed from."""
+    nodes: Iterable[Node] = _inputs_first(loss.grad_fn) if loss.grad_fn else ()
+    return [node.variable for node in nodes if hasattr(node, "variable")]
+
+
+def hides_layers(loss: Tensor) -> bool:
+    """Whether part of the graph is made in the backward pass only.
+
+    So it is under reentrant checkpointing.
+    """
+    nodes: Iterable[Node] = _inputs_first(loss.grad_fn) if loss.grad_fn else ()
+    return any("CheckpointFunction" in node.name() for node in nodes)
 
 
 def has_batch_norm(loss: Tensor) -> bool:

@@ -2,16 +2,22 @@
 
 from depthbench.trial.run import (
     TrialContext,
+    architecture_of,
     graphed_steps,
+    look_at,
     run_trial,
     set_up,
     time_layer_epoch,
+    untrained,
 )
 
 __all__ = [
     "TrialContext",
+    "architecture_of",
     "graphed_steps",
+    "look_at",
     "run_trial",
     "set_up",
     "time_layer_epoch",
+    "untrained",
 ]

@@ -1,7 +1,8 @@
-"""The network of a trial: built, laid out for its kernels, and looked at once."""
+"""The network of a trial: built, and laid out for its kernels."""
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.nn.parameter import is_lazy
 
 from depthbench import runtime
 from depthbench.architectures.definition import Architecture
@@ -10,8 +11,6 @@ from depthbench.architectures.layers.functional import FunctionalNet
 from depthbench.datasets.image_data import ImageData
 from depthbench.kernels import cpu
 from depthbench.spec import TrialSpec
-from depthbench.training import ResidentData
-from depthbench.training.batches import as_heads
 
 
 def build_network(
@@ -71,6 +70,11 @@ def bare_network(
             f"{architecture.name} is a function, and its weight layers cannot be "
             "counted: declare @architecture(..., num_weight_layers=lambda depth: ...)"
         )
+    if any(map(is_lazy, net.parameters())):
+        # Such weights are made when the first images come, and an optimizer needs them.
+        with torch.no_grad():
+            net.eval()(torch.zeros(2, *image_shape))
+        net.train()
     return net
 
 
@@ -92,42 +96,3 @@ def num_weight_layers(architecture: Architecture, depth: int, net: nn.Module) ->
         return architecture.num_weight_layers(depth)
     layers = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
     return sum(isinstance(module, layers) for module in net.modules())
-
-
-def check_modes(net: nn.Module, architecture: Architecture) -> None:
-    """Two protocols share the trials of a network that says it knows no modes.
-
-    Raises:
-        ValueError: If it has a layer that does.
-    """
-    knowing = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
-    for module in net.modules():
-        if isinstance(module, knowing) and not architecture.has_train_mode:
-            raise ValueError(
-                f"has_train_mode=False, but there is a {type(module).__name__}; "
-                "leave it out"
-            )
-
-
-def check_logits(net: nn.Module, data: ResidentData, num_classes: int) -> None:
-    """Run two images through `net` in evaluation mode, which changes nothing in it.
-
-    Raises:
-        ValueError: If what comes out is not logits of each image.
-    """
-    net.eval()
-    with torch.no_grad():
-        output = net(data.normalized(data.test.images[:2]))
-    is_one = isinstance(output, Tensor)
-    heads = as_heads(output) if is_one or isinstance(output, tuple | list) else ()
-    if not heads or not all(isinstance(head, Tensor) for head in heads):
-        raise ValueError(
-            f"logits of two images: got a {type(output).__name__}, "
-            "expected a tensor or a tuple of tensors, one a head"
-        )
-    for head in heads:
-        if head.shape != (2, num_classes) or not head.is_floating_point():
-            raise ValueError(
-                f"logits of two images: got {head.dtype} of shape {tuple(head.shape)}, "
-                f"expected floats of shape (2, {num_classes})"
-            )

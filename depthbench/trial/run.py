@@ -24,14 +24,12 @@ from depthbench.training.last_weights import LastWeights
 from depthbench.training.profile import profile_of, sample
 from depthbench.training.testing import run_eagerly
 from depthbench.trial.failures import failure_of
-from depthbench.trial.network import (
-    build_network,
-    check_logits,
-    check_modes,
-    memory_format,
-    num_weight_layers,
-)
+from depthbench.trial.look import look
+from depthbench.trial.network import build_network, memory_format, num_weight_layers
 from depthbench.trial.self_check import graph_disagreement
+
+# Images that a network is looked at with, before one like it is trained.
+_NUM_LOOKED_AT = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,28 +87,24 @@ def set_up(spec: TrialSpec, context: TrialContext) -> tuple[nn.Module, ResidentD
 
     Raises:
         DataError: If the data set cannot be had.
-        ValueError: If it says that it knows no modes, and does.
         Exception: What a user's builder raises.
     """
-    architecture = _architectures(context.plugins)[spec.architecture]
+    architecture = architecture_of(spec, context)
     data, resident = _data(spec, context, architecture)
-    net = build_network(architecture, spec, data)
-    check_modes(net, architecture)
-    return net, resident
+    return build_network(architecture, spec, data), resident
 
 
 def _measured(spec: TrialSpec, context: TrialContext) -> TrialRecord:
     if spec.device == "cuda" and context.eager_reason is None:
         context = replace(context, eager_reason=graph_disagreement())
-    architecture = _architectures(context.plugins)[spec.architecture]
+    architecture = architecture_of(spec, context)
     if architecture.plugin_sha256 != spec.plugin_sha256:
         raise ValueError(f"the file that defines {spec.architecture} was changed")
     data, resident = _data(spec, context, architecture)
     began = runtime.monotonic_seconds()
     runtime.reset_peak_memory(spec.device)
+    look_at(replace(spec, seed=0, lr=1.0), context)
     net = build_network(architecture, spec, data)
-    check_modes(net, architecture)
-    check_logits(net, resident, data.num_classes)
     training, message = _trained(net, resident, spec, context)
     return record_of(
         spec,
@@ -126,6 +120,42 @@ def _measured(spec: TrialSpec, context: TrialContext) -> TrialRecord:
         finished_at=runtime.utc_now(),
         environment=_environment(spec),
     )
+
+
+@functools.cache
+def look_at(spec: TrialSpec, context: TrialContext) -> None:
+    """Look at networks like that of a spec, once a process.
+
+    Raises:
+        DataError: If the data set cannot be had.
+        ValueError: If what comes out is not as `look` says.
+        Exception: What a user's code raises.
+    """
+    architecture = architecture_of(spec, context)
+    if architecture.description is not None:
+        return
+    _, resident = _data(spec, context, architecture)
+    look(
+        lambda: untrained(spec, context),
+        resident.normalized(resident.train.images[:_NUM_LOOKED_AT]),
+        resident.num_classes,
+        has_train_mode=architecture.has_train_mode,
+    )
+
+
+def architecture_of(spec: TrialSpec, context: TrialContext) -> Architecture:
+    """The architecture of a spec.
+
+    Raises:
+        ValueError: If it is not there.
+    """
+    return _architectures(context.plugins)[spec.architecture]
+
+
+def untrained(spec: TrialSpec, context: TrialContext) -> nn.Module:
+    """The network that a trial begins with; the global generators stay as they are."""
+    with runtime.seeded_global_generators(*spec.entropy, "modules"):
+        return set_up(spec, context)[0]
 
 
 def _environment(spec: TrialSpec) -> Environment:
