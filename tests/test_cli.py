@@ -327,7 +327,7 @@ def test_check_looks_at_all_that_a_file_defines(call, with_toy):
     (failed, _) = [line for line in lines if "  failed  " in line]
     assert failed.startswith("k=3    logits            failed    head 1 of 1 gives")
     assert "all other checks need logits" in out
-    assert lines[-2] == "tanh: sound; 24 checks: 22 passed, 2 skipped"
+    assert lines[-2] == "tanh: sound; 28 checks: 26 passed, 2 skipped"
     assert lines[-1].startswith("seven: NOT sound (logits); 4 checks: 2 failed")
 
 
@@ -373,8 +373,8 @@ def run_toy(call, with_toy, monkeypatch):
 
 FAULTS = {
     "return nn.Sequential(nn.Flatten(), nn.Linear(64, 7))": (
-        "seven, k=3: ValueError: logits of two images: got torch.float32 of shape "
-        "(2, 7), expected floats of shape (2, 10)"
+        "seven, k=3: ValueError: logits of two images in evaluation mode: got "
+        "torch.float32 of shape (2, 7), expected floats of shape (2, 10)"
     ),
     "import os; os._exit(7)": "seven, k=3: the worker process ended with exit code 7",
 }

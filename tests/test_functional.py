@@ -127,9 +127,21 @@ def of(forward):
 NEITHER = "; return an nn.Module, or depthbench.functional_net(forward, parameters)"
 MISTAKES = [
     (of("x.flatten(1) @ w[0].T"), "", "cannot be counted: declare @architecture(..., "),
-    (of("None"), DECLARED, "logits of two images: got a NoneType, expected a tensor"),
-    (of("('a',)"), DECLARED, "logits of two images: got a tuple, expected a tensor"),
-    (of("()"), DECLARED, "logits of two images: got a tuple, expected a tensor"),
+    (
+        of("None"),
+        DECLARED,
+        "in evaluation mode: got a NoneType, expected a tensor",
+    ),
+    (
+        of("('a',)"),
+        DECLARED,
+        "in evaluation mode: got a tuple, expected a tensor",
+    ),
+    (
+        of("()"),
+        DECLARED,
+        "in evaluation mode: got a tuple, expected a tensor",
+    ),
     (of("x.flatten(1)"), DECLARED, "shape (2, 784), expected floats of shape (2, 10)"),
     ("(len, [])", DECLARED, f"the builder of bad returned a tuple{NEITHER}"),
     ("torch.nn.Linear", "", f"the builder of bad returned a type{NEITHER}"),

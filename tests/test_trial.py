@@ -174,7 +174,7 @@ def test_who_claims_to_know_no_modes_must_not_use_them(context, tmp_path, layer)
     spec = replace(SPEC, architecture="bad", plugin_sha256=plugin_sha256)
     record = run_trial(spec, replace(context, plugins=(path,)))
     assert record.outcome is Outcome.CRASHED
-    assert f"has_train_mode=False, but there is a {layer[:7]}" in record.message
+    assert "has_train_mode=False, but the logits of both modes" in record.message
 
 
 def test_a_lost_device_is_for_a_new_process_to_try(context, monkeypatch):

@@ -124,7 +124,8 @@ def _says(line: "_Line", right: float, tolerance: float) -> str:
 def _leaning_to(gradient: Tensor, source: torch.Generator) -> Tensor:
     """A random direction with twice as much along a gradient, so that it is not 0."""
     drawn = torch.randn(gradient.shape, generator=source, dtype=torch.float64)
-    return 2 * gradient / gradient.norm().clamp_min(1e-300) + drawn / drawn.norm()
+    steep: Tensor = gradient / gradient.norm().clamp_min(1e-300)
+    return 2 * steep + drawn / drawn.norm()
 
 
 class _Line:
@@ -188,4 +189,5 @@ class _Along(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (step,) = ctx.saved_tensors
-        return gradients[0] * ctx.line.slope(step.item()), None
+        slope: float = ctx.line.slope(step.item())
+        return gradients[0] * slope, None

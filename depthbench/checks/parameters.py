@@ -1,6 +1,6 @@
 """Whether what an optimizer changes is what a network computes with."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -15,6 +15,19 @@ from depthbench.training.autograd_graph import (
     multiplied_weights,
 )
 from depthbench.training.penalty import penalized_weights
+
+_NOT_REGISTERED = (
+    "used, but not registered, so that no optimizer sees it; keep layers in "
+    "nn.ModuleList or nn.ModuleDict, tensors in nn.Parameter or nn.ParameterList"
+)
+_CUT_OFF = (
+    "no gradient, though the loss depends on it; it is cut off on the way, by "
+    "detach(), .data or no_grad()"
+)
+_PLAIN_TENSOR = (
+    "a plain tensor, never trained; make it an nn.Parameter if it should be, or a "
+    "buffer"
+)
 
 # Of a random direction, to see whether the loss notices a weight at all.
 _NOTICEABLE_STEP = 0.1
@@ -54,25 +67,23 @@ def account(net: nn.Module, images: Tensor, labels: Tensor, *, l2: float) -> Acc
     without = [n for n, p in trained.items() if p.grad is None and n not in made]
     cut = [name for name in without if _is_noticed(net, name, images, labels)]
     unused = [name for name in without if name not in cut]
-    wrong = [
-        made
-        and f"{listed(made)}: made in forward(), after the optimizer; make every "
-        "layer in __init__",
-        stray
-        and f"{listed(stray)}: used, but not registered, so that no optimizer "
-        "sees it; keep layers in nn.ModuleList or nn.ModuleDict, tensors in "
-        "nn.Parameter or nn.ParameterList",
-        cut
-        and f"{listed(cut)}: no gradient, though the loss depends on it; it is cut "
-        "off on the way, by detach(), .data or no_grad()",
-        _beyond_the_penalty(net, images) if l2 else "",
-    ]
-    left_over = [
-        unused and f"{listed(unused)}: never used by forward()",
+    wrong = (
+        *_said(made, "made in forward(), after the optimizer; make layers in __init__"),
+        *_said(stray, _NOT_REGISTERED),
+        *_said(cut, _CUT_OFF),
+        *(_beyond_the_penalty(net, images) if l2 else ()),
+    )
+    left_over = (
+        *_said(unused, "never used by forward()"),
         *_other_types(trained),
-        *_plain_tensors(net),
-    ]
-    return Account(tuple(filter(None, wrong)), tuple(filter(None, left_over)))
+        *_said(_plain_tensors(net), _PLAIN_TENSOR),
+    )
+    return Account(wrong, left_over)
+
+
+def _said(names: Sequence[str], what: str) -> Iterator[str]:
+    if names:
+        yield f"{listed(names)}: {what}"
 
 
 def _stray(net: nn.Module, graph_leaves: list[Tensor]) -> list[str]:
@@ -128,25 +139,26 @@ def _is_noticed(net: nn.Module, name: str, images: Tensor, labels: Tensor) -> bo
     return not torch.equal(before, after)
 
 
-def _beyond_the_penalty(net: nn.Module, images: Tensor) -> str:
+def _beyond_the_penalty(net: nn.Module, images: Tensor) -> Iterator[str]:
     """Which weights an L2 penalty would not be on, if there are any."""
     penalized = {id(weight) for weight in penalized_weights(net)}
     given = images.clone().requires_grad_()
     heads = logits(net, given)
     if hides_layers(heads[-1]):
-        return ""
+        return
     multiplied = set[int]().union(
         *(multiplied_weights(head, given, net) for head in heads)
     )
     names = {id(parameter): name for name, parameter in net.named_parameters()}
-    beyond = [names[each] for each in names if each in multiplied - penalized]
-    on = [names[each] for each in names if each in penalized]
-    return beyond and (
-        f"l2 would be on {listed(on)} alone: {listed(beyond)} is multiplied with the "
-        "signal too, but is no weight of an nn.Conv or nn.Linear itself, as under a "
-        "parametrization; use weight_decay, which is on every parameter, or leave l2 "
-        "out"
-    )
+    on = [name for each, name in names.items() if each in penalized]
+    beyond = [name for each, name in names.items() if each in multiplied - penalized]
+    if beyond:
+        yield (
+            f"l2 would be on {listed(on)} alone: {listed(beyond)} is multiplied with "
+            "the signal too, but is no weight of an nn.Conv or nn.Linear itself, as "
+            "under a parametrization; use weight_decay, which is on every parameter, "
+            "or leave l2 out"
+        )
 
 
 def _other_types(trained: Mapping[str, nn.Parameter]) -> Iterator[str]:
@@ -158,10 +170,10 @@ def _other_types(trained: Mapping[str, nn.Parameter]) -> Iterator[str]:
             yield f"{listed(names)}: of type {kind}, and trained in it"
 
 
-def _plain_tensors(net: nn.Module) -> Iterator[str]:
+def _plain_tensors(net: nn.Module) -> list[str]:
     """Matrices of floats in plain attributes, which look like weights but are none."""
     own = {id(tensor) for tensor in (*net.parameters(), *net.buffers())}
-    names = [
+    return [
         name
         for name, tensor in _hidden_tensors(net)
         if id(tensor) not in own
@@ -169,8 +181,3 @@ def _plain_tensors(net: nn.Module) -> Iterator[str]:
         and tensor.dim() >= 2
         and not tensor.requires_grad
     ]
-    if names:
-        yield (
-            f"{listed(names)}: a plain tensor, never trained; make it an nn.Parameter "
-            "if it should be, or a buffer"
-        )

@@ -64,8 +64,11 @@ def _steps(data: ResidentData, spec: TrialSpec) -> Iterator[_Step]:
         for size in _sizes(len(data.train), spec.batch_size):
             what = f"a training step on {_images(size)}{where}"
             yield _Step(what, data.train, size, True, mode)
-    for name, split in (("test", data.test), ("validation", data.validation)):
-        for size in _sizes(len(split), spec.batch_size) if split else ():
+    tested = {"test": data.test, "validation": data.validation}
+    for name, split in tested.items():
+        if split is None:
+            continue
+        for size in _sizes(len(split), spec.batch_size):
             yield _Step(f"a {name} step on {_images(size)}", split, size, False, False)
 
 

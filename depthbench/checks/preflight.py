@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
-from torch import nn
 
 from depthbench import runtime
 from depthbench.architectures.definition import Architecture
@@ -18,7 +17,7 @@ from depthbench.checks.seeds import (
     digests,
     ignoring_the_seed,
 )
-from depthbench.checks.subject import trained_parameters
+from depthbench.checks.subject import built, trained_parameters
 from depthbench.datasets.image_data import DataError
 from depthbench.spec import Cell, TrialSpec
 from depthbench.trial import TrialContext, architecture_of, look_at, set_up, untrained
@@ -35,11 +34,15 @@ class Look:
         reason: Why it cannot be trained, in a line; None if it can.
         notes: What may be meant, and is not as usual.
         digests: Of its tensors before training, by name; of a user's own network.
+        image_shape: That it was built for.
+        num_classes: The same.
     """
 
     reason: str | None = None
     notes: tuple[str, ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
+    image_shape: tuple[int, int, int] = (1, 1, 1)
+    num_classes: int = 1
 
 
 def preflight_trials(cells: Sequence[Cell]) -> tuple[TrialSpec, ...]:
@@ -86,17 +89,18 @@ def why_not_repeatable(
 
     None if nothing does, or the architecture declares that it is intended.
     """
-    if not found.digests:
+    item = architecture_of(trial, context)
+    if not found.digests or "processes" in item.intended:
         return None
-    look = preflight_digests(trial, context)
-    names = differing(found.digests, look)
-    is_intended = "processes" in architecture_of(trial, context).intended
-    return differs_between_processes(names) if names and not is_intended else None
-
-
-def preflight_digests(trial: TrialSpec, context: TrialContext) -> dict[str, str]:
-    """The digests of the tensors of a trial's network, on the CPU."""
-    return digests(untrained(replace(trial, device="cpu"), context))
+    net = built(
+        item,
+        trial.depth,
+        image_shape=found.image_shape,
+        num_classes=found.num_classes,
+        entropy=trial.entropy,
+    )
+    names = differing(found.digests, digests(net))
+    return differs_between_processes(names) if names else None
 
 
 def _network(trial: TrialSpec) -> tuple[object, ...]:
@@ -126,29 +130,31 @@ def _looked(trial: TrialSpec, context: TrialContext) -> Look:
         return Look(failing)
     if item.plugin_sha256 is None:
         return Look()
-    return _with_seeds(item, trial, context, left_over)
+    channels, height, width = data.train.images.shape[1:]
+    look = Look(None, left_over, {}, (channels, height, width), data.num_classes)
+    return _with_seeds(item, trial, look)
 
 
-def _with_seeds(
-    item: Architecture,
-    trial: TrialSpec,
-    context: TrialContext,
-    notes: tuple[str, ...],
-) -> Look:
-    """Whether the weights follow the seed; `notes` are kept."""
-
-    def built(seed: int) -> nn.Module:
-        return untrained(replace(trial, seed=seed, device="cpu"), context)
-
-    first, other = built(trial.seed), built(trial.seed + 1)
-    found = digests(first)
+def _with_seeds(item: Architecture, trial: TrialSpec, look: Look) -> Look:
+    """The same look, and whether the weights follow the seed."""
+    first, other = (
+        built(
+            item,
+            trial.depth,
+            image_shape=look.image_shape,
+            num_classes=look.num_classes,
+            entropy=replace(trial, seed=seed).entropy,
+        )
+        for seed in (trial.seed, trial.seed + 1)
+    )
     ignored = ignoring_the_seed(first, other)
+    look = replace(look, digests=digests(first))
+    if not ignored.names or "seeds" in item.intended:
+        return look
     says = (
         f"{listed(ignored.names)}: the same at every seed ({ignored.share:.0%} of the "
         f"drawn weights); {HOW_TO_DRAW}"
     )
-    if not ignored.names or "seeds" in item.intended:
-        return Look(None, notes, found)
     if ignored.share > 0.5:
         return Look(f"{says}, or declare intended=('seeds',)")
-    return Look(None, (*notes, says), found)
+    return replace(look, notes=(*look.notes, says))

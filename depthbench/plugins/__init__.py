@@ -106,7 +106,7 @@ class _Loader:
     def from_entry_point(
         self, point: importlib.metadata.EntryPoint
     ) -> list[Architecture]:
-        with imported_anew() as imported, noted_reads() as opened:
+        with imported_anew(self._finder) as imported, noted_reads() as opened:
             value = point.load()
         if not isinstance(value, Architecture | Description):
             raise TypeError(
@@ -135,7 +135,7 @@ class _Loader:
             str(_root(path)),
             *self._finder.folders,
         ]
-        with imported_anew() as imported, noted_reads() as opened:
+        with imported_anew(self._finder) as imported, noted_reads() as opened:
             module = run_file(path)
         for name, each in imported.items():
             origin, plugin = self._origins.setdefault(name, (each.__file__, str(path)))

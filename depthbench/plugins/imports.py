@@ -124,22 +124,30 @@ def install(finder: UsersFinder) -> None:
 
 
 @contextmanager
-def imported_anew() -> Iterator[dict[str, ModuleType]]:
-    """Inside the block a user's modules are imported anew, not taken from memory.
+def imported_anew(finder: UsersFinder) -> Iterator[dict[str, ModuleType]]:
+    """Inside the block the modules of plugins are imported anew, not taken from memory.
 
-    What others had imported is theirs, as a notebook that holds on to it expects, and
-    is put back at the end.
+    Those of earlier plugins and all that lie in the folders of the finder. What others
+    had imported is theirs, as a notebook that holds on to it expects, and is put back
+    at the end.
 
     Yields:
         Filled at the end of the block: the user's modules that it imported, by name.
     """
-    before, imported = _users_modules(), dict[str, ModuleType]()
+    known, imported = _users_modules(), dict[str, ModuleType]()
+    folders = tuple(folder + os.sep for folder in finder.folders)
+    before = {
+        name: module
+        for name, module in known.items()
+        if _is_plugins(module) or str(module.__file__).startswith(folders)
+    }
     for name in before:
         del sys.modules[name]
     try:
         yield imported
     finally:
-        imported |= _users_modules()
+        now = _users_modules()
+        imported |= {n: now[n] for n in now if now[n] is not known.get(n)}
         for name, module in before.items():
             if name not in imported or not _is_plugins(module):
                 sys.modules[name] = module

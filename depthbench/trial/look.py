@@ -14,7 +14,7 @@ from depthbench import runtime
 from depthbench.training.batches import as_heads
 
 # Relative to the largest value, of numbers that would be equal but for rounding.
-_SAME = {torch.float64: 1e-6, torch.float32: 1e-3}
+_SAME_IN_FLOAT64, _SAME_IN_FLOAT32 = 1e-6, 1e-3
 
 
 def look(
@@ -82,7 +82,7 @@ def heads_of(net: nn.Module, images: Tensor, mode: str) -> tuple[Tensor, ...]:
     heads = as_heads(output) if is_one or isinstance(output, tuple | list) else ()
     if not heads or not all(isinstance(head, Tensor) for head in heads):
         raise ValueError(
-            f"logits of {len(images)} images in {mode} mode: got a "
+            f"logits of images in {mode} mode: got a "
             f"{type(output).__name__}, expected a tensor or a tuple of tensors, one "
             "per head"
         )
@@ -100,15 +100,14 @@ def difference_of_modes(build: Callable[[], nn.Module], images: Tensor) -> str |
     """What differs between train and evaluation mode, in words; None if nothing does.
 
     The logits, or a buffer after them. Kernels may differ between the modes and round
-    differently, so that numbers that are not equal are computed in float64.
+    differently, so that numbers that are not equal are computed again in float64.
     """
-    difference = _difference(build, images)
-    if difference is None:
+    if _difference(build, images, tolerance=0.0) is None:
         return None
     try:
-        return _difference(lambda: build().double(), images.double())
+        return _difference(lambda: build().double(), images.double(), _SAME_IN_FLOAT64)
     except Exception:  # in the user's own code, which may insist on float32
-        return difference
+        return _difference(build, images, _SAME_IN_FLOAT32)
 
 
 def apart(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
@@ -125,15 +124,17 @@ def apart(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
     return ((one - other)[~same].abs().max() / largest).item()
 
 
-def _difference(build: Callable[[], nn.Module], images: Tensor) -> str | None:
+def _difference(
+    build: Callable[[], nn.Module], images: Tensor, tolerance: float
+) -> str | None:
     nets = [build().train(mode) for mode in (False, True)]
     heads, others = (heads_of(net, images, "either") for net in nets)
     distance = apart(heads, others)
-    if not distance <= _SAME.get(images.dtype, 1e-3):
+    if not distance <= tolerance:
         return f"the logits of both modes differ by {distance:.1e} of their size"
     buffers, theirs = (dict(net.named_buffers()) for net in nets)
     for name, buffer in buffers.items():
-        if not apart([buffer], [theirs[name]]) <= _SAME.get(images.dtype, 1e-3):
+        if not apart([buffer], [theirs[name]]) <= tolerance:
             return f"the buffer {name} differs after the two modes"
     return None
 
