@@ -124,8 +124,8 @@ def _says(line: "_Line", right: float, tolerance: float) -> str:
 def _leaning_to(gradient: Tensor, source: torch.Generator) -> Tensor:
     """A random direction with twice as much along a gradient, so that it is not 0."""
     drawn = torch.randn(gradient.shape, generator=source, dtype=torch.float64)
-    steep: Tensor = gradient / gradient.norm().clamp_min(1e-300)
-    return 2 * steep + drawn / drawn.norm()
+    direction: Tensor = 2 * gradient / gradient.norm().clamp_min(1e-300)
+    return direction.add_(drawn / drawn.norm())
 
 
 class _Line:

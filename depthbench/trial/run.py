@@ -172,7 +172,9 @@ def _trained(
     """The training, and why it ran eagerly if it did so on a GPU."""
     graphed = graphed_steps(net, spec, context)
     order = runtime.generator(*spec.entropy, "order")
-    start = _profile(net, data)
+    # Even a copy may share what a user's network changes when it is looked at.
+    is_users = architecture_of(spec, context).description is None
+    start = _profile(untrained(spec, context) if is_users else net, data)
     # On a GPU a divergence is noticed some steps late, when the weights are gone.
     last = LastWeights(net) if spec.device == "cpu" else None
     keep = last.keep if last else None
