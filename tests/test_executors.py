@@ -281,3 +281,11 @@ def test_another_call_that_cannot_be_sent_is_an_error(workers):
     with pytest.raises(TypeError, match="cannot be sent"):
         workers.submit(give_up_for_a_lambda).result()
     assert workers.submit(pid_after, 0).result() > 0
+
+
+def test_a_future_that_its_owner_cancels_harms_no_other():
+    with LocalProcesses(1, prepare=nothing) as executor:
+        first = executor.submit(pid_after, 0.3)
+        assert first.cancel()
+        assert executor.submit(pid_after, 0).result(timeout=60) > 0
+        assert first.cancelled()

@@ -8,7 +8,7 @@ from rich.console import Console
 from test_study import STUDY, cell, record_of
 
 from depthbench.record import Outcome, TrialRecord
-from depthbench.search import plan_cell
+from depthbench.search import CellSearch, plan_cell
 from depthbench.study.drive import Progress
 from depthbench.study.progress import progress_table, show_progress, trial_text
 
@@ -133,3 +133,21 @@ def test_off_a_terminal_there_is_one_plain_line_a_trial(capsys):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("a on toy, k=6, seed 1: trained, error 5.00 % in 0 s | ")
     assert "standard trains 6 | about" in line
+
+
+@pytest.mark.parametrize(
+    "study",
+    [GRID, STUDY, replace(POSTERIOR, budget="1s"), replace(POSTERIOR, max_trials=1)],
+)
+def test_a_search_in_which_nothing_was_measured_can_be_shown(study):
+    """On a wide terminal too, where there is a bar of depths."""
+    search = CellSearch.over(under(study, cell("a")), [])
+    for _ in range(200):
+        for spec in search.plan.wanted:
+            gone = TrialRecord(spec=spec, outcome=Outcome.TIMED_OUT, seconds=600.0)
+            search = search.observe(gone)
+    assert search.plan.is_done
+    console = Console(width=160, record=True)
+    with console.capture() as capture:
+        console.print(progress_table(Progress((search.plan,), (), None, {}), 160))
+    assert "a toy standard" in " ".join(capture.get().split())

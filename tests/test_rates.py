@@ -30,6 +30,7 @@ from depthbench.report.rates import (
     limit_sentence,
     rate_groups,
 )
+from depthbench.report.results import Status
 from depthbench.search import plan_cell
 from depthbench.spec import (
     Cell,
@@ -306,3 +307,23 @@ def test_a_study_of_one_rate_has_no_tables_of_rates() -> None:
     study = replace(STUDY, lr_grid=())
     records = run([cell], study, below_a_power(2.0, -1.5))
     assert rate_tables(study_result(study, [cell], records)) is None
+
+
+def test_rates_at_which_nothing_was_measured_claim_nothing() -> None:
+    study = StudySpec(
+        arch=("net",), search="grid", depths=(3, 6), seeds=1, lr_grid=(0.05, 0.5)
+    )
+    cells = [
+        under(study, a_cell(Rate(name=f"lr {lr}", is_own=lr == 0.05), lr=lr))
+        for lr in study.lr_grid
+    ]
+    records = [
+        a_record(spec, Outcome.TIMED_OUT)
+        for each in cells
+        for spec in plan_cell(each, []).wanted
+    ]
+    assert len(records) == 4
+    result = study_result(study, cells, records)
+    assert {each.status for each in result.cells} == {Status.STOPPED}
+    [group] = rate_groups(result)
+    assert limit_sentence(group) == ""

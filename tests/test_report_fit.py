@@ -256,3 +256,15 @@ def test_the_table_shows_the_interval_and_sorts_by_it() -> None:
         assert fit is not None
         assert field.text == estimate_text(fit.k50)
         assert field.sort == fit.k50.median
+
+
+def test_a_first_depth_where_some_trained_is_not_said_to_have_none() -> None:
+    net = cell("net", study=replace(GRID, depths=(30, 33)))
+    specs = [net.trial(30, seed) for seed in range(16)]
+    records = [
+        record_of(spec, Outcome.TRAINED if spec.seed < 6 else Outcome.STUCK, PLAIN)
+        for spec in [*specs, *(net.trial(33, seed) for seed in range(3))]
+    ]
+    records[16:] = [record_of(r.spec, Outcome.STUCK, PLAIN) for r in records[16:]]
+    (result,) = study_result(GRID, [net], records).cells
+    assert "fails at 30: 6 of 19 trainings succeeded." in answer_sentence(result)

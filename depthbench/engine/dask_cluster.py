@@ -229,7 +229,9 @@ class _Task:
         self.num_losses = 0
 
     def end(self, answer: bytes, error: BaseException | None) -> None:
-        """Settle the future, for which somebody waits."""
+        """Settle the future, unless its owner has cancelled it."""
+        if not self.future.set_running_or_notify_cancel():
+            return
         if error is None:
             try:
                 result = pickle.loads(answer)

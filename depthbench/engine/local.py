@@ -82,7 +82,7 @@ class LocalProcesses(Executor):
             # caller waits for this future.
             except BaseException as error:
                 worker = None
-                task.future.set_exception(error)
+                task.fail(error)
         if worker is not None:
             worker.kill()
 
@@ -126,6 +126,16 @@ class _Task:
         self.future = future
         self.num_deaths = 0
 
+    def succeed(self, value: Any) -> None:
+        """Settle the future, unless its owner has cancelled it."""
+        if self.future.set_running_or_notify_cancel():
+            self.future.set_result(value)
+
+    def fail(self, error: BaseException) -> None:
+        """The same, by an error."""
+        if self.future.set_running_or_notify_cancel():
+            self.future.set_exception(error)
+
 
 class _Worker:
     """One worker process and the pipe to it."""
@@ -147,9 +157,7 @@ class _Worker:
             self._pipe.send(task.call)
             if not self._pipe.poll(timeout_seconds):
                 self.kill()
-                task.future.set_exception(
-                    TaskTimedOutError(f"took longer than {timeout_seconds:g} s")
-                )
+                task.fail(TaskTimedOutError(f"took longer than {timeout_seconds:g} s"))
                 return True
             ending, value = self._pipe.recv()
         except (EOFError, OSError):
@@ -158,7 +166,7 @@ class _Worker:
             self.kill()
             task.num_deaths += 1
             if task.num_deaths == 2:
-                task.future.set_exception(died)
+                task.fail(died)
             return task.num_deaths == 2
         if ending == INSTEAD:
             self.kill()
@@ -166,9 +174,9 @@ class _Worker:
             task.call = (fn, args, {})
             return False
         if ending == RETURNED:
-            task.future.set_result(value)
+            task.succeed(value)
         else:
-            task.future.set_exception(value)
+            task.fail(value)
         return True
 
     def kill(self) -> None:

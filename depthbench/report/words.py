@@ -102,11 +102,18 @@ def _bracket_sentence(result: CellResult) -> str:
             return f"{seen}{cap}: no depth was seen to fail."
         case Status.CENSORED:
             bottom = ", its shallowest depth" if fails == result.cell.grid.start else ""
-            return f"{seen}{bottom}: none was seen to train."
+            return f"{seen}{bottom}: {_num_trained(result)}."
         case Status.STOPPED:
             return f"{seen}; no answer, because of {stop_reason(result)}."
         case Status.UNFINISHED:
             return f"{seen}; the search is unfinished."
+
+
+def _num_trained(result: CellResult) -> str:
+    num_trained = sum(trial.outcome is Outcome.TRAINED for trial in result.evidence)
+    if not num_trained:
+        return "none was seen to train"
+    return f"{num_trained} of {count(len(result.evidence), 'training')} succeeded"
 
 
 def k50_sentence(fit: CurveFit) -> str:
