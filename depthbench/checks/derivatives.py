@@ -111,7 +111,7 @@ def _agrees(line: "_Line", tolerance: float) -> bool:
 
 
 def _says(line: "_Line", right: float, tolerance: float) -> str:
-    ours = line.slope(0.0)
+    ours = line.slope
     error = abs(ours - right) / max(abs(ours), abs(right))
     return (
         f"{line.name}: autograd says {ours:.6g}, differences {right:.6g} (relative "
@@ -136,6 +136,9 @@ class _Line:
         self._parameter = dict(loss.net.named_parameters())[name]
         self._kept = self._parameter.detach().clone()
         self._buffers = {b: b.clone() for b in loss.net.buffers()}
+        found = loss.slopes()[name]
+        self._restore()
+        self.slope = float((found * direction).sum())  # autograd's
 
     def value(self, step: float) -> float:
         """At a distance from the present weights, which stay."""
@@ -145,28 +148,18 @@ class _Line:
         self._restore()
         return value
 
-    def slope(self, step: float) -> float:
-        """Autograd's, at that distance."""
-        with torch.no_grad():
-            self._parameter.copy_(self._kept + step * self._direction)
-        with torch.enable_grad():
-            found = self._loss.slopes()
-        self._restore()
-        return float((found[self.name] * self._direction).sum())
-
     def settled_difference(self) -> float | None:
         """The finest that the next coarser one agrees with, to a tenth of it.
 
         And to a tenth of its distance from autograd's. None if there is none, so that
         differences cannot tell.
         """
-        ours = self.slope(0.0)
         steps = sorted(_STEPS, reverse=True)
         found = [(self.value(h) - self.value(-h)) / (2 * h) for h in steps]
         settled = [
             fine
             for coarse, fine in pairwise(found)
-            if 10 * abs(coarse - fine) <= min(abs(fine), abs(ours - fine))
+            if 10 * abs(coarse - fine) <= min(abs(fine), abs(self.slope - fine))
         ]
         return settled[-1] if settled else None
 
@@ -178,16 +171,13 @@ class _Line:
 
 
 class _Along(torch.autograd.Function):
-    """The loss along a line, with autograd's slope of the network as its derivative."""
+    """The loss along a line, with autograd's slope at its start as its derivative."""
 
     @staticmethod
     def forward(ctx: Any, step: Tensor, line: _Line) -> Tensor:
-        ctx.line = line
-        ctx.save_for_backward(step)
+        ctx.slope = line.slope
         return step.new_tensor(line.value(step.item()))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (step,) = ctx.saved_tensors
-        slope: float = ctx.line.slope(step.item())
-        return gradients[0] * slope, None
+        return gradients[0] * ctx.slope, None

@@ -92,16 +92,17 @@ def _stray(net: nn.Module, graph_leaves: list[Tensor]) -> list[str]:
     Also what got a gradient in a part of the graph that the backward pass made.
     """
     known = {id(parameter) for parameter in net.parameters()}
-    hidden = {id(tensor): (name, tensor) for name, tensor in _hidden_tensors(net)}
+    stray = {id(leaf): leaf for leaf in graph_leaves if id(leaf) not in known}
     names = {
-        id(leaf): f"a tensor of shape {list(leaf.shape)}"
-        for leaf in graph_leaves
-        if id(leaf) not in known
+        id(tensor): name
+        for name, tensor in _hidden_tensors(net)
+        if id(tensor) not in known
+        and (id(tensor) in stray or (tensor.is_leaf and tensor.grad is not None))
     }
-    for key, (name, tensor) in hidden.items():
-        if key in names or (tensor.is_leaf and tensor.grad is not None):
-            names[key] = name
-    return [name for key, name in names.items() if key not in known]
+    others = {
+        key: f"a tensor of shape {list(leaf.shape)}" for key, leaf in stray.items()
+    }
+    return list((names | {k: v for k, v in others.items() if k not in names}).values())
 
 
 def _hidden_tensors(net: nn.Module) -> Iterator[tuple[str, Tensor]]:

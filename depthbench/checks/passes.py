@@ -65,6 +65,8 @@ def _steps(data: ResidentData, spec: TrialSpec) -> Iterator[_Step]:
             what = f"a training step on {_images(size)}{where}"
             yield _Step(what, data.train, size, True, mode)
     tested = {"test": data.test, "validation": data.validation}
+    if spec.train_after:
+        tested["training set's test"] = data.train
     for name, split in tested.items():
         if split is None:
             continue

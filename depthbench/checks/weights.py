@@ -140,9 +140,13 @@ def in_float64(subject: Subject, depth: int, num: int) -> tuple[nn.Module, Tenso
 
 
 def _are_same(subject: Subject, depth: int, start: int) -> bool:
+    """Whether both depths are one network, also at weights off the initial ones."""
+    nets = [subject.build(k, entropy=(0, start)) for k in (depth, start)]
+    shapes, others = ({n: p.shape for n, p in net.named_parameters()} for net in nets)
+    if shapes != others:
+        return False
+    for net in nets:
+        move_weights(net)
     with torch.no_grad():
-        ours, theirs = (
-            logits(subject.build(k, entropy=(0, start)), subject.images[:3])
-            for k in (depth, start)
-        )
+        ours, theirs = (logits(net, subject.images[:3]) for net in nets)
     return len(ours) == len(theirs) and apart(ours, theirs) == 0

@@ -2,10 +2,17 @@
 
 import ctypes
 import gc
+import math
 import os
 import platform
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+# The beginnings, as patterns, of what torch says where nothing is wrong: of a
+# checkpointed network that is tested, which needs no gradients.
+_EXPECTED_WARNINGS = ("None of the inputs have requires_grad=True",)
 
 _GLIBC_M_TRIM_THRESHOLD = -1
 _GLIBC_M_MMAP_THRESHOLD = -3
@@ -28,11 +35,56 @@ class ProcessUnusableError(Exception):
         self.instead = instead
 
 
-def num_cores() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def num_cores(
+    membership: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
+) -> int:
+    """Cores this process may keep busy: its affinity, or the quota of its container.
+
+    Args:
+        membership: File that names the process's control groups.
+        root: Folder of all control groups.
+    """
+    if hasattr(os, "process_cpu_count"):  # Python 3.13; heeds PYTHON_CPU_COUNT
+        number = os.process_cpu_count()
+    elif hasattr(os, "sched_getaffinity"):
+        number = len(os.sched_getaffinity(0))
+    else:
+        number = os.cpu_count()
+    return max(1, math.floor(min(number or 1, _quota(membership, root))))
+
+
+def _quota(membership: Path, root: Path) -> float:
+    """Processors' time per time that the control groups of this process are given.
+
+    Infinite without a limit. A group has at most what those above it have.
+    """
+    try:
+        lines = membership.read_text().splitlines()
+    except OSError:  # not Linux
+        return math.inf
+    found = [math.inf]
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers in ("", "cpu", "cpu,cpuacct", "cpuacct,cpu"):
+            top = root / controllers
+            group = top / path.lstrip("/")
+            groups = [
+                each for each in (group, *group.parents) if top in (each, *each.parents)
+            ]
+            found += [_quota_of(each) for each in groups]
+    return min(found)
+
+
+def _quota_of(group: Path) -> float:
+    try:
+        if (group / "cpu.max").exists():
+            given, period = (group / "cpu.max").read_text().split()
+        else:
+            given = (group / "cpu.cfs_quota_us").read_text().strip()
+            period = (group / "cpu.cfs_period_us").read_text()
+        return int(given) / int(period) if int(given) > 0 else math.inf
+    except (OSError, ValueError):  # no limit here, or "max"
+        return math.inf
 
 
 def configure_process(num_threads: int) -> None:
@@ -42,9 +94,13 @@ def configure_process(num_threads: int) -> None:
     process: glibc would otherwise return each activation to the system and fault it
     in again at the next step, a third of the time of a step of a small network. What is
     imported by then stays, so the garbage collector does not look at it again, which
-    takes it 0.2 seconds a time.
+    takes it 0.2 seconds a time. Warnings of torch about what is right here are not
+    shown.
     """
     import torch
+
+    for message in _EXPECTED_WARNINGS:
+        warnings.filterwarnings("ignore", message)
 
     torch.set_num_threads(num_threads)
     torch.backends.cuda.matmul.allow_tf32 = False

@@ -21,10 +21,20 @@ class Pass:
     Attributes:
         order: Index of each image in the order they are taken, int64 [N].
         sizes: Images of each batch; the last one holds what is left.
+
+    Args:
+        joins_one: Whether a single image that is left goes into the batch before: it
+            has no variance by which a norm could divide.
     """
 
     def __init__(
-        self, net: nn.Module, data: ResidentData, split: Split, batch_size: int
+        self,
+        net: nn.Module,
+        data: ResidentData,
+        split: Split,
+        batch_size: int,
+        *,
+        joins_one: bool = False,
     ) -> None:
         self._net = net
         self._data = data
@@ -33,9 +43,12 @@ class Pass:
         num_images, device = len(split), split.labels.device
         self.order = torch.arange(num_images, device=device)
         starts = range(0, num_images, batch_size)
-        self.sizes = tuple(min(batch_size, num_images - start) for start in starts)
+        sizes = tuple(min(batch_size, num_images - start) for start in starts)
+        if joins_one and len(sizes) > 1 and sizes[-1] == 1:
+            sizes = (*sizes[:-2], sizes[-2] + 1)
+        self.sizes = sizes
         self._step = torch.zeros(1, dtype=torch.int64, device=device)
-        self._offsets = torch.arange(batch_size, device=device)
+        self._offsets = torch.arange(max(sizes), device=device)
         self._results: _Results | None = None
 
     @property

@@ -22,6 +22,7 @@ from depthbench.training.testing import (
     batch_statistics,
     run_eagerly,
     tested,
+    unchanged,
 )
 from depthbench.training.time_limit import TimeLimit
 from depthbench.training.updates import Updates, optimizer_of
@@ -85,6 +86,9 @@ class _Trainer:
         )
         self._training = Pass(net, data, data.train, spec.batch_size)
         self._testing = Pass(net, data, data.test, spec.batch_size)
+        self._testing_norms = Pass(
+            net, data, data.test, spec.batch_size, joins_one=True
+        )
         self._validating = data.validation and Pass(
             net, data, data.validation, spec.batch_size
         )
@@ -105,7 +109,8 @@ class _Trainer:
     def train(self) -> Training:
         epochs: list[EpochRecord] = []
         if self._test_every:
-            self._test(0)
+            with unchanged(self._net):
+                self._test(0)
         for epoch in range(self._spec.epochs):
             self._began = monotonic_seconds()
             if epoch == 0 or self._spec.train_mode == "every_epoch":
@@ -189,7 +194,8 @@ class _Trainer:
         )
         after = self._retesting and tested(self._retesting, "train", self._run)
         with batch_statistics(self._net) as has_norms:
-            again = tested(self._testing, "batch", self._run) if has_norms else None
+            norms = self._testing_norms if has_norms else None
+            again = norms and tested(norms, "batch", self._run)
         return EpochRecord(
             train_loss=trained.loss,
             train_error=trained.error,

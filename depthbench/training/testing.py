@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -45,6 +46,22 @@ def batch_statistics(net: nn.Module) -> Iterator[bool]:
         for norm in tracking:
             norm.track_running_stats = True
             norm.eval()
+
+
+@contextmanager
+def unchanged(net: nn.Module) -> Iterator[None]:
+    """Parameters and buffers are afterwards what they were before.
+
+    A layer may take its scale from the first images it sees, and these should be the
+    first that it is trained on.
+    """
+    kept = {t: t.detach().clone() for t in (*net.parameters(), *net.buffers())}
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, value in kept.items():
+                tensor.copy_(value)
 
 
 def tested(testing: Pass, mode: str, run: Runner) -> Means:
