@@ -68,7 +68,7 @@ MISTAKES = {
         *ELU,
         "--criterion",
         "tset",
-    ): "criterion = 'tset': allowed are either, train, test",
+    ): "criterion = 'tset': allowed are either, train, train_after, test",
     (*ELU, "--seeds", "2"): "seeds = 2: an odd number, so that a majority exists",
     (*ELU, "--seeds", "0"): "seeds = 0: a whole number of at least 1",
     (*ELU, "--first-seed", "-1"): "first_seed = -1: a whole number of at least 0",
@@ -546,6 +546,7 @@ def test_what_trials_have_to_say_is_said_once_and_apart_from_results(
         evidence=[*said, *quiet],
         plan=SimpleNamespace(not_measured=()),
         trials=(),
+        shares_seeds=False,
         cell=SimpleNamespace(
             architecture="elu",
             key=("elu", "mnist", "standard"),

@@ -66,9 +66,10 @@ def record_of(context, architecture, plugin=None, **changes):
 @pytest.mark.parametrize("built_in", FORMS)
 def test_three_forms_of_one_net_train_to_bit_equal_losses(context, built_in):
     """And the registered one with them; with weight decay, which all tensors share."""
-    records = [record_of(context, built_in, weight_decay=0.01)]
+    same = {"lr": 0.01, "weight_decay": 0.01}
+    records = [record_of(context, built_in, **same)]
     for name in FORMS[built_in]:
-        records.append(record_of(context, name, THREE_FORMS, weight_decay=0.01))
+        records.append(record_of(context, name, THREE_FORMS, **same))
     first, *others = ([replace(e, seconds=0.0) for e in r.epochs] for r in records)
     assert first[1].train_loss[0] < first[0].train_loss[0]
     for record, epochs in zip(records[1:], others, strict=True):
