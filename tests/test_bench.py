@@ -178,7 +178,8 @@ def test_steps_are_run_as_those_of_a_trial_are(part, monkeypatch):
 
     monkeypatch.setattr(tasks, "graphed_steps", lambda net, spec, context: graph)
     tasks.measure(setting_of("resnet", part=part), Side.REFERENCE, NOWHERE)
-    assert keys.count(("train", True, 16)) == 2
+    lr = setting_of("resnet").spec.lr
+    assert keys.count(("train", True, lr, 16)) == 2
 
 
 @pytest.mark.parametrize("side", [Side.BASELINE, Side.REFERENCE])

@@ -132,8 +132,14 @@ def test_flags_go_before_the_file_and_may_complete_it(tmp_path: Path) -> None:
             "threshold = 20.0: an error is a fraction above 0 and below",
         ),
         ("threshold = nan", "threshold = nan: an error is a fraction"),
-        ('criterion = "loss"', "criterion = 'loss': allowed are either, train, test"),
-        ("criterion = 5", "criterion = 5: allowed are either, train, test"),
+        (
+            'criterion = "loss"',
+            "criterion = 'loss': allowed are either, train, train_after, test",
+        ),
+        (
+            "criterion = 5",
+            "criterion = 5: allowed are either, train, train_after, test",
+        ),
         ('protocol = "std"', "protocol = std: one of standard, notebook"),
         ("protocol = [3]", "protocol = 3: one of standard, notebook"),
         ("protocol = []", "protocol = nothing: name at least one"),
