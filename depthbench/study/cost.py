@@ -3,7 +3,7 @@
 import heapq
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from depthbench.record import EpochRecord, Outcome, TrialRecord
 from depthbench.search import CellPlan, CellSearch
@@ -112,15 +112,9 @@ def eta_seconds(
 
 def _imagined(spec: TrialSpec, trained: bool, pace: float) -> TrialRecord:
     error = (0.0 if trained else 1.0,)
-    epoch = EpochRecord(
-        train_loss=error,
-        train_error=error,
-        test_loss=error,
-        test_error=error,
-        validation_loss=error,
-        validation_error=error,
-        seconds=0.0,
-    )
+    # Everything that any criterion may read.
+    measured = [each.name for each in fields(EpochRecord) if each.name != "seconds"]
+    epoch = EpochRecord(seconds=0.0, **dict.fromkeys(measured, error))
     outcome = Outcome.TRAINED if trained else Outcome.STUCK
     return TrialRecord(
         spec=spec,
