@@ -5,7 +5,7 @@ This file is the scientific definition; everything else carries it out.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from depthbench.record import EpochRecord, Outcome, TrialRecord
@@ -40,22 +40,26 @@ def error_of(epoch: EpochRecord, criterion: Criterion) -> float:
     Raises:
         ValueError: If it reads one that the trial did not measure.
     """
-    if criterion.source == "validation":
-        if epoch.validation_error is None:
-            raise ValueError("criterion = validation: the trial held out no images")
-        return _over_heads(epoch.validation_error, criterion)
-    if criterion.source == "train_after":
-        if epoch.train_error_after is None:
-            raise ValueError(
-                "criterion = train_after: the trial did not test on training images"
-            )
-        return _over_heads(epoch.train_error_after, criterion)
-    if criterion.source == "test_batch_stats":
+    if criterion.source == "either":
+        each = (replace(criterion, source=source) for source in ("train", "test"))
+        return min(error_of(epoch, one) for one in each)
+    heads, why_not = {
+        "train": (epoch.train_error, ""),
+        "test": (epoch.test_error, "the trial was not tested after this epoch"),
         # Without BatchNorm the two are the same.
-        return _over_heads(epoch.test_error_batch_stats or epoch.test_error, criterion)
-    train = _over_heads(epoch.train_error, criterion)
-    test = _over_heads(epoch.test_error, criterion)
-    return {"train": train, "test": test, "either": min(train, test)}[criterion.source]
+        "test_batch_stats": (
+            epoch.test_error_batch_stats or epoch.test_error,
+            "the trial was not tested after this epoch",
+        ),
+        "validation": (epoch.validation_error, "the trial held out no images"),
+        "train_after": (
+            epoch.train_error_after,
+            "the trial did not test on training images",
+        ),
+    }[criterion.source]
+    if heads is None:
+        raise ValueError(f"criterion = {criterion.source}: {why_not}")
+    return _over_heads(heads, criterion)
 
 
 def outcome_of(
@@ -80,11 +84,11 @@ def outcome_of(
     overflow, is no divergence of the training; the errors decide, and the record shows
     the loss. The training losses are cross entropies, so that chance is ln(classes)
     whatever the penalty. One that a limit on its time ended is judged by the epoch in
-    which it ended, as far as that went.
+    which it ended, as far as that went. Epochs without a test have no error.
     """
     if first_nonfinite_step is not None:
         return Outcome.DIVERGED
-    errors = [error_of(epoch, criterion) for epoch in epochs]
+    errors = [error_of(each, criterion) for each in epochs if each.is_tested]
     learned = LEARNED_FRACTION_OF_CHANCE * (1 - 1 / num_classes)
     best_before = min(errors[:-1], default=math.inf)
     if errors[-1] < criterion.threshold:

@@ -186,6 +186,13 @@ def test_budgets(epochs: int, budgets: list[int]) -> None:
     assert budgets_of(epochs) == budgets
 
 
+def test_it_is_judged_after_epochs_with_a_test_only() -> None:
+    cell = CELL.cell
+    template = replace(cell.template, test_every="2ep")
+    tested = replace(CELL, cell=replace(cell, template=template))
+    assert [point.num_epochs for point in criterion_points(tested)] == [2] * 4 + [3] * 4
+
+
 def test_the_csv_file_has_a_row_for_each_question() -> None:
     rows = list(csv.DictReader(io.StringIO(criteria_csv(RESULT))))
     assert list(rows[0]) == [

@@ -13,7 +13,7 @@ from depthbench.datasets import Dataset
 from depthbench.datasets.image_data import ImageData, TooFewImagesError, num_trained_on
 from depthbench.engine.readiness import data_sums
 from depthbench.plugins import load_architectures
-from depthbench.record import Outcome, TrialRecord, from_line, to_line
+from depthbench.record import EpochRecord, Outcome, TrialRecord, from_line, to_line
 from depthbench.registry import Registry
 from depthbench.spec import Criterion, StudySpec, TrialSpec
 from depthbench.study.resolve import resolve_cells
@@ -282,10 +282,56 @@ def test_tests_within_epochs_change_nothing_and_are_those_of_shorter_trainings(
     assert plain.tests == ()
 
 
-def test_tests_within_epochs_are_stored(context):
-    record = run_trial(replace(SPEC, test_every="2it"), context)
-    assert len(record.tests) == 5
+def test_tests_within_epochs_are_of_the_images_held_out_if_there_are_any():
+    net = network()
+    spec = replace(HELD_OUT, test_every="2it")
+    own = WHOLE.under(spec)
+    before, *_ = run(net, spec).tests
+    held_out = replace(own, test=own.validation)
+    assert before[1:] == evaluate(network(), held_out, 16)
+
+
+@pytest.mark.parametrize("train_mode", ["every_epoch", "first_epoch"])
+def test_epochs_without_a_test_are_trained_all_the_same(train_mode):
+    spec = replace(HELD_OUT, train_mode=train_mode, epochs=5, train_after=True)
+    net, twin = network(), network()
+    measured, plain = run(net, replace(spec, test_every="2ep")), run(twin, spec)
+    assert [e.is_tested for e in measured.epochs] == [False, True, False, True, True]
+    assert measured.trace == plain.trace
+    assert [point.num_steps for point in measured.tests] == [0]
+    for one, other in zip(measured.epochs, plain.epochs, strict=True):
+        assert (one.train_loss, one.train_error) == (
+            other.train_loss,
+            other.train_error,
+        )
+        if one.is_tested:
+            assert replace(one, seconds=0) == replace(other, seconds=0)
+        else:
+            assert one == EpochRecord(
+                train_loss=one.train_loss,
+                train_error=one.train_error,
+                seconds=one.seconds,
+            )
+    for weight, other in zip(net.parameters(), twin.parameters(), strict=True):
+        assert torch.equal(weight, other)
+
+
+def test_an_epoch_that_a_limit_cut_is_tested():
+    spec = replace(SPEC, epochs=5, test_every="3ep", max_train_seconds=1e-9)
+    (epoch,) = run(network(), spec).epochs
+    assert epoch.is_tested
+
+
+@pytest.mark.parametrize(("every", "num_tests"), [("2it", 5), ("2ep", 1)])
+def test_tests_are_stored_and_what_was_not_tested_takes_no_room(
+    context, every, num_tests
+):
+    record = run_trial(replace(SPEC, test_every=every), context)
+    assert len(record.tests) == num_tests
     assert from_line(to_line(record)) == record
+    assert to_line(record).count('"test_loss"') == sum(
+        epoch.is_tested for epoch in record.epochs
+    )
 
 
 # The pass over the validation images

@@ -64,8 +64,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"criterion": "train_after"},
         "criterion = train_after: needs the training images tested on; add train_after",
     ),
-    ({"test_every": "0it"}, "test_every = 0it: a whole number of steps above 0"),
-    ({"test_every": "100"}, "test_every = 100: a whole number of steps above 0"),
+    ({"test_every": "0it"}, "test_every = 0it: a whole number above 0 and its unit"),
+    ({"test_every": "100"}, "test_every = 100: a whole number above 0 and its unit"),
+    ({"test_every": "2 days"}, "test_every = 2 days: a whole number above 0 and its"),
     ({"max_train_seconds": 0.0}, "max_train_seconds = 0: a finite number above 0"),
     ({"max_train_seconds": float("inf")}, "max_train_seconds = inf: a finite number"),
     ({"max_train_seconds": float("nan")}, "max_train_seconds = nan: a finite number"),
@@ -89,6 +90,7 @@ FLAGS = {
     "--train-limit=500": {"train_limit": 500},
     "--normalization=half": {"normalization": "half"},
     "--max-train-seconds=60": {"max_train_seconds": 60.0},
+    "--test-every=2ep": {"test_every": "2ep"},
 }
 
 

@@ -141,6 +141,27 @@ def test_a_criterion_of_images_held_out_reads_them_and_needs_them() -> None:
         error_of(replace(epoch, validation_error=None), last)
 
 
+@pytest.mark.parametrize("source", ["test", "either", "test_batch_stats"])
+def test_an_epoch_without_a_test_has_no_error(source: str) -> None:
+    epoch = replace(an_epoch((0.1,), (0.2,)), test_loss=None, test_error=None)
+    with pytest.raises(ValueError, match="not tested after this epoch"):
+        error_of(epoch, Criterion(source=source))  # type: ignore[arg-type]
+
+
+def test_a_training_is_judged_by_the_epochs_that_were_tested() -> None:
+    """What it had learned by an epoch without a test, nobody knows."""
+    learned, lost = an_epoch((0.5,), (0.5,)), an_epoch((0.9,), (0.9,))
+    unseen = replace(learned, test_loss=None, test_error=None)
+    for first, expected in ((learned, Outcome.COLLAPSED), (unseen, Outcome.STUCK)):
+        found = outcome_of(
+            [first, lost],
+            first_nonfinite_step=None,
+            num_classes=10,
+            criterion=REFERENCE_CRITERION,
+        )
+        assert found is expected
+
+
 def test_losses_are_read_off_the_same_heads_as_errors() -> None:
     """The mean over heads still falls where the last head has stopped."""
     epochs = [

@@ -33,11 +33,11 @@ from depthbench.bench.witness_table import (
 from depthbench.datasets import DATASETS
 from depthbench.engine import LocalProcesses
 from depthbench.report.csv_text import fields_csv
-from depthbench.spec import TrialSpec
+from depthbench.spec import Criterion, TrialSpec
 from depthbench.store import write_atomic
 from depthbench.store.lock import hold_lock
 from depthbench.trial import TrialContext, run_trial
-from depthbench.verdict import REFERENCE_CRITERION
+from depthbench.verdict import REFERENCE_CRITERION, error_of
 
 TRAININGS_NAME = "trainings.csv"
 TABLE_NAME = "witness.csv"
@@ -189,7 +189,7 @@ def train_depthbench(spec: TrialSpec, data_dir: Path) -> WitnessTraining:
     if record.first_nonfinite_step is not None:
         return _training("depthbench", spec, None, spec.kernels)
     last = record.epochs[-1]
-    errors = last.train_error[-1], last.test_error[-1]
+    errors = last.train_error[-1], error_of(last, Criterion(source="test"))
     return _training("depthbench", spec, errors, spec.kernels)
 
 

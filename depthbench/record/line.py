@@ -40,8 +40,10 @@ _PROFILES = ("profile_start", "profile_end")
 # Fields of a spec that the first records did not have.
 _LATER_SPEC_FIELDS = ("stop_rules", *PROTOCOL_FIELDS)
 
-# Fields of an epoch that the first records did not have.
-_LATER_EPOCH_FIELDS = (
+# Fields of an epoch that are left out where they were not measured.
+_OPTIONAL_EPOCH_FIELDS = (
+    "test_loss",
+    "test_error",
     "validation_loss",
     "validation_error",
     "train_loss_after",
@@ -106,7 +108,7 @@ def _said(record: TrialRecord) -> dict[str, Any]:
         del values["spec"]["seeding"]
     at_stop = values["at_stop"]
     for epoch in (*values["epochs"], *([at_stop] if at_stop else [])):
-        for name in _LATER_EPOCH_FIELDS:
+        for name in _OPTIONAL_EPOCH_FIELDS:
             if epoch[name] is None:
                 del epoch[name]
     return {

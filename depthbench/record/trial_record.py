@@ -45,7 +45,8 @@ class EpochRecord:
             Without the L2 penalty, if the trial has one: it belongs to no head, and
             chance stays at ln(classes).
         train_error: The same, of the error.
-        test_loss: On the test set after the epoch, in evaluation mode.
+        test_loss: On the test set after the epoch, in evaluation mode; None, as all of
+            the following, in an epoch after which the trial was not tested.
         test_error: The same, of the error. A head whose logits are all NaN is
             counted as answering class 0, as `argmax` does.
         test_error_batch_stats: Test error with BatchNorm using each batch's own
@@ -61,8 +62,8 @@ class EpochRecord:
 
     train_loss: tuple[float, ...]
     train_error: tuple[float, ...]
-    test_loss: tuple[float, ...]
-    test_error: tuple[float, ...]
+    test_loss: tuple[float, ...] | None = None
+    test_error: tuple[float, ...] | None = None
     test_error_batch_stats: tuple[float, ...] | None = None
     validation_loss: tuple[float, ...] | None = None
     validation_error: tuple[float, ...] | None = None
@@ -70,13 +71,19 @@ class EpochRecord:
     train_error_after: tuple[float, ...] | None = None
     seconds: float
 
+    @property
+    def is_tested(self) -> bool:
+        """Whether a test followed it; after the last epoch one always does."""
+        return self.test_error is not None
+
 
 class EvaluationPoint(NamedTuple):
     """A test before training or within an epoch, in evaluation mode.
 
     Attributes:
         num_steps: Steps of the training up to then.
-        loss: On the test set, in nats, per head.
+        loss: On the images held out, or on the test set in a trial that holds out none,
+            in nats, per head.
         error: The same, as a fraction.
     """
 

@@ -190,7 +190,7 @@ def _criterion(side: Side) -> dict[str, Any]:
     """Without the question of heads for a network that has one."""
     criterion = asdict(side.cell.cell.criterion)
     epochs = [epoch for t in side.cell.evidence for epoch in t.record.epochs]
-    if all(len(epoch.test_error) == 1 for epoch in epochs):
+    if all(len(epoch.train_error) == 1 for epoch in epochs):
         criterion["heads"] = "last"
     return criterion
 

@@ -12,6 +12,7 @@ from depthbench.report.judged import JudgedTrial
 from depthbench.report.results import CellResult, StudyResult
 from depthbench.search import curve_of
 from depthbench.spec import Criterion
+from depthbench.spec.cadence import cadence_of
 from depthbench.verdict import outcome_under
 
 THRESHOLDS = (0.50, 0.20, 0.10, 0.05)
@@ -60,12 +61,18 @@ class CriterionPoint:
 
 
 def criterion_points(cell: CellResult) -> list[CriterionPoint]:
-    """Every budget with every threshold, from the hardest to meet to the easiest."""
+    """Every budget with every threshold, from the hardest to meet to the easiest.
+
+    Budgets are of epochs after which the trials were tested.
+    """
     own = cell.cell.criterion.threshold
     thresholds = sorted({*THRESHOLDS, own})
+    template = cell.cell.template
+    cadence = cadence_of(template.test_every)
     return [
         _point(cell, num_epochs, threshold)
-        for num_epochs in budgets_of(cell.cell.template.epochs)
+        for num_epochs in budgets_of(template.epochs)
+        if cadence.is_after_epoch(num_epochs, template.epochs)
         for threshold in thresholds
     ]
 
@@ -148,7 +155,7 @@ def after_epochs(record: TrialRecord, num_epochs: int) -> TrialRecord:
 
 
 def _is_finite(epoch: EpochRecord) -> bool:
-    return all(math.isfinite(loss) for loss in epoch.test_loss)
+    return all(math.isfinite(loss) for loss in epoch.test_loss or ())
 
 
 def _point(cell: CellResult, num_epochs: int, threshold: float) -> CriterionPoint:

@@ -174,7 +174,8 @@ def _trial(cell: CellResult, trial: JudgedTrial) -> dict[str, Any]:
         record.message or "",
     ]
     outcome = words.outcome_word(trial.outcome)
-    error = f", test error {text.percent(last.test_error[-1])}" if last else ""
+    final = last and last.test_error
+    error = f", test error {text.percent(final[-1])}" if final else ""
     return {
         "cell": cell.cell,
         "row_id": trial.row_id(cell.cell.protocol),
@@ -184,7 +185,7 @@ def _trial(cell: CellResult, trial: JudgedTrial) -> dict[str, Any]:
         "seed": trial.seed,
         "outcome": outcome,
         "train_error": last.train_error[-1] if last else None,
-        "test_error": last.test_error[-1] if last else None,
+        "test_error": final[-1] if final else None,
         "validation_error": (
             last.validation_error[-1] if last and last.validation_error else None
         ),

@@ -1,18 +1,38 @@
-"""How often a training is tested within an epoch, as a user writes it: "100it"."""
+"""How often a training is tested, as a user writes it: "2ep" or "100it"."""
 
 import re
+from typing import NamedTuple
 
 
-def steps_between_tests(text: str) -> int:
-    """The number of steps that a text names.
+class Cadence(NamedTuple):
+    """When a training is tested; after its last epoch it always is.
+
+    Attributes:
+        num_epochs: After every so many epochs.
+        num_steps: Within epochs, too, every so many steps; None for not at all.
+    """
+
+    num_epochs: int = 1
+    num_steps: int | None = None
+
+    def is_after_epoch(self, number: int, num_epochs: int) -> bool:
+        """Whether a training of `num_epochs` is tested after epoch `number`, from 1."""
+        return number % self.num_epochs == 0 or number == num_epochs
+
+
+def cadence_of(test_every: str | None) -> Cadence:
+    """The cadence that a text names; None is after each epoch.
 
     Raises:
-        ValueError: If it is no whole number above 0 with its unit.
+        ValueError: If it is no whole number above 0 with a unit.
     """
-    found = re.fullmatch(r"([1-9]\d*)it", text.strip())
+    if test_every is None:
+        return Cadence()
+    found = re.fullmatch(r"([1-9]\d*)(it|ep)", test_every.strip())
     if found is None:
         raise ValueError(
-            f"test_every = {text}: a whole number of steps above 0 and the unit it, as "
-            "in 100it; the end of every epoch is tested anyway"
+            f"test_every = {test_every}: a whole number above 0 and its unit, as 2ep, "
+            "after every second epoch, or 100it, every 100 steps and after each epoch"
         )
-    return int(found[1])
+    number = int(found[1])
+    return Cadence(number) if found[2] == "ep" else Cadence(num_steps=number)

@@ -8,7 +8,7 @@ import math
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from depthbench.spec.cadence import steps_between_tests
+from depthbench.spec.cadence import cadence_of
 
 if TYPE_CHECKING:
     from depthbench.spec.study import StudySpec
@@ -116,8 +116,7 @@ def _check_images(study: "StudySpec") -> None:
         raise ValueError(
             "criterion = validation: needs images held out; add num_validation, as 1000"
         )
-    if study.test_every is not None:
-        steps_between_tests(study.test_every)
+    cadence_of(study.test_every)
     if study.criterion == "train_after" and not study.train_after:
         raise ValueError(
             "criterion = train_after: needs the training images tested on; add "

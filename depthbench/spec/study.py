@@ -58,8 +58,9 @@ class StudySpec:
             reached by then counts. Without it, never.
         train_after: Test on all training images, too, after each epoch; the training
             error is otherwise only a mean over the epoch's steps.
-        test_every: Test before training and within epochs, too: every so many steps, as
-            100it. Without it, after each epoch alone.
+        test_every: Test before training, and after every so many epochs, as 10ep, or
+            within epochs every so many steps, as 100it. Without it, after each epoch
+            alone.
         threshold: Error, as a fraction, that a trained network stays below.
         criterion: Error to judge by: `train`, `test`, `either` (the lower of the two),
             `validation`, `train_after`, or `test_batch_stats` (each batch normalised by

@@ -65,8 +65,9 @@ class TrialSpec:
             for no limit. A result then depends on how fast the machine is.
         train_after: Test on all training images after each epoch, too, as on the test
             images; it changes nothing else.
-        test_every: Test before training and within epochs, too, every so many steps:
-            `100it`; None for after each epoch alone. It changes nothing else.
+        test_every: `2ep`: test after every second epoch and after the last; `100it`:
+            after each epoch and within epochs every 100 steps. Both test before
+            training, too; None for after each epoch alone. It changes nothing else.
         seeding: What the generators are derived from. Under `seed`, as the first
             version did it, trials of one seed at different depths begin alike, and
             are no independent evidence.

@@ -12,8 +12,8 @@ from depthbench.architectures.layers.conv_stack import ConvStackNet
 from depthbench.record import EpochRecord, EvaluationPoint
 from depthbench.runtime import monotonic_seconds
 from depthbench.spec import TrialSpec
-from depthbench.spec.cadence import steps_between_tests
-from depthbench.training.batches import Pass
+from depthbench.spec.cadence import cadence_of
+from depthbench.training.batches import Means, Pass
 from depthbench.training.ended import Training
 from depthbench.training.penalty import penalized_weights
 from depthbench.training.resident import ResidentData
@@ -89,8 +89,10 @@ class _Trainer:
         self._testing_norms = Pass(
             net, data, data.test, spec.batch_size, joins_one=True
         )
-        self._validating = data.validation and Pass(
-            net, data, data.validation, spec.batch_size
+        self._validating = (
+            Pass(net, data, data.validation, spec.batch_size)
+            if data.validation
+            else None
         )
         # Tested on in order; the other has its own order, and results that count.
         self._retesting = (
@@ -99,16 +101,14 @@ class _Trainer:
         self._steps_per_reading = _STEPS_PER_READING[data.mean.device.type]
         num_steps = spec.epochs * len(self._training.sizes)
         self._watch = Watch(num_steps)
-        self._test_every = (
-            steps_between_tests(spec.test_every) if spec.test_every else 0
-        )
+        self._cadence = cadence_of(spec.test_every)
         self._tests: list[EvaluationPoint] = []
         self._limit = TimeLimit(spec.max_train_seconds)
         self._began = 0.0
 
     def train(self) -> Training:
         epochs: list[EpochRecord] = []
-        if self._test_every:
+        if self._spec.test_every is not None:
             with unchanged(self._net):
                 self._test(0)
         for epoch in range(self._spec.epochs):
@@ -120,8 +120,11 @@ class _Trainer:
             self._schedule.step()
             if not self._watch.goes_on():
                 break
+            is_tested = is_over or self._cadence.is_after_epoch(
+                epoch + 1, self._spec.epochs
+            )
             with self._limit.paused():
-                epochs.append(self._epoch_record(num_done))
+                epochs.append(self._epoch_record(num_done, is_tested=is_tested))
             if is_over:
                 break
         training = self._watch.training(
@@ -134,7 +137,7 @@ class _Trainer:
         mode = self._net.training
         with self._limit.paused():
             self._net.eval()
-            means = tested(self._testing, "eval", self._run)
+            means = self._tested_on_held_out() or self._tested()
             self._net.train(mode)
         self._tests.append(EvaluationPoint(num_steps, means.loss, means.error))
 
@@ -172,8 +175,9 @@ class _Trainer:
     def _is_test(self, first_step: int, num_done: int) -> bool:
         """Whether the network is tested after a step that does not end the epoch."""
         is_last = num_done == len(self._training.sizes)
-        every = self._test_every
-        return not is_last and every > 0 and (first_step + num_done) % every == 0
+        every = self._cadence.num_steps
+        at = first_step + num_done
+        return not is_last and every is not None and at % every == 0
 
     def _is_reading(self, num_done: int) -> bool:
         is_last = num_done == len(self._training.sizes)
@@ -184,30 +188,43 @@ class _Trainer:
         training = self._training
         return training.losses[:num_steps], training.gradient_norms[:num_steps]
 
-    def _epoch_record(self, num_steps: int) -> EpochRecord:
-        """The epoch, as far as it went."""
+    def _epoch_record(self, num_steps: int, *, is_tested: bool) -> EpochRecord:
+        """The epoch, as far as it went; leaves the network in evaluation mode."""
         trained = self._training.means(num_steps)
         self._net.eval()
-        plain = tested(self._testing, "eval", self._run)
-        held_out = self._validating and tested(
-            self._validating, "validation", self._run
+        tests = self._epoch_tests() if is_tested else {}
+        return EpochRecord(
+            train_loss=trained.loss,
+            train_error=trained.error,
+            **tests,
+            seconds=monotonic_seconds() - self._began,
         )
+
+    def _epoch_tests(self) -> dict[str, tuple[float, ...] | None]:
+        """What an epoch's record says of all tests after it, by name."""
+        plain, held_out = self._tested(), self._tested_on_held_out()
         after = self._retesting and tested(self._retesting, "train", self._run)
         with batch_statistics(self._net) as has_norms:
             norms = self._testing_norms if has_norms else None
             again = norms and tested(norms, "batch", self._run)
-        return EpochRecord(
-            train_loss=trained.loss,
-            train_error=trained.error,
-            test_loss=plain.loss,
-            test_error=plain.error,
-            test_error_batch_stats=again.error if again else None,
-            validation_loss=held_out.loss if held_out else None,
-            validation_error=held_out.error if held_out else None,
-            train_loss_after=after.loss if after else None,
-            train_error_after=after.error if after else None,
-            seconds=monotonic_seconds() - self._began,
-        )
+        return {
+            "test_loss": plain.loss,
+            "test_error": plain.error,
+            "test_error_batch_stats": again.error if again else None,
+            "validation_loss": held_out.loss if held_out else None,
+            "validation_error": held_out.error if held_out else None,
+            "train_loss_after": after.loss if after else None,
+            "train_error_after": after.error if after else None,
+        }
+
+    def _tested(self) -> Means:
+        return tested(self._testing, "eval", self._run)
+
+    def _tested_on_held_out(self) -> Means | None:
+        """None where no images are held out."""
+        if self._validating is None:
+            return None
+        return tested(self._validating, "validation", self._run)
 
     def _is_finite(self) -> bool:
         """Whether all weights are finite numbers."""

@@ -129,7 +129,7 @@ def _values(net: nn.Module, run: Runner = run_eagerly) -> dict[str, Tensor]:
     half = torch.full((1, 1, 1, 1), 0.5, device=device)
     data = ResidentData(train=split, test=split, mean=half, std=half, num_classes=10)
     training = train(net, data, _SPEC, generator(*_SPEC.entropy, "order"), run)
-    losses = [[*epoch.train_loss, *epoch.test_loss] for epoch in training.epochs]
+    losses = [[*each.train_loss, *(each.test_loss or ())] for each in training.epochs]
     return {"losses": torch.tensor(losses)} | net.state_dict()
 
 

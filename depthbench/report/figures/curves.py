@@ -109,6 +109,7 @@ def _epoch_rows(cell: CellResult, trial: JudgedTrial) -> list[dict[str, float]]:
             "error": error_of(epoch, criterion),
         }
         for number, epoch in enumerate(epochs, start=1)
+        if epoch.is_tested
     ]
     if trial.record.first_nonfinite_step is not None:
         loss, error = (DIVERGED_LEVEL * chance for chance in _chances(cell))

@@ -65,10 +65,13 @@ def histories_figure(result: StudyResult) -> Figure:
 def accuracy_points(
     record: TrialRecord, criterion: Criterion
 ) -> list[tuple[float, float]]:
-    """(iterations, accuracy) at the end of each epoch, by the criterion's source."""
-    ends = _epoch_ends(record)
-    accuracies = [1 - error_of(epoch, criterion) for epoch in record.epochs]
-    return list(zip(ends, accuracies, strict=True))
+    """(iterations, accuracy) at the end of each epoch that has one of this source."""
+    is_everywhere = criterion.source == "train"
+    return [
+        (end, 1 - error_of(epoch, criterion))
+        for end, epoch in zip(_epoch_ends(record), record.epochs, strict=True)
+        if is_everywhere or epoch.is_tested
+    ]
 
 
 def _between_epochs(
@@ -104,11 +107,12 @@ def _draw_loss(axes: Axes, record: TrialRecord, place: int) -> None:
 
 def _draw_accuracy(axes: Axes, one: Pictured, record: TrialRecord, place: int) -> None:
     color, marker = _COLORS[place % len(_COLORS)], _MARKERS[place % len(_MARKERS)]
-    has_validation = all(epoch.validation_error for epoch in record.epochs)
+    tests = [epoch for epoch in record.epochs if epoch.is_tested]
+    has_validation = all(epoch.validation_error for epoch in tests)
     tested = replace(
         one.cell.cell.criterion, source="validation" if has_validation else "test"
     )
-    has_after = record.epochs and all(e.train_error_after for e in record.epochs)
+    has_after = tests and all(epoch.train_error_after for epoch in tests)
     trained: ErrorSource = "train_after" if has_after else "train"
     lines = (
         (tested, "-", marker, "tested"),
@@ -116,7 +120,7 @@ def _draw_accuracy(axes: Axes, one: Pictured, record: TrialRecord, place: int) -
     )
     for criterion, line, with_marker, label in lines:
         points = accuracy_points(record, criterion)
-        if criterion.source == "test":
+        if criterion is tested:
             points = sorted([*points, *_between_epochs(record, criterion)])
         axes.plot(
             [steps for steps, _ in points],
