@@ -1,9 +1,11 @@
-"""What every test runs under."""
+"""What every test runs under; the command line, called in this process."""
+
+import sys
 
 import pytest
 import torch
 
-from depthbench import runtime
+from depthbench import cli, runtime
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -19,3 +21,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("gpu"):
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path):
+    """Run a command line in this process; gives exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DEPTHBENCH_PLUGINS", raising=False)
+    monkeypatch.setenv("DEPTHBENCH_DATA", str(tmp_path / "no-data"))
+
+    def run(*args):
+        monkeypatch.setattr(sys, "argv", ["depthbench", *args])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    return run

@@ -1,0 +1,190 @@
+"""The whole command, killed and interrupted at random, must end as if it never was.
+
+The networks come from a plugin and learn the built-in data set in half a second: an
+average over 4x4 pixels and a linear layer, cut off from their weights beyond k = 9.
+"""
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from processes import are_gone
+
+from depthbench.datasets import DATASETS
+from depthbench.report.tables import VOLATILE_COLUMNS
+from depthbench.store import open_store, read_records
+
+# The command is killed this often; each time costs the seconds torch takes to import.
+NUM_KILLS = int(os.environ.get("DEPTHBENCH_TEST_KILLS", "4"))
+
+PLUGIN = """
+import torch
+from depthbench import architecture
+
+class Cut(torch.nn.Module):
+    def forward(self, signal):
+        return signal.detach()
+
+@architecture("pooled", lr=0.2, has_train_mode=False)
+def pooled(depth, *, image_shape, num_classes, generator):
+    linear = torch.nn.Linear(49, num_classes)
+    if depth > 9:
+        torch.nn.init.zeros_(linear.weight)
+        linear.weight.requires_grad_(False)
+    return torch.nn.Sequential(torch.nn.AvgPool2d(4), torch.nn.Flatten(), linear)
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("resume")
+    (folder / "nets.py").write_text(PLUGIN)
+    DATASETS["stroke_digits"].fetch(folder / "data")
+    return folder
+
+
+def start(place, out, *more, arch="pooled", plugin="nets.py"):
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-c", "from depthbench.cli import main; main()", "run"),
+            *("--arch", arch, "--plugin", plugin, "--data", "stroke_digits"),
+            *("--data-dir", "data", "--out", out, "--workers", "2", "--epochs", "1"),
+            *("--threshold", "0.5", *more),
+        ],
+        cwd=place,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(place):
+    process = start(place, "whole")
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert "trains at depth 9 (1 weight layer) and fails at 12." in out
+    return place / "whole"
+
+
+def stable_columns(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return [
+            {key: row[key] for key in row if key not in VOLATILE_COLUMNS}
+            for row in csv.DictReader(file)
+        ]
+
+
+def num_stored(folder: Path) -> int:
+    path = folder / "trials.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def test_killed_at_random_it_ends_as_if_never_killed(place, uninterrupted):
+    """`kill -9` between and during trials, then once to the end."""
+    chance = random.Random(0)
+    out = place / "killed"
+    for _ in range(NUM_KILLS):
+        process = start(place, "killed")
+        before = num_stored(out)
+        target = before + chance.choice([0, 0, 1, 2])
+        while num_stored(out) < target and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 3))
+        process.kill()
+        process.communicate()
+        assert num_stored(out) >= before
+    process = start(place, "killed")
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    for name in ("depths.csv", "trials.csv"):
+        expected = stable_columns(uninterrupted / name)
+        assert stable_columns(out / name) == expected
+        assert expected
+    assert num_stored(out) == len(stable_columns(out / "trials.csv"))
+
+
+def test_the_same_command_again_trains_nothing(place, uninterrupted):
+    lines = (uninterrupted / "trials.jsonl").read_bytes()
+    page = (uninterrupted / "report.html").read_bytes()
+    process = start(place, "whole")
+    _, err = process.communicate()
+    assert process.returncode == 0
+    assert "every trial of this study is stored already" in err
+    assert (uninterrupted / "trials.jsonl").read_bytes() == lines
+    assert (uninterrupted / "report.html").read_bytes() == page
+
+
+def test_signals_save_and_say_how_to_go_on(place, uninterrupted):
+    """Ctrl-C, then the same command and SIGTERM, then the same command to the end."""
+    out = place / "signalled"
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        before = num_stored(out)
+        process = start(place, "signalled")
+        while num_stored(out) <= before and process.poll() is None:
+            time.sleep(0.01)
+        children = workers_of(process.pid)
+        assert children
+        process.send_signal(number)
+        stdout, err = process.communicate()
+        assert process.returncode == code
+        assert stdout == ""
+        assert "every finished trial is saved. Continue with:\n  depthbench run" in err
+        assert "--arch pooled --plugin nets.py" in err
+        assert are_gone(children)
+    process = start(place, "signalled")
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    expected = stable_columns(uninterrupted / "trials.csv")
+    assert stable_columns(out / "trials.csv") == expected
+
+
+def workers_of(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def test_trials_of_another_machine_are_kept_and_told(place, uninterrupted):
+    """The stored ones count; where they ran is said before new ones join them."""
+    out = place / "elsewhere"
+    records = [*read_records(uninterrupted).records.values()]
+    with open_store(out) as store:
+        for record in records[:4]:
+            there = replace(record.environment, torch="1.0", device_name="abacus")
+            store.append(replace(record, environment=there))
+    process = start(place, "elsewhere")
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    assert "note: stored trials ran with torch 1.0 on abacus; new ones run with" in err
+    assert num_stored(out) == len(records)
+
+
+def test_a_network_that_ends_its_process_is_no_evidence(place):
+    """Beyond k = 3 this one does, as a fault in native code would."""
+    (place / "crash.py").write_text(
+        PLUGIN.replace("pooled", "crashing").replace(
+            "    linear =",
+            "    if depth > 3:\n        import os; os._exit(7)\n    linear =",
+        )
+    )
+    process = start(place, "crash", "--seeds", "1", arch="crashing", plugin="crash.py")
+    out, err = process.communicate()
+    assert process.returncode == 1, err
+    assert "no answer, because of crashed at 6" in out
+    assert "ended with exit code 7, twice" in err
+
+
+def test_a_reader_of_the_progress_that_goes_away_stops_nothing(place, uninterrupted):
+    process = start(place, "unread")
+    process.stderr.close()
+    out = process.stdout.read()
+    process.stdout.close()
+    assert process.wait() == 0
+    assert "trains at depth 9" in out
