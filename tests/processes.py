@@ -38,3 +38,12 @@ def is_alive(pid):
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"
+
+
+def nothing():
+    pass
+
+
+def pid_after(seconds):
+    time.sleep(seconds)
+    return os.getpid()

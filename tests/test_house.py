@@ -14,12 +14,12 @@ SOURCES = sorted(
 
 # For a process of its own. What the libraries do when they are imported is theirs.
 IMPORT_ALL = """
-import os, pkgutil, random, threading, warnings
+import os, pkgutil, threading, warnings
 import distributed, optuna, seaborn, torch, torchvision
 
 def surroundings():
     threads = [thread.name for thread in threading.enumerate()]
-    randomness = (random.getstate(), torch.get_rng_state().tolist())
+    randomness = torch.get_rng_state().tolist()
     return dict(os.environ), os.getcwd(), warnings.filters[:], threads, randomness
 
 before = surroundings()

@@ -19,13 +19,14 @@ from depthbench.engine.dask_scheduler import (
     num_slots,
     workers_of,
 )
+from depthbench.engine.dask_task import Task, WhenLoaded, explained
 from depthbench.engine.dask_worker import (
     Settings,
     WorkerStoppedError,
     run_in_child,
     stop_children,
 )
-from depthbench.engine.errors import ClusterError, ClusterLostError, WorkerDiedError
+from depthbench.engine.errors import ClusterLostError, WorkerDiedError
 
 _LOOK_SECONDS = 2.0  # workers come and go by minutes
 
@@ -69,7 +70,7 @@ class DaskCluster(Executor):
             version=importlib.metadata.version("depthbench"),
         )
         self._lock = threading.Lock()
-        self._tasks: dict[str, _Task] = {}
+        self._tasks: dict[str, Task] = {}
         self._looked_at: float | None = None
         self._needed: dict[str, float] = {}
         self._is_shut = False
@@ -103,7 +104,7 @@ class DaskCluster(Executor):
             ClusterError: If a GPU is needed and no worker declares one.
             ClusterLostError: If the scheduler is gone.
         """
-        task = _Task(pickle.dumps((fn, args, kwargs)))
+        task = Task(pickle.dumps((fn, args, kwargs)))
         self._start(task)
         return task.future
 
@@ -130,7 +131,7 @@ class DaskCluster(Executor):
         for task in list(self._tasks.values()):
             task.future.cancel()
 
-    def _start(self, task: "_Task") -> None:
+    def _start(self, task: Task) -> None:
         key = f"trial-{uuid.uuid4().hex}"
         workers, resource = self._workers, self._resource
         self._needed = needed_resources(workers, resource, before=self._needed)
@@ -143,7 +144,7 @@ class DaskCluster(Executor):
         # and one without it says so.
         task.remote = self._client.submit(
             pickle.loads,
-            pickle.dumps(_WhenLoaded(run_in_child, self._settings, key, task.call)),
+            pickle.dumps(WhenLoaded(run_in_child, self._settings, key, task.call)),
             key=key,
             pure=False,
             resources=self._needed,
@@ -176,11 +177,11 @@ class DaskCluster(Executor):
             self._again(key, task)
         except BaseException as error:
             is_task_s = remote.status == "error"
-            self._finish(key, error=_explained(error) if is_task_s else self._lost())
+            self._finish(key, error=explained(error) if is_task_s else self._lost())
         else:
             self._finish(key, answer)
 
-    def _again(self, key: str, task: "_Task") -> None:
+    def _again(self, key: str, task: Task) -> None:
         task.num_losses += 1
         if max(task.num_losses, task.num_starts) >= 2:
             self._finish(key, error=_died())
@@ -207,50 +208,6 @@ class DaskCluster(Executor):
         return ClusterLostError(
             f"the connection to the Dask scheduler {self._address} was lost"
         )
-
-
-class _WhenLoaded:
-    """A call that unpickling makes; what it gives takes this object's place."""
-
-    def __init__(self, fn: Callable[..., Any], *args: Any) -> None:
-        self._fn = fn
-        self._args = args
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return self._fn, self._args
-
-
-class _Task:
-    def __init__(self, call: bytes) -> None:
-        self.call = call
-        self.future: Future[Any] = Future()
-        self.remote: Any = None
-        self.num_starts = 0
-        self.num_losses = 0
-
-    def end(self, answer: bytes, error: BaseException | None) -> None:
-        """Settle the future, unless its owner has cancelled it."""
-        if not self.future.set_running_or_notify_cancel():
-            return
-        if error is None:
-            try:
-                result = pickle.loads(answer)
-            except Exception as unreadable:
-                error = unreadable
-        if error is None:
-            self.future.set_result(result)
-        else:
-            self.future.set_exception(error)
-
-
-def _explained(error: BaseException) -> BaseException:
-    """What a task raised, or why it did not come to be called."""
-    if isinstance(error, ImportError) and "depthbench" in str(error):
-        return ClusterError(
-            f"a Dask worker lacks depthbench, or this version of it ({error}); there, "
-            "pip install 'depthbench[dask]'"
-        )
-    return error
 
 
 def _died() -> WorkerDiedError:

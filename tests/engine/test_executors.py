@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from places import TESTS
-from processes import are_gone, die, fail, give_up, is_alive
+from processes import are_gone, die, fail, give_up, is_alive, nothing, pid_after
 
 from depthbench import runtime
 from depthbench.engine import (
@@ -29,18 +29,9 @@ def workers():
         executor.shutdown(cancel_futures=True)
 
 
-def nothing():
-    pass
-
-
 def mark(path: Path):
     with path.open("a") as file:
         file.write(f"{os.getpid()}\n")
-
-
-def pid_after(seconds):
-    time.sleep(seconds)
-    return os.getpid()
 
 
 def die_until_marked(marker: Path):
