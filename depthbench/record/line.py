@@ -33,6 +33,7 @@ _LATER_FIELDS = {
     "profile_end": None,
     "ended_by": None,
     "tests": (),
+    "step_losses": (),
 }
 
 _PROFILES = ("profile_start", "profile_end")
@@ -142,6 +143,7 @@ def _record(body: dict[str, Any]) -> TrialRecord:
             EvaluationPoint(num_steps, _floats(loss) or (), _floats(error) or ())
             for num_steps, loss, error in body.pop("tests", ())
         ),
+        step_losses=_floats(body.pop("step_losses", ())),
         at_stop=None if at_stop is None else _epoch(at_stop),
         first_filters=None if filters is None else _filters(filters),
         profile_start=profiles[0],

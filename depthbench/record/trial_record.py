@@ -186,6 +186,9 @@ class TrialRecord:
         ended_by: `max_train_seconds` if that limit of its spec ended it before its last
             step; it is judged all the same. None in a training of full length.
         tests: Those besides the ones after epochs, for `test_every` of its spec.
+        step_losses: The batch's cross entropy of every step, in nats, the mean over
+            heads, to three significant digits; the step of a divergence included. Empty
+            in records of versions that kept none.
     """
 
     spec: TrialSpec
@@ -211,6 +214,7 @@ class TrialRecord:
     profile_end: Profile | None = None
     ended_by: str | None = None
     tests: tuple[EvaluationPoint, ...] = ()
+    step_losses: tuple[float, ...] = ()
 
     @property
     def id(self) -> str:

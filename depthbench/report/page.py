@@ -41,7 +41,7 @@ FIGURE_TITLES = {
 }
 
 PICTURE_TITLES = {
-    "histories": "Training loss and accuracy against iterations, a colour a cell",
+    "histories": "Training loss and accuracy against iterations",
     "filters": "Filters of the first layer after training, a grid a cell",
 }
 

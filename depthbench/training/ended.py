@@ -29,6 +29,7 @@ class Training:
     ended_by: str | None = None
     first_filters: FirstFilters | None = None
     tests: tuple[EvaluationPoint, ...] = ()
+    step_losses: tuple[float, ...] = ()
     profile_start: Profile | None = None
     profile_end: Profile | None = None
 
@@ -62,6 +63,7 @@ def record_of(
         ended_by=training.ended_by,
         first_filters=training.first_filters,
         tests=training.tests,
+        step_losses=training.step_losses,
         profile_start=training.profile_start,
         profile_end=training.profile_end,
         **others,

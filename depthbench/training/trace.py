@@ -19,10 +19,11 @@ def traced(losses: Tensor, norms: Tensor, first_step: int) -> Iterator[TracePoin
         some = slice(start, start + TRACE_STEPS)
         yield TracePoint(
             first_step + min(start + TRACE_STEPS, len(losses)),
-            _rounded(losses[some].double().mean().item()),
-            _rounded(norms[some].double().mean().item()),
+            rounded(losses[some].double().mean().item(), digits=5),
+            rounded(norms[some].double().mean().item(), digits=5),
         )
 
 
-def _rounded(value: float) -> float:
-    return float(f"{value:.5g}")
+def rounded(value: float, *, digits: int) -> float:
+    """The value to so many significant digits; one that is not finite stays."""
+    return float(f"{value:.{digits}g}")

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from depthbench.record import EpochRecord, TracePoint
 from depthbench.training.ended import TIME_LIMIT, Training
-from depthbench.training.trace import traced
+from depthbench.training.trace import rounded, traced
 
 
 class Watch:
@@ -20,6 +20,7 @@ class Watch:
         self._num_steps = num_steps
         self._bad: int | None = None
         self._trace: list[TracePoint] = []
+        self._losses: list[float] = []
 
     def goes_on(self) -> bool:
         """Whether it has not diverged."""
@@ -46,8 +47,9 @@ class Watch:
         """
         last = self._num_steps if self._bad is None else self._bad + 1
         end = max(min(len(losses), last - first_step), 0)
-        points = traced(losses[:end].cpu(), norms[:end].cpu(), first_step)
-        self._trace.extend(points)
+        losses = losses[:end].cpu()
+        self._trace.extend(traced(losses, norms[:end].cpu(), first_step))
+        self._losses.extend(rounded(loss, digits=3) for loss in losses.tolist())
 
     def training(
         self, epochs: Sequence[EpochRecord], num_steps: int, *, is_finite: bool
@@ -69,5 +71,6 @@ class Watch:
             first_nonfinite_step=bad,
             num_steps=done,
             trace=tuple(self._trace),
+            step_losses=tuple(self._losses),
             ended_by=TIME_LIMIT if is_cut else None,
         )

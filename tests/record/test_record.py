@@ -78,6 +78,7 @@ RECORD = TrialRecord(
     profile_end=replace(PROFILE, gradient=(0.25, 0.125)),
     ended_by="max_train_seconds",
     tests=(EvaluationPoint(50, (2.0, 1.5), (0.5, 0.25)),),
+    step_losses=(2.3, math.nan, math.inf, 1.2e9),
 )
 
 texts = st.text(st.characters(codec=None), max_size=20)

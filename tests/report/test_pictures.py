@@ -117,7 +117,7 @@ def test_an_epoch_that_a_limit_cut_ends_where_it_was_cut() -> None:
 def test_every_training_has_its_lines() -> None:
     figure = PICTURES["histories"](result(RECORDS))
     loss, accuracy = figure.axes
-    assert len(loss.lines) == 4
+    assert len(loss.lines) == 2 * 4
     assert len(accuracy.lines) == 8
     colors = {line.get_color() for line in loss.lines}
     assert len(colors) == 2
@@ -125,11 +125,33 @@ def test_every_training_has_its_lines() -> None:
     assert legend == [one.label for one in pictured(result(RECORDS))]
 
 
-def test_a_loss_that_blows_up_does_not_flatten_the_others() -> None:
-    wild = record("plain", 3, 0, STUCK)
-    wild = replace(wild, trace=(*wild.trace, TracePoint(705, 1e9, math.nan)))
+def test_the_loss_of_every_step_begins_before_the_first() -> None:
+    steps = (2.3, 2.1, math.nan, 1.9)
+    (line, _) = (
+        PICTURES["histories"](result([replace(RECORDS[0], step_losses=steps)]))
+        .axes[0]
+        .lines
+    )
+    assert line.get_xdata().tolist() == [0, 1, 2, 3]
+    assert line.get_ydata().tolist() == pytest.approx(list(steps), nan_ok=True)
+
+
+@pytest.mark.parametrize(("highest", "scale"), [(5.0, "linear"), (1e9, "log")])
+def test_no_loss_is_cut_off_and_one_that_blows_up_does_not_flatten_the_others(
+    highest: float, scale: str
+) -> None:
+    wild = replace(record("plain", 3, 0, STUCK), step_losses=(highest, 2.3, math.inf))
     loss = PICTURES["histories"](result([wild])).axes[0]
-    assert loss.get_ylim()[1] < 2 * math.log(10)
+    assert loss.get_yscale() == scale
+    assert loss.get_ylim()[1] > highest
+
+
+def test_ten_networks_have_ten_colours() -> None:
+    names = tuple(f"net{place}" for place in range(10))
+    study = replace(STUDY, arch=names)
+    records = [record(name, 3, 0, TRAINED) for name in names]
+    lines = PICTURES["histories"](result(records, study)).axes[1].lines
+    assert len({line.get_color() for line in lines}) == 10
 
 
 def test_filters_fill_a_square_with_gaps_between_them() -> None:

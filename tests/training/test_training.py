@@ -261,6 +261,7 @@ def test_the_trace_sums_up_steps_within_each_epoch(monkeypatch):
         assert point.loss == pytest.approx(sum(losses[start:end]) / length, rel=1e-4)
         mean = sum(norms[start:end]) / length
         assert point.gradient_norm == pytest.approx(mean, rel=1e-4)
+    assert training.step_losses == pytest.approx(losses, rel=5e-3)
 
 
 @pytest.mark.parametrize("num_steps", [1, 25])
@@ -271,3 +272,5 @@ def test_the_trace_ends_with_the_step_of_a_divergence(monkeypatch, num_steps):
     assert training.first_nonfinite_step is not None
     assert training.trace[-1].num_steps == training.first_nonfinite_step + 1
     assert not math.isfinite(training.trace[-1].loss)
+    assert len(training.step_losses) == training.first_nonfinite_step + 1
+    assert not math.isfinite(training.step_losses[-1])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import mean
 
+import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,38 +14,30 @@ from matplotlib.ticker import MaxNLocator
 
 from depthbench.record import TrialRecord
 from depthbench.report.figures.panels import sheet
-from depthbench.report.figures.style import (
-    BLUE,
-    GREEN,
-    MUTED,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILLION,
-    figure_style,
-    legend_above,
-)
+from depthbench.report.figures.style import MUTED, figure_style, legend_above
 from depthbench.report.pictured import Pictured, pictured
 from depthbench.report.results import StudyResult
 from depthbench.spec import Criterion
 from depthbench.spec.criterion import ErrorSource
 from depthbench.verdict import error_of
 
-_COLORS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION)
-_MARKERS = ("o", "s", "^", "D", "v", "X", "P", "*")
+# Ten that can be told apart with any colour vision.
+_COLORS = sns.color_palette("colorblind", 10).as_hex()
+_MARKERS = ("o", "s", "^", "D", "v", "X", "P", "*", "<", ">")
 _COLUMNS = 3
 
-# Of a loss axis, as a multiple of chance: one that blows up leaves the panel.
-_ROOM = 1.3
+# Of a linear axis of losses, as a multiple of chance.
+_MOST_ROOM = 3
 
 
 def histories_figure(result: StudyResult) -> Figure:
     """Training loss and accuracy against iterations; a line a trial, a colour a cell.
 
-    The loss is the mean over every few steps. Solid accuracies are of validation
-    images where the study holds some out, else of test images; dashed ones are over
-    the training images: after each epoch if the study tested on them, else as they were
-    trained on.
+    The loss is of every step, faint, and of the mean of every few, on a logarithmic
+    axis where it rises to several times that of chance. Solid accuracies are of
+    validation images where the study holds some out, else of test images; dashed ones
+    are over the training images: after each epoch if the study tested on them, else as
+    they were trained on.
     """
     shown = pictured(result)
     rows = -(-len(shown) // _COLUMNS)
@@ -55,8 +48,10 @@ def histories_figure(result: StudyResult) -> Figure:
             for trial in one.trials:
                 _draw_loss(loss_axes, trial.record, place)
                 _draw_accuracy(accuracy_axes, one, trial.record, place)
-        _finish(loss_axes, "training loss, nats", 0, _highest_loss(shown))
-        _finish(accuracy_axes, f"accuracy, {_source(result)} (dashed: training)", 0, 1)
+        _finish(loss_axes, "training loss, nats")
+        _scale_losses(loss_axes, shown)
+        _finish(accuracy_axes, f"accuracy, {_source(result)} (dashed: training)")
+        accuracy_axes.set_ylim(0, 1)
         accuracy_axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
         legend_above(page.figure, _legend(shown), columns=_COLUMNS)
     return page.figure
@@ -100,9 +95,19 @@ def _source(result: StudyResult) -> str:
 
 
 def _draw_loss(axes: Axes, record: TrialRecord, place: int) -> None:
+    color, every = _COLORS[place % len(_COLORS)], record.step_losses
+    axes.plot(
+        range(len(every)),
+        every,
+        color=color,
+        lw=0.5,
+        alpha=0.3,
+        label="every step",
+        rasterized=True,  # of thousands of points, within a vector graphic
+    )
     steps = [point.num_steps for point in record.trace]
     losses = [point.loss for point in record.trace]
-    axes.plot(steps, losses, color=_COLORS[place % len(_COLORS)], lw=1.2, label="loss")
+    axes.plot(steps, losses, color=color, lw=1.2, label="loss")
 
 
 def _draw_accuracy(axes: Axes, one: Pictured, record: TrialRecord, place: int) -> None:
@@ -134,13 +139,18 @@ def _draw_accuracy(axes: Axes, one: Pictured, record: TrialRecord, place: int) -
         )
 
 
-def _highest_loss(shown: Sequence[Pictured]) -> float:
-    chances = [math.log(one.cell.num_classes or 10) for one in shown]
-    return _ROOM * max(chances, default=math.log(10))
+def _scale_losses(axes: Axes, shown: Sequence[Pictured]) -> None:
+    """From 0 to the highest, or logarithmic; no finite loss is cut off."""
+    chance = max([math.log(one.cell.num_classes or 10) for one in shown], default=1.0)
+    losses = np.concatenate([line.get_ydata() for line in axes.lines] or [[chance]])
+    highest = losses[np.isfinite(losses)].max(initial=chance)
+    if highest > _MOST_ROOM * chance:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(0, 1.05 * highest)
 
 
-def _finish(axes: Axes, name: str, low: float, high: float) -> None:
-    axes.set_ylim(low, high)
+def _finish(axes: Axes, name: str) -> None:
     axes.set_xlim(left=0)
     axes.set_xlabel("iteration")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
