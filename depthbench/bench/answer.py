@@ -25,7 +25,7 @@ from depthbench.calibration.simulate import (
     trainings,
 )
 from depthbench.curves import CurvePosterior
-from depthbench.report.markdown import markdown_table
+from depthbench.report.table import Column, Table, shown, table_of_fields
 from depthbench.search import BracketSearch, PosteriorSearch, registry
 from depthbench.spec import DepthGrid
 
@@ -195,33 +195,21 @@ def _sum(rows: Sequence[AnswerRow]) -> AnswerRow:
     )
 
 
-def answer_markdown(rows: Sequence[AnswerRow]) -> str:
-    """The rows as a Markdown table; hours of the trainings of a search."""
-    head = (
-        "strategy",
-        "curve",
-        "trials",
-        "layers trained",
-        "within 15 %",
-        "coverage",
-        "baseline, hours",
-        "depthbench, hours",
-    )
-    lines: list[tuple[str, ...]] = []
-    for row in rows:
-        cells = (
-            row.strategy,
-            row.truth,
-            f"{row.num_trials:.1f}",
-            f"{row.num_layers:,.0f}",
-            f"{100 * row.precise:.0f} %",
-            f"{100 * row.coverage:.0f} %",
-            _hours(row.baseline_seconds),
-            _hours(row.depthbench_seconds),
-        )
-        lines.append(cells)
-    is_number = [place >= 2 for place in range(len(head))]
-    return markdown_table(head, is_number, lines)
+def answer_table(rows: Sequence[AnswerRow]) -> Table[AnswerRow]:
+    """Of `answer.csv`; people read hours of the trainings of a search."""
+    return table_of_fields(AnswerRow, rows, _SHOWN)
+
+
+_SHOWN: tuple[Column[AnswerRow], ...] = (
+    shown("strategy", "text", lambda row: row.strategy),
+    shown("curve", "text", lambda row: row.truth),
+    shown("trials", "count", lambda row: f"{row.num_trials:.1f}"),
+    shown("layers trained", "count", lambda row: f"{row.num_layers:,.0f}"),
+    shown("within 15 %", "fraction", lambda row: f"{100 * row.precise:.0f} %"),
+    shown("coverage", "fraction", lambda row: f"{100 * row.coverage:.0f} %"),
+    shown("baseline, hours", "", lambda row: _hours(row.baseline_seconds)),
+    shown("depthbench, hours", "", lambda row: _hours(row.depthbench_seconds)),
+)
 
 
 def _hours(seconds: float | None) -> str:

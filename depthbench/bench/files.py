@@ -5,8 +5,8 @@ from pathlib import Path
 from depthbench.bench.document import Benchmark, to_json
 from depthbench.bench.figure import bench_figure
 from depthbench.bench.measurement import Row
-from depthbench.report.csv_text import fields_csv
 from depthbench.report.figures import render
+from depthbench.report.table import table_of_fields
 from depthbench.store import write_atomic
 
 
@@ -17,7 +17,7 @@ def write_files(folder: Path, benchmark: Benchmark) -> None:
         StoreError: If one cannot be written.
     """
     figure = bench_figure(benchmark)
-    write_atomic(folder / "bench.csv", fields_csv(Row, benchmark.rows))
+    write_atomic(folder / "bench.csv", table_of_fields(Row, benchmark.rows).csv)
     write_atomic(folder / "bench.json", to_json(benchmark))
     write_atomic(folder / "bench.png", render(figure, "png"))
     write_atomic(folder / "bench.svg", render(figure, "svg"))

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from depthbench.bench.plan import Side
-from depthbench.report.markdown import markdown_table
+from depthbench.report.table import Column, Table, shown
+
+Case = tuple[str, int]  # architecture, depth
 
 
 def speed_markdown(document: Mapping[str, Any]) -> str:
@@ -18,29 +20,30 @@ def speed_markdown(document: Mapping[str, Any]) -> str:
         for s in document["summary"]
     }
     ours = Side.FUSED if document["without_fused"] is None else Side.REFERENCE
-    head = (
-        "network",
-        "baseline, ms a step",
-        "ours, ms a step",
-        "of peak",
-        "step, times as fast",
-        "machine, times as fast",
+    part = "epoch" if document["device"] == "cpu" else "trial"
+
+    def step(case: Case, side: Side, metric: str, form: str) -> str:
+        return _median(found, "step", *case, side, metric, form)
+
+    columns: tuple[Column[Case], ...] = (
+        shown("network", "text", lambda case: " ".join(map(str, case))),
+        shown(
+            "baseline, ms a step",
+            "",
+            lambda case: step(case, Side.BASELINE, "ms_per_step", ".0f"),
+        ),
+        shown(
+            "ours, ms a step", "", lambda case: step(case, ours, "ms_per_step", ".0f")
+        ),
+        shown("of peak", "", lambda case: step(case, ours, "share_of_peak", ".0%")),
+        shown(
+            "step, times as fast", "", lambda case: _range(found, "step", *case, ours)
+        ),
+        shown(
+            "machine, times as fast", "", lambda case: _range(found, part, *case, ours)
+        ),
     )
-    rows = []
-    for architecture, depth in document["plan"]["cases"]:
-        step = ("step", architecture, depth)
-        part = "epoch" if document["device"] == "cpu" else "trial"
-        whole = (part, architecture, depth)
-        cells = (
-            f"{architecture} {depth}",
-            _median(found, *step, Side.BASELINE, "ms_per_step", ".0f"),
-            _median(found, *step, ours, "ms_per_step", ".0f"),
-            _median(found, *step, ours, "share_of_peak", ".0%"),
-            _range(found, *step, ours),
-            _range(found, *whole, ours),
-        )
-        rows.append(cells)
-    return markdown_table(head, [place > 0 for place in range(len(head))], rows)
+    return Table(columns, document["plan"]["cases"]).markdown()
 
 
 def _median(found: Mapping[Any, Any], *key: Any) -> str:

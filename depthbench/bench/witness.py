@@ -25,14 +25,14 @@ from depthbench.bench.plan import Side
 from depthbench.bench.tasks import prepare
 from depthbench.bench.witness_table import (
     Implementation,
-    WitnessRow,
     WitnessTraining,
     read_trainings,
     witness_rows,
+    witness_table,
 )
 from depthbench.datasets import DATASETS
 from depthbench.engine import LocalProcesses
-from depthbench.report.csv_text import fields_csv
+from depthbench.report.table import table_of_fields
 from depthbench.spec import Criterion, TrialSpec
 from depthbench.store import write_atomic
 from depthbench.store.lock import hold_lock
@@ -122,10 +122,11 @@ def run_witness(
                 continue
             (name, _) = key
             stored.append(workers[name].submit(_TRAIN[name], spec, data_dir).result())
-            write_atomic(folder / TRAININGS_NAME, fields_csv(WitnessTraining, stored))
+            table = table_of_fields(WitnessTraining, stored)
+            write_atomic(folder / TRAININGS_NAME, table.csv)
             report(f"{number} of {len(planned)}: {_line(stored[-1])}")
         found = [each for each in stored if each.key in planned]
-        write_atomic(folder / TABLE_NAME, fields_csv(WitnessRow, witness_rows(found)))
+        write_atomic(folder / TABLE_NAME, witness_table(witness_rows(found)).csv)
         return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from depthbench.report.markdown import markdown_table
+from depthbench.report.table import Column, Table, shown, table_of_fields
 
 Implementation = Literal["baseline", "depthbench"]
 IMPLEMENTATIONS: tuple[Implementation, ...] = get_args(Implementation)
@@ -107,26 +107,31 @@ def fisher_p(first: int, num_first: int, second: int, num_second: int) -> float:
     return sum(w for w in each if w <= ways(first)) / sum(each)
 
 
-def witness_markdown(rows: Sequence[WitnessRow]) -> str:
-    """The rows as a Markdown table."""
-    head = ("network", "data", "k", "baseline trains", "depthbench trains", "p")
-    lines: list[tuple[str, ...]] = []
-    for row in rows:
-        cells = (
-            row.architecture,
-            row.data,
-            str(row.depth),
-            f"{row.baseline_trained} of {row.baseline_total}",
-            f"{row.depthbench_trained} of {row.depthbench_total}",
-            f"{row.fisher_p:.2f}",
-        )
-        lines.append(cells)
-    is_number = [place >= 2 for place in range(len(head))]
-    return markdown_table(head, is_number, lines)
+def witness_table(rows: Sequence[WitnessRow]) -> Table[WitnessRow]:
+    """Of `witness.csv`."""
+    return table_of_fields(WitnessRow, rows, _SHOWN)
+
+
+_SHOWN: tuple[Column[WitnessRow], ...] = (
+    shown("network", "text", lambda row: row.architecture),
+    shown("data", "text", lambda row: row.data),
+    shown("k", "k", lambda row: str(row.depth)),
+    shown(
+        "baseline trains",
+        "count",
+        lambda row: f"{row.baseline_trained} of {row.baseline_total}",
+    ),
+    shown(
+        "depthbench trains",
+        "count",
+        lambda row: f"{row.depthbench_trained} of {row.depthbench_total}",
+    ),
+    shown("p", "fraction", lambda row: f"{row.fisher_p:.2f}"),
+)
 
 
 def read_trainings(path: Path) -> list[WitnessTraining]:
-    """What `fields_csv` wrote; nothing if there is no such file.
+    """The trainings in a `trainings.csv`; nothing if there is no such file.
 
     Raises:
         ValueError: If its columns are not those of this version.

@@ -5,8 +5,8 @@ from pathlib import Path
 from depthbench.calibration.document import Calibration, to_json
 from depthbench.calibration.figure import calibration_figure
 from depthbench.calibration.summary import Row
-from depthbench.report.csv_text import fields_csv
 from depthbench.report.figures import render
+from depthbench.report.table import table_of_fields
 from depthbench.store import write_atomic
 
 
@@ -17,7 +17,7 @@ def write_files(folder: Path, calibration: Calibration) -> None:
         StoreError: If one cannot be written.
     """
     figure = calibration_figure(calibration)
-    write_atomic(folder / "calibration.csv", fields_csv(Row, calibration.rows))
+    write_atomic(folder / "calibration.csv", table_of_fields(Row, calibration.rows).csv)
     write_atomic(folder / "calibration.json", to_json(calibration))
     write_atomic(folder / "calibration.png", render(figure, "png"))
     write_atomic(folder / "calibration.svg", render(figure, "svg"))

@@ -1,12 +1,12 @@
 """The means of a calibration as texts, and as a Markdown table."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from depthbench.calibration.document import totals_of
 from depthbench.calibration.simulate import Method
 from depthbench.calibration.summary import Total
-from depthbench.report.markdown import markdown_table
+from depthbench.report.table import Column, Table, shown
+
+Group = dict[Method, Total]
 
 METHOD_NAMES: dict[Method, str] = {
     "posterior": "posterior",
@@ -25,17 +25,6 @@ HEADINGS = (
     "flagged",
 )
 
-_MARKDOWN_HEAD = (
-    "truths (cells)",
-    "RMSE: posterior",
-    "at bisect's cost",
-    "bisect",
-    "coverage: posterior (worst cell)",
-    "bisect (worst cell)",
-    "cost: posterior",
-    "bisect",
-)
-
 
 def total_cells(total: Total) -> tuple[str, ...]:
     """One text for each of `HEADINGS`."""
@@ -51,28 +40,43 @@ def total_cells(total: Total) -> tuple[str, ...]:
     )
 
 
-def calibration_markdown(document: Mapping[str, Any]) -> str:
-    """One row a group of truths, from what `to_document` gives."""
-    groups: dict[str, dict[Method, Total]] = {}
-    for total in totals_of(document):
+def calibration_markdown(totals: Iterable[Total]) -> str:
+    """One row a group of truths."""
+    groups: dict[str, Group] = {}
+    for total in totals:
         groups.setdefault(total.group, {})[total.method] = total
-    rows = []
-    for group, found in groups.items():
-        ours, theirs = found["posterior"], found["bisect"]
-        cells = (
-            f"{group} ({ours.num_cells})",
-            _percent(ours.rmse),
-            _percent(found["posterior_same_cost"].rmse),
-            _percent(theirs.rmse),
-            f"{_percent(ours.coverage)} ({_percent(ours.worst_coverage)})",
-            f"{_percent(theirs.coverage)} ({_percent(theirs.worst_coverage)})",
-            f"{ours.cost:.1f}",
-            f"{theirs.cost:.1f}",
-        )
-        rows.append(cells)
-    is_number = [place > 0 for place in range(len(_MARKDOWN_HEAD))]
-    return markdown_table(_MARKDOWN_HEAD, is_number, rows)
+    return Table(_COLUMNS, list(groups.values())).markdown()
+
+
+def _coverage(group: Group, method: Method) -> str:
+    total = group[method]
+    return f"{_percent(total.coverage)} ({_percent(total.worst_coverage)})"
+
+
+def _name(group: Group) -> str:
+    ours = group["posterior"]
+    return f"{ours.group} ({ours.num_cells})"
 
 
 def _percent(fraction: float) -> str:
     return f"{100 * fraction:.1f} %"
+
+
+_COLUMNS: tuple[Column[Group], ...] = (
+    shown("truths (cells)", "text", _name),
+    shown("RMSE: posterior", "fraction", lambda g: _percent(g["posterior"].rmse)),
+    shown(
+        "at bisect's cost",
+        "fraction",
+        lambda g: _percent(g["posterior_same_cost"].rmse),
+    ),
+    shown("bisect", "fraction", lambda g: _percent(g["bisect"].rmse)),
+    shown(
+        "coverage: posterior (worst cell)",
+        "fraction",
+        lambda g: _coverage(g, "posterior"),
+    ),
+    shown("bisect (worst cell)", "fraction", lambda g: _coverage(g, "bisect")),
+    shown("cost: posterior", "", lambda g: f"{g['posterior'].cost:.1f}"),
+    shown("bisect", "", lambda g: f"{g['bisect'].cost:.1f}"),
+)

@@ -15,7 +15,7 @@ from depthbench.calibration.seed_share import (
     log_likelihood,
 )
 from depthbench.record import Outcome, TrialRecord, from_line
-from depthbench.report.markdown import markdown_table
+from depthbench.report.table import Column, Table, shown, table_of_fields
 from depthbench.spec import Criterion, TrialSpec
 from depthbench.spec.trial import Seeding
 from depthbench.verdict import outcome_under
@@ -137,30 +137,23 @@ def _row(
     )
 
 
-def seed_share_markdown(rows: Sequence[SeedShareRow]) -> str:
-    """The rows of whole derivations, as a Markdown table."""
-    head = (
-        "generators derived from",
-        "trials",
-        "pairs of depths",
-        "ended alike",
-        "if independent",
+def seed_share_table(rows: Sequence[SeedShareRow]) -> Table[SeedShareRow]:
+    """Of `seed_share.csv`; people read it best without its single cells."""
+    return table_of_fields(SeedShareRow, rows, _SHOWN)
+
+
+_SHOWN: tuple[Column[SeedShareRow], ...] = (
+    shown("generators derived from", "text", lambda row: _SEEDING_NAMES[row.seeding]),
+    shown("trials", "count", lambda row: str(row.num_trials)),
+    shown("pairs of depths", "count", lambda row: str(row.num_pairs)),
+    shown("ended alike", "count", lambda row: str(row.num_alike)),
+    shown("if independent", "count", lambda row: f"{row.alike_if_independent:.1f}"),
+    shown(
         "share of the seed (90 %)",
-    )
-    lines: list[tuple[str, ...]] = []
-    for row in rows:
-        if row.cell == ALL_CELLS:
-            cells = (
-                _SEEDING_NAMES[row.seeding],
-                f"{row.num_trials}",
-                f"{row.num_pairs}",
-                f"{row.num_alike}",
-                f"{row.alike_if_independent:.1f}",
-                f"{row.share:.2f} ({row.share_low:.2f} to {row.share_high:.2f})",
-            )
-            lines.append(cells)
-    is_number = [place >= 1 for place in range(len(head))]
-    return markdown_table(head, is_number, lines)
+        "fraction",
+        lambda row: f"{row.share:.2f} ({row.share_low:.2f} to {row.share_high:.2f})",
+    ),
+)
 
 
 def _records(path: Path) -> Iterable[TrialRecord]:

@@ -2,7 +2,7 @@
 
 import json
 import signal
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,10 +117,9 @@ def _answer(
     folder: Path, num_searches: int, recorded: tuple[Path, ...], *, as_json: bool
 ) -> int:
     """Simulate, write and print what whole searches take."""
-    from depthbench.bench.answer import AnswerRow, answer_markdown, answer_rows
+    from depthbench.bench.answer import answer_rows, answer_table
     from depthbench.calibration.curves import Curve, Truth
     from depthbench.calibration.recorded import recorded_curves
-    from depthbench.report.csv_text import fields_csv
     from depthbench.store import write_atomic
     from depthbench.store.files import make_folder
 
@@ -132,9 +131,10 @@ def _answer(
     truths += [curve for each in recorded for curve in recorded_curves(each)]
     rows = answer_rows(truths, benchmark, num_searches=num_searches)
     make_folder(folder)
-    write_atomic(folder / "answer.csv", fields_csv(AnswerRow, rows))
-    shown = json.dumps([asdict(row) for row in rows], indent=1) + "\n"
-    click.echo(shown if as_json else answer_markdown(rows), nl=False)
+    table = answer_table(rows)
+    write_atomic(folder / "answer.csv", table.csv)
+    shown = json.dumps(table.dicts, indent=1) + "\n"
+    click.echo(shown if as_json else table.markdown(), nl=False)
     say(f"files: {folder}/answer.csv")
     return 0
 

@@ -3,7 +3,7 @@
 import json
 import signal
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,12 +106,11 @@ def _recorded(folders: tuple[Path, ...]) -> "list[RecordedCurve]":
 def _share_of_seeds(paths: tuple[Path, ...], out: Path, *, as_json: bool) -> None:
     """Estimate, write and print the share of a seed in stored trials."""
     from depthbench.calibration.seed_table import (
-        SeedShareRow,
+        ALL_CELLS,
         read_seeded,
-        seed_share_markdown,
         seed_share_rows,
+        seed_share_table,
     )
-    from depthbench.report.csv_text import fields_csv
     from depthbench.store import write_atomic
     from depthbench.store.files import make_folder
 
@@ -120,9 +119,11 @@ def _share_of_seeds(paths: tuple[Path, ...], out: Path, *, as_json: bool) -> Non
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     make_folder(out)
-    write_atomic(out / "seed_share.csv", fields_csv(SeedShareRow, rows))
-    shown = json.dumps([asdict(row) for row in rows], indent=1) + "\n"
-    click.echo(shown if as_json else seed_share_markdown(rows), nl=False)
+    table = seed_share_table(rows)
+    write_atomic(out / "seed_share.csv", table.csv)
+    shown = json.dumps(table.dicts, indent=1) + "\n"
+    sums = seed_share_table([row for row in rows if row.cell == ALL_CELLS])
+    click.echo(shown if as_json else sums.markdown(), nl=False)
     say(f"files: {out}/seed_share.csv")
 
 

@@ -70,25 +70,26 @@ def command(
     protocol are compared, or the two, if each side has one. Reads records only.
     """
     from depthbench.cli.compare_text import print_comparisons
-    from depthbench.report.comparison_tables import comparison_csv, comparison_row
+    from depthbench.report.comparison_tables import comparison_table
     from depthbench.store import write_atomic
 
     comparisons = depthbench.compare(a, b)
     found = comparisons.pairs
     for line in comparisons.notes:
         say(f"note: {line}")
+    table = comparison_table(found, tolerance)
     if csv_path is not None:
-        write_atomic(csv_path, comparison_csv(found, tolerance))
+        write_atomic(csv_path, table.csv)
     if as_json:
         rows = [
-            comparison_row(each, tolerance)
+            row
             | {
                 "differences": [
                     {"kind": d.kind, "field": d.field, "a": d.a, "b": d.b}
                     for d in each.differences
                 ]
             }
-            for each in found
+            for row, each in zip(table.dicts, found, strict=True)
         ]
         click.echo(json.dumps({"a": a, "b": b, "comparisons": rows}, indent=2))
     else:

@@ -88,16 +88,21 @@ def _report_document(path: Path, readme: Path | None, *, as_json: bool) -> None:
     import json
 
     from depthbench.bench.markdown import speed_markdown
+    from depthbench.calibration.document import totals_of
     from depthbench.calibration.markdown import calibration_markdown
     from depthbench.report import refresh_between_markers
     from depthbench.store import write_atomic
 
     is_bench = path.name == "bench.json"
-    table_of = speed_markdown if is_bench else calibration_markdown
     kind = "benchmark" if is_bench else "calibration"
     try:
         stored = path.read_text(encoding="utf-8")
-        table = table_of(json.loads(stored))
+        document = json.loads(stored)
+        table = (
+            speed_markdown(document)
+            if is_bench
+            else calibration_markdown(totals_of(document))
+        )
     except (ValueError, LookupError, TypeError) as error:
         raise click.UsageError(f"{path} is no {kind} of this version") from error
     if readme is not None:

@@ -2,7 +2,6 @@
 
 import json
 import signal
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -75,7 +74,7 @@ def command(
     core; every finished training is kept, and the same command goes on.
     """
     from depthbench.bench.witness import NoEvidenceError, WitnessPlan, run_witness
-    from depthbench.bench.witness_table import witness_markdown, witness_rows
+    from depthbench.bench.witness_table import witness_rows, witness_table
     from depthbench.datasets import DATASETS
     from depthbench.store.files import make_folder
 
@@ -94,8 +93,8 @@ def command(
         say("stopped; finished trainings are kept, and the same command goes on")
         is_terminated = isinstance(stop, TerminatedError)
         return 128 + (signal.SIGTERM if is_terminated else signal.SIGINT)
-    rows = witness_rows(trainings)
-    shown = json.dumps([asdict(row) for row in rows], indent=2) + "\n"
-    click.echo(shown if as_json else witness_markdown(rows), nl=False)
+    table = witness_table(witness_rows(trainings))
+    shown = json.dumps(table.dicts, indent=2) + "\n"
+    click.echo(shown if as_json else table.markdown(), nl=False)
     say(f"files: {out}/trainings.csv, witness.csv")
     return 0

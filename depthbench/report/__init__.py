@@ -27,10 +27,7 @@ class ReportPaths(NamedTuple):
     """The files of a report."""
 
     page: Path
-    depths: Path
-    trials: Path
-    epochs: Path
-    criteria: Path
+    tables: dict[str, Path]
     figures: tuple[Path, ...]
 
 
@@ -67,23 +64,19 @@ def write_report(
         OSError: If a file cannot be written.
         Exception: What `read_result`, which is called without a result, raises.
     """
-    from depthbench.report.criteria import criteria_csv
     from depthbench.report.figures import FIGURES, PICTURES, RATE_FIGURES, render
     from depthbench.report.figures.style import FileKind
     from depthbench.report.page import report_page
-    from depthbench.report.rate_tables import rate_tables
-    from depthbench.report.tables import tables_of, to_csv
+    from depthbench.report.tables import tables_of
 
     result = result or read_result(folder)
-    of_rates = rate_tables(result)
     drawings = FIGURES | {name: PICTURES[name] for name in result.study.pictures}
-    drawings |= RATE_FIGURES if of_rates else {}
-    tables = tables_of(result)._asdict() | (of_rates._asdict() if of_rates else {})
+    drawings |= RATE_FIGURES if result.has_rates else {}
+    tables = tables_of(result)
     drawn = folder / "figures"
     drawn.mkdir(exist_ok=True)
     for name, table in tables.items():
-        write_atomic(folder / f"{name}.csv", to_csv(table))
-    write_atomic(folder / "criteria.csv", criteria_csv(result))
+        write_atomic(folder / f"{name}.csv", table.csv)
     kinds: tuple[FileKind, ...] = ("svg", "png", "pdf") if has_pdf else ("svg", "png")
     svgs: dict[str, bytes] = {}
     for name, draw in drawings.items():
@@ -92,12 +85,9 @@ def write_report(
         for kind, content in files.items():
             write_atomic(drawn / f"{name}.{kind}", content)
         svgs[name] = files["svg"]
-    write_atomic(folder / "report.html", report_page(result, svgs))
+    write_atomic(folder / "report.html", report_page(result, svgs, tables))
     return ReportPaths(
         page=folder / "report.html",
-        depths=folder / "depths.csv",
-        trials=folder / "trials.csv",
-        epochs=folder / "epochs.csv",
-        criteria=folder / "criteria.csv",
+        tables={name: folder / f"{name}.csv" for name in tables},
         figures=tuple(drawn / f"{n}.{kind}" for n in drawings for kind in kinds),
     )

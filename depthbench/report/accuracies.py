@@ -2,71 +2,48 @@
 
 import statistics
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
-from depthbench.record import EpochRecord
-from depthbench.report.display import NOTHING
+from depthbench.record import EpochRecord, TrialRecord
 from depthbench.report.pictured import Pictured, pictured
 from depthbench.report.results import StudyResult
+from depthbench.report.table import NOTHING, Column, Table, shown
 from depthbench.text import percent
 
-HEADINGS = (
-    "network",
-    "weight layers",
-    "parameters",
-    "epochs",
-    "training",
-    "validation",
-    "test",
-    "after epoch 1",
-    "trials",
-)
 
-
-class Accuracies(NamedTuple):
-    """One row; accuracies are medians over the seeds, in percent, as text.
-
-    Attributes:
-        first: Of the images held out, or else of the test images, after one epoch.
-    """
-
-    label: str
-    weight_layers: str
-    parameters: str
-    epochs: str
-    training: str
-    validation: str
-    test: str
-    first: str
-    trials: str
-
-
-def accuracies(result: StudyResult) -> list[Accuracies]:
+def accuracies_table(result: StudyResult) -> Table[Pictured]:
     """A row for each network that the report pictures, in the study's order.
 
-    Those of the last head. A training that diverged counts as no accuracy at all.
+    Accuracies are of the last head, medians over the seeds. A training that diverged
+    counts as no accuracy at all.
     """
-    return [_row(one) for one in pictured(result)]
+    return Table(_COLUMNS, pictured(result))
 
 
-def _row(one: Pictured) -> Accuracies:
-    records = [trial.record for trial in one.trials]
-    last = [t.record.epochs[-1] if t.has_final_error else None for t in one.trials]
+def _records(one: Pictured) -> list[TrialRecord]:
+    return [trial.record for trial in one.trials]
+
+
+def _epochs(one: Pictured) -> str:
+    numbers = [len(record.epochs) for record in _records(one)]
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _after_last(name: str) -> Callable[[Pictured], str]:
+    def show(one: Pictured) -> str:
+        last = [t.record.epochs[-1] if t.has_final_error else None for t in one.trials]
+        return _median(last, lambda epoch: getattr(epoch, name))
+
+    return show
+
+
+def _after_first(one: Pictured) -> str:
+    """Of the images held out, or else of the test images, after one epoch."""
     first = [
         record.epochs[0] if len(record.epochs) > (record.ended_by is not None) else None
-        for record in records
+        for record in _records(one)
     ]
-    return Accuracies(
-        label=one.label,
-        weight_layers=str(records[0].num_weight_layers),
-        parameters=f"{records[0].num_parameters:,}",
-        epochs=_span([len(record.epochs) for record in records]),
-        training=_median(last, lambda epoch: epoch.train_error),
-        validation=_median(last, lambda epoch: epoch.validation_error),
-        test=_median(last, lambda epoch: epoch.test_error),
-        first=_median(first, lambda epoch: epoch.validation_error or epoch.test_error),
-        trials=str(len(records)),
-    )
+    return _median(first, lambda epoch: epoch.validation_error or epoch.test_error)
 
 
 def _median(
@@ -79,6 +56,16 @@ def _median(
     return percent(statistics.median(known)) if len(known) == len(errors) else NOTHING
 
 
-def _span(numbers: Sequence[int]) -> str:
-    low, high = min(numbers), max(numbers)
-    return str(low) if low == high else f"{low} to {high}"
+_COLUMNS: tuple[Column[Pictured], ...] = (
+    shown("network", "text", lambda one: one.label),
+    shown(
+        "weight layers", "count", lambda one: str(_records(one)[0].num_weight_layers)
+    ),
+    shown("parameters", "count", lambda one: f"{_records(one)[0].num_parameters:,}"),
+    shown("epochs", "count", _epochs),
+    shown("training", "fraction", _after_last("train_error")),
+    shown("validation", "fraction", _after_last("validation_error")),
+    shown("test", "fraction", _after_last("test_error")),
+    shown("after epoch 1", "fraction", _after_first),
+    shown("trials", "count", lambda one: str(len(one.trials))),
+)

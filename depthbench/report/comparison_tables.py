@@ -1,74 +1,129 @@
-"""Comparisons as rows of a CSV file and as a document."""
+"""Comparisons as a table."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Literal, NamedTuple
 
-from depthbench.curves import Estimate
-from depthbench.report.columns import Column
+from depthbench.report.cell_columns import cell_columns, rate_column
 from depthbench.report.comparison import Comparison, Side
-from depthbench.report.csv_text import csv_text
-
-_SIDE = (
-    ("architecture", "text", "registered name"),
-    ("data", "text", "data set"),
-    ("protocol", "text", "standard or notebook"),
-    ("rate", "text", "learning rate, in a study of several; else empty"),
-    ("k50", "number", "depth where half of all trainings succeed; empty: a bound only"),
-    ("k50_low", "number", "5 % point of the posterior; empty: no bound from below"),
-    ("k50_high", "number", "95 % point; empty: no bound from above"),
-    ("num_trials", "whole", "trials that are evidence"),
-)
-
-COMPARISON_COLUMNS = (
-    *(
-        Column(f"{name}_{side}", kind, f"{side.upper()}: {meaning}")  # type: ignore[arg-type]
-        for side in "ab"
-        for name, kind, meaning in _SIDE
-    ),
-    Column("ratio", "number", "k50_b / k50_a; empty where there is only a bound"),
-    Column("ratio_low", "number", "5 % point; empty: no bound from below"),
-    Column("ratio_high", "number", "95 % point; empty: no bound from above"),
-    Column("probability_b_deeper", "number", "that the ratio is above 1"),
-    Column("is_worse", "flag", "the interval of the ratio lies below 1 - tolerance"),
-    Column("num_pairs", "whole", "trials at the same depth with the same seed"),
-    Column("num_both", "whole", "pairs of which both trained"),
-    Column("num_only_a", "whole", "pairs of which only A's trained"),
-    Column("num_only_b", "whole", "pairs of which only B's trained"),
-    Column("num_neither", "whole", "pairs of which none trained"),
-    Column("num_shared", "whole", "pairs that are one training"),
-    Column("p_value", "number", "two-sided, exact McNemar test on the pairs"),
-    Column("differences", "text", "what differs, A then B"),
-)
+from depthbench.report.table import Column, Table
+from depthbench.spec import Cell
 
 
-def comparison_row(comparison: Comparison, tolerance: float = 0.0) -> dict[str, Any]:
-    """The values of `COMPARISON_COLUMNS`."""
-    pairs, ratio = comparison.pairs, comparison.ratio
-    return (
-        _side("a", comparison.a, comparison.k50_a, comparison.num_trials_a)
-        | _side("b", comparison.b, comparison.k50_b, comparison.num_trials_b)
-        | {
-            "ratio": ratio.median,
-            "ratio_low": ratio.low,
-            "ratio_high": ratio.high,
-            "probability_b_deeper": _rounded(comparison.posterior.probability_b_deeper),
-            "is_worse": comparison.is_worse(tolerance),
-            "num_pairs": pairs.total,
-            "num_both": pairs.both,
-            "num_only_a": pairs.only_a,
-            "num_only_b": pairs.only_b,
-            "num_neither": pairs.neither,
-            "num_shared": comparison.num_shared,
-            "p_value": _rounded(pairs.p_value),
-            "differences": differences_text(comparison),
-        }
+class ComparisonRow(NamedTuple):
+    """A comparison, and the share of depth that B may lose without being worse."""
+
+    found: Comparison
+    tolerance: float
+
+
+def _rounded(number: float | None) -> float | None:
+    """Six significant digits: more would be noise of the last places."""
+    return None if number is None else float(f"{number:.6g}")
+
+
+def _of_side(name: Literal["a", "b"]) -> Iterator[Column[ComparisonRow]]:
+    def cell(row: ComparisonRow) -> Cell:
+        side: Side = getattr(row.found, name)
+        return side.cell.cell
+
+    k50 = f"found.k50_{name}"
+    columns: tuple[Column[ComparisonRow], ...] = (
+        *cell_columns(cell),
+        rate_column(cell),
+        Column(
+            "k50",
+            "layers",
+            "depth where half of all trainings succeed; empty: a bound only",
+            f"{k50}.median",
+        ),
+        Column(
+            "k50_low",
+            "layers",
+            "5 % point of the posterior; empty: no bound from below",
+            f"{k50}.low",
+        ),
+        Column(
+            "k50_high",
+            "layers",
+            "95 % point; empty: no bound from above",
+            f"{k50}.high",
+        ),
+        Column(
+            "num_trials",
+            "count",
+            "trials that are evidence",
+            f"found.num_trials_{name}",
+        ),
     )
+    for each in columns:
+        meaning = f"{name.upper()}: {each.meaning}"
+        yield replace(each, name=f"{each.name}_{name}", meaning=meaning)
 
 
-def comparison_csv(comparisons: Sequence[Comparison], tolerance: float = 0.0) -> str:
-    """The text of a CSV file, one row a comparison."""
-    rows = [comparison_row(each, tolerance) for each in comparisons]
-    return csv_text(rows, COMPARISON_COLUMNS)
+COMPARISON_COLUMNS: tuple[Column[ComparisonRow], ...] = (
+    *_of_side("a"),
+    *_of_side("b"),
+    Column(
+        "ratio",
+        "",
+        "k50_b / k50_a; empty where there is only a bound",
+        "found.ratio.median",
+    ),
+    Column("ratio_low", "", "5 % point; empty: no bound from below", "found.ratio.low"),
+    Column(
+        "ratio_high", "", "95 % point; empty: no bound from above", "found.ratio.high"
+    ),
+    Column(
+        "probability_b_deeper",
+        "fraction",
+        "that the ratio is above 1",
+        lambda row: _rounded(row.found.posterior.probability_b_deeper),
+    ),
+    Column(
+        "is_worse",
+        "flag",
+        "the interval of the ratio lies below 1 - tolerance",
+        lambda row: row.found.is_worse(row.tolerance),
+    ),
+    Column(
+        "num_pairs",
+        "count",
+        "trials at the same depth with the same seed",
+        "found.pairs.total",
+    ),
+    Column("num_both", "count", "pairs of which both trained", "found.pairs.both"),
+    Column(
+        "num_only_a", "count", "pairs of which only A's trained", "found.pairs.only_a"
+    ),
+    Column(
+        "num_only_b", "count", "pairs of which only B's trained", "found.pairs.only_b"
+    ),
+    Column(
+        "num_neither", "count", "pairs of which none trained", "found.pairs.neither"
+    ),
+    Column("num_shared", "count", "pairs that are one training", "found.num_shared"),
+    Column(
+        "p_value",
+        "fraction",
+        "two-sided, exact McNemar test on the pairs",
+        lambda row: _rounded(row.found.pairs.p_value),
+    ),
+    Column(
+        "differences",
+        "text",
+        "what differs, A then B",
+        lambda row: differences_text(row.found),
+    ),
+)
+
+
+def comparison_table(
+    comparisons: Sequence[Comparison], tolerance: float = 0.0
+) -> Table[ComparisonRow]:
+    """One row a comparison."""
+    rows = [ComparisonRow(each, tolerance) for each in comparisons]
+    return Table(COMPARISON_COLUMNS, rows)
 
 
 def differences_text(comparison: Comparison) -> str:
@@ -76,23 +131,3 @@ def differences_text(comparison: Comparison) -> str:
     return "; ".join(
         f"{each.field}: {each.a} | {each.b}" for each in comparison.differences
     )
-
-
-def _side(name: str, side: Side, k50: Estimate, num_trials: int) -> dict[str, Any]:
-    cell = side.cell.cell
-    values = {
-        "architecture": cell.architecture,
-        "data": cell.data,
-        "protocol": cell.protocol,
-        "rate": cell.rate.name,
-        "k50": k50.median,
-        "k50_low": k50.low,
-        "k50_high": k50.high,
-        "num_trials": num_trials,
-    }
-    return {f"{key}_{name}": value for key, value in values.items()}
-
-
-def _rounded(number: float | None) -> float | None:
-    """Six significant digits: more would be noise of the last places."""
-    return None if number is None else float(f"{number:.6g}")

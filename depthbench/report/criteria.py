@@ -3,38 +3,21 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from depthbench.curves import Estimate
 from depthbench.record import EpochRecord, Outcome, TrialRecord
-from depthbench.report.columns import CELL_COLUMNS, Column
-from depthbench.report.csv_text import csv_text
+from depthbench.report.cell_columns import cell_columns, columns_of, rate_column
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.results import CellResult, StudyResult
+from depthbench.report.table import Column, Table
 from depthbench.search import curve_of
-from depthbench.spec import Criterion
+from depthbench.spec import Cell, Criterion
 from depthbench.spec.cadence import cadence_of
 from depthbench.verdict import outcome_under
 
 THRESHOLDS = (0.50, 0.20, 0.10, 0.05)
 _MOST_BUDGETS = 6  # with more epochs than that, budgets double
-
-CRITERIA_COLUMNS = (
-    *CELL_COLUMNS,
-    Column("rate", "text", "learning rate, in a study of several"),
-    Column("epochs", "whole", "judged by the errors after this epoch"),
-    Column("threshold", "number", "the error to stay below"),
-    Column("is_own", "flag", "whether the study itself asked this"),
-    Column("k50", "number", "depth where half train; empty: a bound at most"),
-    Column("k50_low", "number", "5 % point of the posterior; empty: no lower bound"),
-    Column("k50_high", "number", "95 % point; empty: no upper bound"),
-    Column("num_trials", "whole", "trials that could be judged so"),
-    Column("num_trained", "whole", "of them, those that trained"),
-    Column(
-        "num_left_out",
-        "whole",
-        "trials that a rule of an earlier version stopped, and cannot be judged",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,34 +68,53 @@ def budgets_of(num_epochs: int) -> list[int]:
     return sorted({*doublings, num_epochs})
 
 
-def criteria_columns(*, has_rates: bool) -> tuple[Column, ...]:
-    """Of criteria.csv; the rate only in a study of several."""
-    return tuple(c for c in CRITERIA_COLUMNS if has_rates or c.name != "rate")
+class CriterionRow(NamedTuple):
+    """One question to a cell, and its answer."""
+
+    cell: Cell
+    point: CriterionPoint
 
 
-def criteria_csv(result: StudyResult) -> str:
-    """The text of criteria.csv: a row for each cell, number of epochs and threshold."""
+CRITERIA_COLUMNS: tuple[Column[CriterionRow], ...] = (
+    *cell_columns(lambda row: row.cell),
+    rate_column(lambda row: row.cell),
+    Column(
+        "epochs", "count", "judged by the errors after this epoch", "point.num_epochs"
+    ),
+    Column("threshold", "fraction", "the error to stay below", "point.threshold"),
+    Column("is_own", "flag", "whether the study itself asked this", "point.is_own"),
+    Column(
+        "k50",
+        "layers",
+        "depth where half train; empty: a bound at most",
+        "point.k50.median",
+    ),
+    Column(
+        "k50_low",
+        "layers",
+        "5 % point of the posterior; empty: no lower bound",
+        "point.k50.low",
+    ),
+    Column("k50_high", "layers", "95 % point; empty: no upper bound", "point.k50.high"),
+    Column("num_trials", "count", "trials that could be judged so", "point.num_trials"),
+    Column("num_trained", "count", "of them, those that trained", "point.num_trained"),
+    Column(
+        "num_left_out",
+        "count",
+        "trials that a rule of an earlier version stopped, and cannot be judged",
+        "point.num_left_out",
+    ),
+)
+
+
+def criteria_table(result: StudyResult) -> Table[CriterionRow]:
+    """A row for each cell, number of epochs and threshold."""
     rows = [
-        {
-            "architecture": cell.cell.architecture,
-            "data": cell.cell.data,
-            "protocol": cell.cell.protocol,
-            "rate": cell.cell.rate.name,
-            "epochs": point.num_epochs,
-            "threshold": point.threshold,
-            "is_own": point.is_own,
-            "k50": point.k50.median,
-            "k50_low": point.k50.low,
-            "k50_high": point.k50.high,
-            "num_trials": point.num_trials,
-            "num_trained": point.num_trained,
-            "num_left_out": point.num_left_out,
-        }
-        for cell in result.cells
-        for point in criterion_points(cell)
+        CriterionRow(each.cell, point)
+        for each in result.cells
+        for point in criterion_points(each)
     ]
-    has_rates = any(cell.cell.rate.name for cell in result.cells)
-    return csv_text(rows, criteria_columns(has_rates=has_rates))
+    return Table(columns_of(CRITERIA_COLUMNS, result), rows)
 
 
 def num_left_out(result: StudyResult) -> int:

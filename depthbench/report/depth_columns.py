@@ -1,18 +1,15 @@
-"""The table of depths: what each number is called, means, is read off, and looks like.
+"""The table of depths: one row a cell."""
 
-`depths.csv`, the page, Markdown, notebooks and the data dictionary are made of this one
-list.
-"""
-
-from depthbench.report.depth_table import NOTHING, DepthColumn, Field, Row
+from depthbench.report.cell_columns import cell_columns, columns_of, rate_column
+from depthbench.report.depth_rows import DepthRow, depth_rows
 from depthbench.report.fit_columns import FIT_COLUMNS
-from depthbench.report.results import Status
-from depthbench.report.setting_columns import SETTING_COLUMNS
-from depthbench.report.words import causes_text, deepest_text
+from depthbench.report.results import Status, StudyResult
+from depthbench.report.table import NOTHING, Column, Field, Table
+from depthbench.report.words import causes_text, deepest_text, note_text
 from depthbench.text import duration, percent
 
 
-def _deepest(row: Row) -> Field:
+def _deepest(row: DepthRow) -> Field:
     cell = row.cell
     if cell.trains is None:
         return Field(deepest_text(cell), -1 if cell.fails is None else 0)
@@ -20,186 +17,203 @@ def _deepest(row: Row) -> Field:
     return Field(deepest_text(cell), cell.trains + 0.5 * is_open)
 
 
-def _notebook(row: Row) -> Field:
+def _notebook(row: DepthRow) -> Field:
     if row.cell.cell.reference is None:
         return Field(NOTHING)
     trains, fails = row.cell.cell.reference
     return Field(f"{trains} / {fails}", trains)
 
 
-def _causes(row: Row) -> Field:
+def _causes(row: DepthRow) -> Field:
     """A line may end between two causes, not between a cause and its count."""
     return Field(causes_text(row.cell).replace(" ", "\u00a0").replace(",\u00a0", ", "))
 
 
-def _test_error(row: Row) -> Field:
-    return Field(percent(row.cell.test_error), row.cell.test_error)
-
-
-def _seeds(row: Row) -> str:
+def _seeds(row: DepthRow) -> str:
     return " ".join(str(seed) for seed in sorted({t.seed for t in row.cell.trials}))
 
 
-def _lr(row: Row) -> float | None:
+def _lr(row: DepthRow) -> float | None:
     cell = row.cell.cell
     return cell.template.lr if cell.rate.is_fixed else None
 
 
-COLUMNS = (
-    DepthColumn(
-        "architecture",
+SETTING_COLUMNS: tuple[Column[DepthRow], ...] = (
+    Column(
+        "initializer",
         "text",
-        "registered name",
-        lambda r: r.cell.cell.architecture,
-        "architecture",
+        "in place of the architecture's own; empty: its own",
+        "cell.cell.template.initializer",
     ),
-    DepthColumn("data", "text", "data set", lambda r: r.cell.cell.data, "data"),
-    DepthColumn(
-        "protocol",
+    Column("device", "text", "cpu or cuda", "cell.cell.template.device"),
+    Column(
+        "kernels",
         "text",
-        "how it was trained: standard or notebook",
-        lambda r: r.cell.cell.protocol,
-        "protocol",
+        "reference (plain PyTorch) or fused",
+        "cell.cell.template.kernels",
     ),
-    DepthColumn(
-        "rate",
+    Column(
+        "criterion",
         "text",
-        "in a study of several learning rates: one at all depths, one scaled with "
-        "depth, or searched for at each",
-        lambda r: r.cell.cell.rate.name or None,
-        "rate",
-        is_optional=True,
+        "which error: either (the lower), train, test, validation",
+        "cell.cell.criterion.source",
     ),
-    DepthColumn(
+    Column(
+        "heads",
+        "text",
+        "of several heads, the last or their mean",
+        "cell.cell.criterion.heads",
+    ),
+    Column(
+        "threshold",
+        "fraction",
+        "the error to stay below",
+        "cell.cell.criterion.threshold",
+    ),
+    Column(
+        "note",
+        "text",
+        "what is still to be trained, or could not be measured",
+        lambda row: note_text(row.cell),
+    ),
+)
+
+DEPTH_COLUMNS: tuple[Column[DepthRow], ...] = (
+    *cell_columns(lambda row: row.cell.cell),
+    rate_column(lambda row: row.cell.cell),
+    Column(
         "deepest",
         "text",
         "the answer: the deepest depth that trains",
-        lambda r: deepest_text(r.cell),
+        lambda row: deepest_text(row.cell),
         "deepest k",
-        show=_deepest,
+        _deepest,
     ),
-    DepthColumn(
+    Column(
         "status",
         "text",
         "done, censored, stopped or unfinished",
-        lambda r: str(r.cell.status),
+        lambda row: str(row.cell.status),
     ),
-    DepthColumn(
-        "search", "text", "how depths were chosen", lambda r: r.cell.cell.search.name
-    ),
-    DepthColumn(
+    Column("search", "text", "how depths were chosen", "cell.cell.search.name"),
+    Column(
         "trains",
-        "whole",
+        "k",
         "deepest depth seen to train, by majority of seeds; of a posterior search or a "
         "grid, the last before the cut that the fewest trials contradict",
-        lambda r: r.cell.trains,
+        "cell.trains",
     ),
-    DepthColumn(
+    Column(
         "fails",
-        "whole",
+        "k",
         "the next depth, seen to fail in the same sense",
-        lambda r: r.cell.fails,
+        "cell.fails",
         "fails at",
     ),
-    DepthColumn(
+    Column(
         "is_censored",
         "flag",
         "no failure seen up to the cap, or none trained",
-        lambda r: r.cell.status is Status.CENSORED,
+        lambda row: row.cell.status is Status.CENSORED,
     ),
-    DepthColumn(
+    Column(
         "weight_layers",
-        "whole",
+        "count",
         "convolution and linear layers of the deepest network that trains",
-        lambda r: r.cell.weight_layers,
+        "cell.weight_layers",
         "weight layers",
     ),
     *FIT_COLUMNS,
-    DepthColumn(
+    Column(
         "layer_epochs",
-        "whole",
+        "count",
         "depth times epochs begun, over the cell's trials",
-        lambda r: r.cell.layer_epochs,
+        "cell.layer_epochs",
     ),
-    DepthColumn(
+    Column(
         "all_runs_train_to",
-        "whole",
+        "k",
         "deepest depth at and below which every single trial trained",
-        lambda r: r.cell.all_runs_train_to,
+        "cell.all_runs_train_to",
         "all train to",
     ),
-    DepthColumn(
+    Column(
         "no_run_trains_from",
-        "whole",
+        "k",
         "shallowest depth at and above which no single trial trained",
-        lambda r: r.cell.no_run_trains_from,
+        "cell.no_run_trains_from",
         "none trains from",
     ),
-    DepthColumn(
+    Column(
         "num_runs",
-        "whole",
+        "count",
         "trials that are evidence",
-        lambda r: len(r.cell.evidence),
+        lambda row: len(row.cell.evidence),
         "trials",
     ),
-    DepthColumn(
+    Column(
         "num_no_evidence",
-        "whole",
+        "count",
         "trials that could not be measured",
-        lambda r: r.cell.num_not_measured,
+        "cell.num_not_measured",
         "not measured",
         is_brief=False,
-        is_optional=True,
+        left_out="empty",
     ),
-    DepthColumn("seeds", "text", "seeds used, not all of them at every depth", _seeds),
-    DepthColumn(
+    Column("seeds", "text", "seeds used, not all of them at every depth", _seeds),
+    Column(
         "failure_causes",
         "text",
         "outcomes at the depth that fails, with their counts",
-        lambda r: causes_text(r.cell),
+        lambda row: causes_text(row.cell),
         "cause of failure",
-        show=_causes,
+        _causes,
     ),
-    DepthColumn(
+    Column(
         "test_error",
-        "number",
+        "fraction",
         "at the deepest depth that trains, median over seeds; of the heads that the "
         "criterion reads",
-        lambda r: r.cell.test_error,
+        "cell.test_error",
         "test error",
-        show=_test_error,
+        lambda row: Field(percent(row.cell.test_error), row.cell.test_error),
     ),
-    DepthColumn(
+    Column(
         "notebook_trains",
-        "whole",
+        "k",
         "the reference notebook's own answer, one training a depth",
-        lambda r: (r.cell.cell.reference or (None, None))[0],
+        lambda row: (row.cell.cell.reference or (None, None))[0],
         "notebook",
-        show=_notebook,
-        is_optional=True,
+        _notebook,
+        left_out="empty",
     ),
-    DepthColumn(
+    Column(
         "notebook_fails",
-        "whole",
+        "k",
         "the next depth it tried, which failed",
-        lambda r: (r.cell.cell.reference or (None, None))[1],
+        lambda row: (row.cell.cell.reference or (None, None))[1],
     ),
-    DepthColumn(
+    Column(
         "lr",
-        "number",
+        "",
         "learning rate at the start of a training; empty if it differs between depths",
         _lr,
         "lr",
         is_brief=False,
     ),
     *SETTING_COLUMNS,
-    DepthColumn(
+    Column(
         "seconds",
-        "number",
+        "seconds",
         "wall time of the cell's trials",
-        lambda r: r.cell.seconds,
+        "cell.seconds",
         "time",
+        lambda row: Field(duration(row.cell.seconds), row.cell.seconds),
         is_brief=False,
-        show=lambda r: Field(duration(r.cell.seconds), r.cell.seconds),
     ),
 )
+
+
+def depths_table(result: StudyResult) -> Table[DepthRow]:
+    """One row for each cell, in the study's order."""
+    return Table(columns_of(DEPTH_COLUMNS, result), depth_rows(result))

@@ -1,63 +1,56 @@
 """The table at the top of a README: a row a network, its protocols side by side."""
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from functools import partial
 
 from depthbench.curves.words import estimate_text
-from depthbench.report.display import NOTHING
 from depthbench.report.results import CellResult, Status, StudyResult
+from depthbench.report.table import NOTHING, Column, Table, escaped, shown
 from depthbench.report.ties import Key, Ties, ties
 from depthbench.report.words import causes_text
 from depthbench.text import count
 
+Row = list[CellResult]  # cells that differ in protocol alone
 
-class Headline(NamedTuple):
-    """Headings, rows of texts in Markdown, and what to know of them.
 
-    Attributes:
-        is_number: For each column.
+def headline(result: StudyResult) -> tuple[Table[Row], tuple[str, ...]]:
+    """The table of a study of several protocols, in Markdown, and what to know of it.
+
+    The network that trains deepest is on top.
     """
-
-    headings: tuple[str, ...]
-    is_number: tuple[bool, ...]
-    rows: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...]
-
-
-def headline(result: StudyResult, escaped: Callable[[str], str]) -> Headline:
-    """One row for the cells that differ in protocol alone, the deepest on top.
-
-    Args:
-        result: Of a study of several protocols.
-        escaped: A text as Markdown shows it literally.
-    """
-    protocols = list(dict.fromkeys(cell.cell.protocol for cell in result.cells))
     tied = ties(result.cells)
+    columns = tuple(_columns(result, tied))
+    return Table(columns, result.rows_by_depth), _notes(result, tied)
+
+
+def _columns(result: StudyResult, tied: Mapping[Key, Ties]) -> Iterator[Column[Row]]:
+    protocols = list(dict.fromkeys(cell.cell.protocol for cell in result.cells))
     has_data = len({cell.cell.data for cell in result.cells}) > 1
     sides = " · ".join(protocols)
-    headings = (
-        "architecture",
-        "block",
-        "notebook, one run",
-        *(f"k50, {protocol}" for protocol in protocols),
+
+    yield shown(
+        "architecture", "text", lambda row: escaped(_name(row[0], has_data=has_data))
+    )
+    yield shown("block", "text", lambda row: escaped(row[0].cell.description))
+    yield shown("notebook, one run", "k", lambda row: _reference(row[0]))
+    for protocol in protocols:
+        k50 = partial(_k50, protocol=protocol, tied=tied)
+        yield shown(f"k50, {protocol}", "layers", k50)
+    yield shown(
         f"trains / fails ({sides})",
+        "k",
+        lambda row: _sides([_bracket(cell) for cell in row]),
+    )
+    yield shown(
         f"cause of failure ({sides})",
+        "text",
+        lambda row: escaped(_sides([causes_text(cell) or NOTHING for cell in row])),
+    )
+    yield shown(
         "trials",
+        "count",
+        lambda row: str(len({t.record.id for cell in row for t in cell.evidence})),
     )
-    rows = tuple(
-        (
-            escaped(_name(cells[0], has_data=has_data)),
-            escaped(cells[0].cell.description),
-            _reference(cells[0]),
-            *(_k50(_under(cells, protocol), tied) for protocol in protocols),
-            _sides([_bracket(cell) for cell in cells]),
-            escaped(_sides([causes_text(cell) or NOTHING for cell in cells])),
-            str(len({trial.record.id for cell in cells for trial in cell.evidence})),
-        )
-        for cells in result.rows_by_depth
-    )
-    is_number = (False, False, *(True for _ in range(2 + len(protocols))), False, True)
-    return Headline(headings, is_number, rows, _notes(result, tied))
 
 
 def _name(cell: CellResult, *, has_data: bool) -> str:
@@ -65,16 +58,13 @@ def _name(cell: CellResult, *, has_data: bool) -> str:
     return ", ".join(filter(None, (cell.cell.architecture, data, cell.cell.rate.name)))
 
 
-def _under(cells: list[CellResult], protocol: str) -> CellResult | None:
-    return next((cell for cell in cells if cell.cell.protocol == protocol), None)
-
-
 def _reference(cell: CellResult) -> str:
     return NOTHING if cell.cell.reference is None else str(cell.cell.reference[0])
 
 
-def _k50(cell: CellResult | None, tied: Mapping[Key, Ties]) -> str:
+def _k50(row: Row, protocol: str, tied: Mapping[Key, Ties]) -> str:
     """With its interval, the letters of its ties, and whether it is final."""
+    cell = next((cell for cell in row if cell.cell.protocol == protocol), None)
     if cell is None:
         return NOTHING
     text = estimate_text(cell.fit.k50) if cell.fit else ""

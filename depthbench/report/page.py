@@ -10,14 +10,8 @@ from markupsafe import Markup
 from depthbench import text
 from depthbench.record import TrialRecord
 from depthbench.report import words
-from depthbench.report.accuracies import HEADINGS, accuracies
-from depthbench.report.columns import (
-    EPOCH_COLUMNS,
-    TRIAL_COLUMNS,
-    Column,
-)
-from depthbench.report.criteria import criteria_columns, num_left_out
-from depthbench.report.display import depth_columns, depths_display
+from depthbench.report.accuracies import accuracies_table
+from depthbench.report.criteria import num_left_out
 from depthbench.report.facts import (
     environments,
     measured_facts,
@@ -26,9 +20,10 @@ from depthbench.report.facts import (
 )
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.pictured import pictures_all_depths
-from depthbench.report.rate_section import rate_columns, rates_section
+from depthbench.report.rate_section import named_sentences
 from depthbench.report.results import CellResult, StudyResult
 from depthbench.report.svg import PageFigures
+from depthbench.report.table import Table
 from depthbench.search import strategy_of
 
 FIGURE_TITLES = {
@@ -50,7 +45,9 @@ RATE_TITLES = {"rates": "Learning rate against depth, one point a trial"}
 _TITLES = FIGURE_TITLES | PICTURE_TITLES | RATE_TITLES
 
 
-def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
+def report_page(
+    result: StudyResult, svgs: Mapping[str, bytes], tables: Mapping[str, Table[Any]]
+) -> str:
     """The page; equal results and figures give equal text.
 
     Args:
@@ -58,6 +55,7 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         svgs: A file's bytes for each name in `FIGURE_TITLES`, in `PICTURE_TITLES` if
             the study asks for it, and in `RATE_TITLES` for a study of several learning
             rates.
+        tables: Those of the CSV files beside it, by name.
     """
     search = result.study.search_spec
     environment = Environment(
@@ -79,8 +77,9 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         css=Markup(_resource("page.css")) + page_figures.css,
         js=Markup(_resource("page.js")),
         figures=figures,
-        accuracies={"headings": HEADINGS, "rows": accuracies(result)},
-        rates=rates_section(result),
+        accuracies=accuracies_table(result).display(),
+        rates=tables["rates"].display() if result.has_rates else None,
+        rate_sentences=named_sentences(result),
         study=result.study,
         overview=strategy_of(search).overview(search),
         only_depth=search.only_depth,
@@ -91,24 +90,14 @@ def report_page(result: StudyResult, svgs: Mapping[str, bytes]) -> str:
         answers=_answers(result),
         notes=missing_notes(result),
         facts=measured_facts(result),
-        table=depths_display(result),
+        table=tables["depths"].display(),
         statuses=[str(cell.status) for cell in result.cells],
         trials=trials,
         glossary=outcome_glossary(result),
         environments=environments(result),
-        dictionaries=_dictionaries(result),
+        dictionaries={name: table.columns for name, table in tables.items()},
         num_left_out=num_left_out(result),
     )
-
-
-def _dictionaries(result: StudyResult) -> dict[str, tuple[Column, ...]]:
-    """The columns of each CSV file."""
-    return {
-        "depths.csv": depth_columns(has_rates=bool(rate_columns(result))),
-        "trials.csv": TRIAL_COLUMNS,
-        "epochs.csv": EPOCH_COLUMNS,
-        "criteria.csv": criteria_columns(has_rates=bool(rate_columns(result))),
-    } | rate_columns(result)
 
 
 def _resource(name: str) -> str:

@@ -221,6 +221,11 @@ class StudyResult:
     num_damaged: int = 0
 
     @property
+    def has_rates(self) -> bool:
+        """Whether its cells differ in learning rate."""
+        return any(each.cell.rate.name for each in self.cells)
+
+    @property
     def rows(self) -> list[list[CellResult]]:
         """Cells that differ in their protocol alone, in the study's order."""
         rows: dict[tuple[str, ...], list[CellResult]] = {}

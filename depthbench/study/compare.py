@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from depthbench.curves import Estimate
 from depthbench.report.comparison import Comparison, Side
 from depthbench.report.comparison import compare as compare_cells
+from depthbench.report.comparison_tables import comparison_table
 from depthbench.report.results import CellResult
 from depthbench.spec import UsageError
 from depthbench.study.result import Result, load
@@ -40,11 +41,7 @@ class Comparisons:
     @property
     def table(self) -> "pd.DataFrame":
         """One row a comparison: both k50, their ratio with its interval, and more."""
-        import pandas as pd
-
-        from depthbench.report.comparison_tables import comparison_row
-
-        return pd.DataFrame([comparison_row(each) for each in self.pairs])
+        return comparison_table(self.pairs).frame
 
     def __repr__(self) -> str:
         return "\n".join(

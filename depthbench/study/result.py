@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from depthbench.curves import Estimate
 from depthbench.report import StudyResult, read_result
-from depthbench.report.display import depths_display
+from depthbench.report.depth_columns import depths_table
+from depthbench.report.epoch_columns import epochs_table
 from depthbench.report.results import CellResult
+from depthbench.report.trial_columns import trials_table
 from depthbench.report.words import answer_sentence
 from depthbench.spec import StudySpec, UsageError
 from depthbench.study.selection import cell_text, chosen, folder_of
@@ -18,8 +20,6 @@ from depthbench.study.selection import cell_text, chosen, folder_of
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-    from depthbench.report.tables import Tables
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -74,25 +74,19 @@ class Result:
         return fit.k50 if fit else Estimate(None, None, None)
 
     @cached_property
-    def _tables(self) -> "Tables":
-        from depthbench.report.tables import tables_of
-
-        return tables_of(self.found)
-
-    @property
     def depths(self) -> "pd.DataFrame":
         """One row a cell, the columns of `depths.csv`."""
-        return self._tables.depths
+        return depths_table(self.found).frame
 
-    @property
+    @cached_property
     def trials(self) -> "pd.DataFrame":
         """One row a trial, the columns of `trials.csv`."""
-        return self._tables.trials
+        return trials_table(self.found).frame
 
-    @property
+    @cached_property
     def epochs(self) -> "pd.DataFrame":
         """One row an epoch and head, the columns of `epochs.csv`."""
-        return self._tables.epochs
+        return epochs_table(self.found).frame
 
     def plot(self, name: str = "success") -> "Figure":
         """A figure of the report: success, depths, errors, curves, criteria, ...
@@ -123,7 +117,7 @@ class Result:
         return f'{self._html_table()}<img src="data:image/svg+xml;base64,{svg}">'
 
     def _html_table(self) -> str:
-        table = depths_display(self.found, brief=True)
+        table = depths_table(self.found).display(brief=True)
         head = "".join(
             f'<th title="{escape(each.meaning)}">{escape(each.title)}</th>'
             for each in table.headings

@@ -9,7 +9,7 @@ from places import GOLDEN
 from depthbench.architectures.notebook import NOTEBOOK_STACKS
 from depthbench.bench.answer import STUDY, AnswerRow, answer_rows
 from depthbench.calibration.curves import Curve
-from depthbench.report.csv_text import fields_csv
+from depthbench.report.table import table_of_fields
 
 MEASURED = {"tanh_glorot": (48, 480.0, 48.0), "elu_bn": (63, 1260.0, 63.0)}
 
@@ -74,7 +74,7 @@ def test_without_a_benchmark_there_are_no_seconds_and_the_same_layers(rows):
     assert first == rows["bisect", first.truth]
     without = answer_rows([], None, num_searches=1)
     assert all(row.depthbench_seconds is None for row in without)
-    lines = fields_csv(AnswerRow, without).splitlines()
+    lines = table_of_fields(AnswerRow, without).csv.splitlines()
     assert len(lines) == 1 + len(without)
     assert lines[1].endswith(",,")
 

@@ -24,7 +24,7 @@ from depthbench.bench.measurement import (
 )
 from depthbench.bench.plan import FULL, QUICK, Side, settings
 from depthbench.cli.bench_tables import print_benchmark
-from depthbench.report.csv_text import fields_csv
+from depthbench.report.table import table_of_fields
 from depthbench.runtime import capture_environment
 
 STACKS = [name for name in ARCHITECTURES if stack_of(ARCHITECTURES[name])]
@@ -203,7 +203,8 @@ def test_linearity_looks_at_the_fastest_steps_of_depths_from_30_to_300_alone():
 
 
 def test_the_csv_has_a_line_for_each_number():
-    text = fields_csv(Row, rows([measured(Side.FUSED, 0, 0.5)], 50.0, "cpu"))
+    table = rows([measured(Side.FUSED, 0, 0.5)], 50.0, "cpu")
+    text = table_of_fields(Row, table).csv
     lines = text.splitlines()
     assert lines[0] == (
         "part,architecture,depth,batch_size,side,num_processes,num_threads,round,"

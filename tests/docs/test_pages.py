@@ -16,11 +16,12 @@ from toy import TOY_SETS
 
 from depthbench import cli
 from depthbench.bench.markdown import speed_markdown
+from depthbench.calibration.document import totals_of
 from depthbench.calibration.markdown import calibration_markdown
 from depthbench.plugins import load_architectures
 from depthbench.record import Outcome, from_line
-from depthbench.report import read_result, study_markdown
-from depthbench.report.tables import build_tables, to_csv
+from depthbench.report import read_result, study_markdown, study_result
+from depthbench.report.tables import tables_of
 from depthbench.spec import TrialSpec, read_cells, read_study
 from depthbench.store import read_records
 from depthbench.study import dry_run
@@ -116,8 +117,8 @@ def test_committed_depths_are_those_of_the_committed_records(folder):
     assert stored.num_damaged == 0
     study = read_study(folder / "study.toml")
     cells = read_cells(folder / "study.toml")
-    tables = build_tables(study, cells, stored.records.values())
-    assert (folder / "depths.csv").read_text() == to_csv(tables.depths)
+    tables = tables_of(study_result(study, cells, stored.records.values()))
+    assert (folder / "depths.csv").read_text() == tables["depths"].csv
 
 
 def records_of(path):
@@ -175,7 +176,7 @@ def test_generated_tables_are_fresh(page, name):
         table = speed_markdown(json.loads((folder / "bench.json").read_text()))
     elif (folder / "calibration.json").exists():
         stored = (folder / "calibration.json").read_text()
-        table = calibration_markdown(json.loads(stored))
+        table = calibration_markdown(totals_of(json.loads(stored)))
     else:
         table = study_markdown(read_result(folder))
     assert shown.strip() == table.strip()

@@ -17,7 +17,7 @@ from depthbench.report.criteria import (
     CRITERIA_COLUMNS,
     after_epochs,
     budgets_of,
-    criteria_csv,
+    criteria_table,
     criterion_points,
     num_left_out,
 )
@@ -190,7 +190,7 @@ def test_it_is_judged_after_epochs_with_a_test_only() -> None:
 
 
 def test_the_csv_file_has_a_row_for_each_question() -> None:
-    rows = list(csv.DictReader(io.StringIO(criteria_csv(RESULT))))
+    rows = list(csv.DictReader(io.StringIO(criteria_table(RESULT).csv)))
     assert list(rows[0]) == [
         column.name for column in CRITERIA_COLUMNS if column.name != "rate"
     ]
@@ -214,5 +214,5 @@ def test_the_figure_shows_every_median_and_fills_the_study_s_own() -> None:
 def test_a_study_without_trials_has_a_figure_and_rows_without_numbers() -> None:
     empty = study_result(STUDY, [CELL.cell], [])
     assert criteria_figure(empty).axes
-    rows = list(csv.DictReader(io.StringIO(criteria_csv(empty))))
+    rows = list(csv.DictReader(io.StringIO(criteria_table(empty).csv)))
     assert all(row["k50"] == "" and row["num_trials"] == "0" for row in rows)

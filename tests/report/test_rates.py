@@ -23,7 +23,6 @@ from depthbench.curves.stable_rate import (
 from depthbench.datasets import DATASETS
 from depthbench.record import Outcome, TrialRecord
 from depthbench.report.collect import study_result
-from depthbench.report.rate_tables import rate_tables
 from depthbench.report.rates import (
     RateGroup,
     exponent_sentence,
@@ -31,6 +30,7 @@ from depthbench.report.rates import (
     rate_groups,
 )
 from depthbench.report.results import Status
+from depthbench.report.tables import tables_of
 from depthbench.search import plan_cell
 from depthbench.spec import (
     Cell,
@@ -289,14 +289,13 @@ def test_words_for_an_exponent_never_promise_a_bound_that_is_none() -> None:
 def test_the_tables_hold_every_pair_that_was_trained() -> None:
     cells = [*grid_cells(), a_cell(Rate(name="scaled", exponent=-1.5, depth=9))]
     records = run(cells, STUDY, below_a_power(2.0, -1.5))
-    tables = rate_tables(study_result(STUDY, cells, records))
-    assert tables is not None
-    table = tables.rate_map
+    tables = tables_of(study_result(STUDY, cells, records))
+    table = tables["rate_map"].frame
     assert table["num_trained"].sum() + table["num_failed"].sum() == len(records)
     assert not table.duplicated(["lr", "depth"]).any()
     at = table[(table["lr"] == 0.05) & (table["depth"] == 12)].iloc[0]
     assert (at["num_trained"], at["outcomes"]) == (0, "diverged 3")
-    row = tables.rates.iloc[0]
+    row = tables["rates"].frame.iloc[0]
     assert row["best_trains"] > row["fixed_trains"]
     assert row["scaled_lr"] == cells[-1].trial(int(row["scaled_trains"]), 0).lr
     assert row["exponent_low"] < -1.5 < row["exponent_high"]
@@ -306,7 +305,9 @@ def test_a_study_of_one_rate_has_no_tables_of_rates() -> None:
     cell = a_cell()
     study = replace(STUDY, lr_grid=())
     records = run([cell], study, below_a_power(2.0, -1.5))
-    assert rate_tables(study_result(study, [cell], records)) is None
+    tables = tables_of(study_result(study, [cell], records))
+    assert not tables.keys() & {"rates", "rate_map"}
+    assert "rate" not in tables["depths"].frame
 
 
 def test_rates_at_which_nothing_was_measured_claim_nothing() -> None:

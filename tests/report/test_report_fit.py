@@ -20,7 +20,7 @@ from depthbench.curves.words import estimate_text
 from depthbench.record import Outcome
 from depthbench.report.collect import study_result
 from depthbench.report.decisions import decision_sentences
-from depthbench.report.display import depths_display
+from depthbench.report.depth_columns import depths_table
 from depthbench.report.facts import measured_facts, missing_notes
 from depthbench.report.fit import success_band
 from depthbench.report.results import CellResult, Status, StudyResult
@@ -49,7 +49,7 @@ def one(study: StudySpec, world: World = PLAIN) -> CellResult:
 
 
 def row_of(result: StudyResult) -> pd.Series:
-    return tables_of(result).depths.iloc[0]
+    return tables_of(result)["depths"].frame.iloc[0]
 
 
 @pytest.mark.parametrize("study", [BISECT, POSTERIOR, GRID], ids=lambda s: s.search)
@@ -249,7 +249,7 @@ def test_how_a_depth_was_decided_is_true_of_the_search() -> None:
 def test_the_table_shows_the_interval_and_sorts_by_it() -> None:
     result = result_of(POSTERIOR)
     for brief in (True, False):
-        table = depths_display(result, brief=brief)
+        table = depths_table(result).display(brief=brief)
         titles = [heading.title for heading in table.headings]
         field = table.rows[0][titles.index("k50")]
         fit = result.cells[0].fit

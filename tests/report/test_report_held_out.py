@@ -42,20 +42,20 @@ def result_of(study: StudySpec) -> StudyResult:
 
 def test_images_held_out_have_columns_of_their_own() -> None:
     tables = tables_of(result_of(HELD_OUT))
-    assert set(tables.trials["validation_error"]) == {0.125}
-    assert set(tables.trials["criterion_error"]) == {0.125}
-    assert set(tables.trials["heads_mean_validation_error"]) == {0.1875}
-    assert tables.epochs["validation_loss"].tolist()[:2] == [1.0, 2.0]
-    assert tables.epochs["validation_error"].tolist()[:2] == [0.25, 0.125]
+    assert set(tables["trials"].frame["validation_error"]) == {0.125}
+    assert set(tables["trials"].frame["criterion_error"]) == {0.125}
+    assert set(tables["trials"].frame["heads_mean_validation_error"]) == {0.1875}
+    assert tables["epochs"].frame["validation_loss"].tolist()[:2] == [1.0, 2.0]
+    assert tables["epochs"].frame["validation_error"].tolist()[:2] == [0.25, 0.125]
 
 
 def test_the_columns_are_empty_where_none_are_held_out() -> None:
     tables = tables_of(result_of(PLAIN))
-    assert len(tables.trials) == 2
+    assert len(tables["trials"].frame) == 2
     names = ("validation_error", "heads_mean_validation_error")
-    assert all(tables.trials[name].isna().all() for name in names)
+    assert all(tables["trials"].frame[name].isna().all() for name in names)
     for name in ("validation_loss", "validation_error"):
-        assert tables.epochs[name].isna().all()
+        assert tables["epochs"].frame[name].isna().all()
 
 
 @pytest.mark.parametrize(

@@ -52,11 +52,12 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> ReportPaths:
 
 
 def test_every_file_is_written(golden: ReportPaths) -> None:
-    tables = (golden.depths, golden.trials, golden.epochs, golden.criteria)
+    tables = tuple(golden.tables.values())
     paths = (golden.page, *tables, *golden.figures)
     assert len(set(paths)) == 15
     assert all(path.stat().st_size > 100 for path in paths)
-    for path in (golden.depths, golden.trials, golden.epochs):
+    for name in ("depths", "trials", "epochs"):
+        path = golden.tables[name]
         assert path.read_bytes() == (GOLDEN / path.name).read_bytes()
 
 
@@ -147,7 +148,7 @@ def test_hostile_messages_are_text(tmp_path: Path) -> None:
     paths = write_report(tmp_path)
     page = Page(paths.page.read_text(encoding="utf-8"))
     assert page.open == [] and "img" not in page.tags
-    with paths.trials.open(newline="", encoding="utf-8") as file:
+    with paths.tables["trials"].open(newline="", encoding="utf-8") as file:
         messages = [row["message"] for row in csv.DictReader(file)]
     assert bad.message in messages
 

@@ -77,7 +77,7 @@ def test_latest_record_of_a_trial_counts_and_strangers_are_counted() -> None:
     result = study_result(STUDY, [net], [broken, foreign, fixed])
     assert [trial.outcome for trial in result.cells[0].trials] == [Outcome.TRAINED]
     assert result.num_foreign == 1
-    assert len(tables_of(result).trials) == 1
+    assert len(tables_of(result)["trials"].frame) == 1
 
 
 def test_every_status_is_reached() -> None:

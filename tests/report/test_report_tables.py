@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -16,27 +18,32 @@ from fixtures.report.synthetic import (
 )
 from places import GOLDEN
 
-from depthbench.record import Outcome, from_line, to_line
+from depthbench.record import Outcome, TrialRecord, from_line, to_line
 from depthbench.report.collect import study_result
 from depthbench.report.results import CellResult
-from depthbench.report.tables import (
-    VOLATILE_COLUMNS,
-    Tables,
-    build_tables,
-    to_csv,
-)
+from depthbench.report.table import Table
+from depthbench.report.tables import tables_of
+from depthbench.report.trial_columns import VOLATILE_COLUMNS
 from depthbench.search import plan_cell
-from depthbench.spec import StudySpec, read_cells, read_study
+from depthbench.spec import Cell, StudySpec, read_cells, read_study
 from depthbench.store import read_records
 
 STUDY = StudySpec(name="made_up", arch=("net",), cap=48)
 PLAIN = World(limit=20, spread=0.2)
 
 
-def golden_tables() -> Tables:
+def golden_tables() -> dict[str, Table[Any]]:
     study = read_study(GOLDEN / "study.toml")
     records = read_records(GOLDEN).records.values()
-    return build_tables(study, read_cells(GOLDEN / "study.toml"), records)
+    cells = read_cells(GOLDEN / "study.toml")
+    return tables_of(study_result(study, cells, records))
+
+
+def frames_of(
+    study: StudySpec, cells: list[Cell], records: Iterable[TrialRecord]
+) -> dict[str, pd.DataFrame]:
+    tables = tables_of(study_result(study, cells, records))
+    return {name: table.frame for name, table in tables.items()}
 
 
 def one_result(
@@ -49,22 +56,22 @@ def one_result(
 
 def depth_row(result: CellResult, study: StudySpec = STUDY) -> pd.Series:
     records = [trial.record for trial in result.trials]
-    return build_tables(study, [result.cell], records).depths.iloc[0]
+    return frames_of(study, [result.cell], records)["depths"].iloc[0]
 
 
-@pytest.mark.parametrize("name", Tables._fields)
+@pytest.mark.parametrize("name", ["depths", "trials", "epochs"])
 def test_golden_csv(name: str) -> None:
     expected = (GOLDEN / f"{name}.csv").read_text(encoding="utf-8")
-    assert to_csv(getattr(golden_tables(), name)) == expected
+    assert golden_tables()[name].csv == expected
 
 
 def test_order_of_records_does_not_matter() -> None:
     study = read_study(GOLDEN / "study.toml")
     cells = read_cells(GOLDEN / "study.toml")
     records = list(read_records(GOLDEN).records.values())
-    backwards = build_tables(study, cells, reversed(records))
-    for table, other in zip(golden_tables(), backwards, strict=True):
-        assert to_csv(table) == to_csv(other)
+    backwards = tables_of(study_result(study, cells, reversed(records)))
+    for name, table in golden_tables().items():
+        assert table.csv == backwards[name].csv
 
 
 def test_volatile_columns_are_all_that_differs_between_two_runs() -> None:
@@ -95,10 +102,11 @@ def test_volatile_columns_are_all_that_differs_between_two_runs() -> None:
         )
         for record in first
     ]
-    tables = build_tables(STUDY, [net], first)
-    others = build_tables(STUDY, [net], second)
+    tables = frames_of(STUDY, [net], first)
+    others = frames_of(STUDY, [net], second)
     differing: set[str] = set()
-    for table, other in zip(tables, others, strict=True):
+    for key, table in tables.items():
+        other = others[key]
         differing |= {name for name in table if not table[name].equals(other[name])}
     assert differing == set(VOLATILE_COLUMNS)
 
@@ -107,7 +115,7 @@ def test_shared_trial_has_a_row_under_each_protocol() -> None:
     study = replace(STUDY, protocol=("standard", "notebook"))
     cells = [cell("net", study=study, protocol=p) for p in study.protocol]
     records = search(cells, lambda _: PLAIN)
-    trials = build_tables(study, cells, records).trials
+    trials = frames_of(study, cells, records)["trials"]
     assert len(trials) == 2 * len(records)
     assert set(trials["trial"].value_counts()) == {2}
     assert list(trials["protocol"].unique()) == ["standard", "notebook"]
@@ -118,13 +126,13 @@ def test_heads_last_mean_and_criterion() -> None:
     cells = [cell("net", study=study, protocol=p) for p in study.protocol]
     world = replace(PLAIN, num_heads=3)
     record = record_of(cells[0].trial(3, 0), Outcome.TRAINED, world)
-    trials = build_tables(study, cells, [record]).trials
+    trials = frames_of(study, cells, [record])["trials"]
     last = record.epochs[-1]
     assert list(trials["test_error"]) == [last.test_error[-1]] * 2
     assert list(trials["heads_mean_test_error"]) == [sum(last.test_error) / 3] * 2
     assert trials["criterion_error"][0] == last.test_error[-1]
     assert trials["criterion_error"][1] == sum(last.test_error) / 3
-    epochs = build_tables(study, cells, [record]).epochs
+    epochs = frames_of(study, cells, [record])["epochs"]
     assert list(epochs["head"][:4]) == [1, 2, 3, 1]
     assert len(epochs) == 2 * 3 * len(record.epochs)
 
@@ -134,13 +142,13 @@ def test_outcome_is_judged_by_the_cells_criterion() -> None:
     net = cell("net", study=strict)
     record = record_of(net.trial(3, 0), Outcome.TRAINED, PLAIN)
     assert record.outcome is Outcome.TRAINED
-    assert build_tables(strict, [net], [record]).trials["outcome"][0] != "trained"
+    assert frames_of(strict, [net], [record])["trials"]["outcome"][0] != "trained"
 
 
 def test_a_diverged_trial_has_no_error() -> None:
     net = cell("net", study=STUDY)
     record = record_of(net.trial(3, 0), Outcome.DIVERGED, PLAIN)
-    row = build_tables(STUDY, [net], [record]).trials.iloc[0]
+    row = frames_of(STUDY, [net], [record])["trials"].iloc[0]
     errors = [name for name in row.index if name.endswith("_error")]
     assert len(errors) == 9
     assert row[errors].isna().all()
@@ -176,10 +184,12 @@ def test_unfinished_says_so_and_what_is_next() -> None:
 
 
 def test_no_records_at_all() -> None:
-    tables = build_tables(STUDY, [cell("net", study=STUDY)], [])
-    assert (len(tables.trials), len(tables.epochs), len(tables.depths)) == (0, 0, 1)
-    assert tables.depths["deepest"][0] == "unfinished"
-    assert to_csv(tables.trials).startswith("architecture,data,protocol,depth,")
+    tables = tables_of(study_result(STUDY, [cell("net", study=STUDY)], []))
+    lengths = [len(tables[name].frame) for name in ("trials", "epochs", "depths")]
+    assert lengths == [0, 0, 1]
+    assert tables["depths"].frame["deepest"][0] == "unfinished"
+    assert tables["trials"].csv.startswith("architecture,data,protocol,depth,")
+    assert tables["trials"].frame["depth"].dtype == "Int64"
 
 
 def test_failed_measurement_is_no_evidence() -> None:

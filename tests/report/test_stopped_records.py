@@ -77,7 +77,7 @@ def test_a_report_says_so() -> None:
     assert not one.evidence
     (note,) = [note for note in missing_notes(result) if "rule" in note]
     assert note.startswith("1 trial stopped early by a rule of an earlier version")
-    row = tables_of(result).trials.iloc[0]
+    row = tables_of(result)["trials"].frame.iloc[0]
     assert (row["outcome"], row["stopped_early"]) == ("unsettled", RULE)
     # Once it was trained in full, that is what is shown.
     full = a_record(cell.trial(9, 2), Outcome.TRAINED)

@@ -99,7 +99,7 @@ def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 @pytest.mark.parametrize("folder", ["seed_and_depth"], indirect=True)
 def test_ties_are_in_the_table_and_on_the_page(folder: Path) -> None:
     paths = write_report(folder)
-    with paths.depths.open(newline="", encoding="utf-8") as file:
+    with paths.tables["depths"].open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert rows[0]["ties_with"] == ""
     assert "c@standard" in rows[1]["ties_with"].split(", ")

@@ -232,7 +232,7 @@ def test_one_added_by_the_recipe_alone_is_run_shown_and_reported(strategies):
     )
     assert standing_text(end.plan) == "trains 15, fails 18"
     result = study_result(study, [cell], records)
-    row = tables_of(result).depths.iloc[0]
+    row = tables_of(result)["depths"].frame.iloc[0]
     assert (row["search"], row["status"], row["deepest"]) == ("ladder", "done", "15")
     assert study_markdown(result).count("\n") == 3
     (said,) = [fact for fact in measured_facts(result) if fact.term == "A depth"]

@@ -209,7 +209,7 @@ def test_a_trial_that_a_limit_ended_is_shown_as_one() -> None:
         whole, epochs=whole.epochs[:2], num_steps=300, ended_by="max_train_seconds"
     )
     tables = tables_of(study_result(study, [net], [cut]))
-    (row,) = tables.trials.to_dict("records")
+    (row,) = tables["trials"].frame.to_dict("records")
     assert (row["stopped_early"], row["num_epochs"]) == ("max_train_seconds", 2)
     assert row["test_error"] == cut.epochs[-1].test_error[-1]
 

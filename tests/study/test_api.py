@@ -16,7 +16,7 @@ from depthbench import runtime
 from depthbench.architectures import ARCHITECTURES
 from depthbench.datasets import DATASETS
 from depthbench.plugins import load_architectures
-from depthbench.report.tables import VOLATILE_COLUMNS
+from depthbench.report.trial_columns import VOLATILE_COLUMNS
 from depthbench.spec import StudySpec
 from depthbench.study.drive import Progress
 from depthbench.study.prepare import prepare

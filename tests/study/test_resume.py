@@ -18,7 +18,7 @@ import pytest
 from processes import are_gone
 
 from depthbench.datasets import DATASETS
-from depthbench.report.tables import VOLATILE_COLUMNS
+from depthbench.report.trial_columns import VOLATILE_COLUMNS
 from depthbench.store import open_store, read_records
 
 # The command is killed this often; each time costs the seconds torch takes to import.
