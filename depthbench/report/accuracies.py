@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from depthbench.record import EpochRecord, TrialRecord
 from depthbench.report.pictured import Pictured, pictured
@@ -64,6 +65,10 @@ _COLUMNS: tuple[Column[Pictured], ...] = (
     shown("parameters", "count", lambda one: f"{_records(one)[0].num_parameters:,}"),
     shown("epochs", "count", _epochs),
     shown("training", "fraction", _after_last("train_error")),
+    replace(
+        shown("training after", "fraction", _after_last("train_error_after")),
+        left_out="empty",
+    ),
     shown("validation", "fraction", _after_last("validation_error")),
     shown("test", "fraction", _after_last("test_error")),
     shown("after epoch 1", "fraction", _after_first),

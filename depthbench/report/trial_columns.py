@@ -30,12 +30,17 @@ class TrialRow(NamedTuple):
         return self.record.epochs[-1] if self.trial.has_final_error else None
 
 
+# Of an epoch, where they are not named as in files.
+_FIELDS = {
+    "test_batch_stats_error": "test_error_batch_stats",
+    "train_after_loss": "train_loss_after",
+    "train_after_error": "train_error_after",
+}
+
+
 def heads_of(epoch: EpochRecord, name: str) -> tuple[float, ...] | None:
     """The loss or error of each head, by its name in files."""
-    is_batch_stats = name == "test_batch_stats_error"
-    found: tuple[float, ...] | None = getattr(
-        epoch, "test_error_batch_stats" if is_batch_stats else name
-    )
+    found: tuple[float, ...] | None = getattr(epoch, _FIELDS.get(name, name))
     return found
 
 
@@ -59,6 +64,8 @@ _ERRORS = {
     "test_batch_stats_error": "test_error with BatchNorm on each batch's own "
     "statistics; empty without BatchNorm",
     "validation_error": "after the last epoch, training images held out; empty without",
+    "train_after_error": "after the last epoch, all training images; empty without "
+    "train_after",
 }
 
 

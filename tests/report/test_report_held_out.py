@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 from fixtures.report.synthetic import World, cell, search
 
+from depthbench.record import EvaluationPoint
+from depthbench.report.accuracies import accuracies_table
 from depthbench.report.collect import study_result
 from depthbench.report.facts import measured_facts
 from depthbench.report.results import StudyResult
@@ -82,3 +84,49 @@ def test_the_facts_tell_which_images_are_trained_on(
 def test_the_facts_tell_of_a_criterion_on_images_held_out() -> None:
     (sentence,) = measured_facts(result_of(HELD_OUT))[0].sentences
     assert "its error on the training images held out after the last of" in sentence
+
+
+def test_tests_on_the_training_images_and_within_epochs_have_columns_and_rows() -> None:
+    result = result_of(replace(HELD_OUT, train_after=True))
+    first, *others = result.records
+    last = replace(first.epochs[-1], train_error_after=(0.5, 0.375))
+    tested = replace(
+        first,
+        epochs=(*first.epochs[:-1], last),
+        tests=(
+            EvaluationPoint(0, (2.3, 2.4), (0.9, 0.875)),
+            EvaluationPoint(300, (1.0, 1.5), (0.5, 0.25)),
+        ),
+    )
+    found = study_result(result.study, [result.cells[0].cell], [tested, *others])
+    tables = tables_of(found)
+    trials = tables["trials"].frame.set_index("trial").loc[first.id]
+    assert trials["train_after_error"] == 0.375
+    assert trials["heads_mean_train_after_error"] == 0.4375
+    epochs = tables["epochs"].frame
+    own = epochs[epochs["trial"] == first.id]
+    assert own["num_steps"].tolist() == [
+        each for each in (0, 235, 300, 470, 705) for _ in (1, 2)
+    ]
+    within = own[own["epoch"].isna()]
+    assert within["validation_error"].tolist() == [0.9, 0.875, 0.5, 0.25]
+    assert within["head"].tolist() == [1, 2, 1, 2]
+    assert set(within["num_heads"]) == {2}
+    assert within["test_error"].isna().all()
+    assert own["train_after_error"].tolist()[-2:] == [0.5, 0.375]
+    assert own["train_after_error"].notna().sum() == 2
+
+
+def test_accuracies_show_those_after_the_epoch_where_there_are_any() -> None:
+    result = result_of(HELD_OUT)
+    titles = [each.title for each in accuracies_table(result).display().headings]
+    assert "training after" not in titles
+    records = [
+        replace(
+            record,
+            epochs=tuple(replace(e, train_error_after=(0.5,)) for e in record.epochs),
+        )
+        for record in result.records
+    ]
+    found = study_result(result.study, [result.cells[0].cell], records)
+    assert "50.00 %" in accuracies_table(found).markdown().splitlines()[-1]

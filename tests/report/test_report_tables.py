@@ -150,7 +150,7 @@ def test_a_diverged_trial_has_no_error() -> None:
     record = record_of(net.trial(3, 0), Outcome.DIVERGED, PLAIN)
     row = frames_of(STUDY, [net], [record])["trials"].iloc[0]
     errors = [name for name in row.index if name.endswith("_error")]
-    assert len(errors) == 9
+    assert len(errors) == 11
     assert row[errors].isna().all()
     assert row["first_nonfinite_step"] == record.first_nonfinite_step
 

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from depthbench.record import TrialRecord
+from depthbench.report.epoch_columns import epoch_ends
 from depthbench.report.figures.panels import sheet
 from depthbench.report.figures.style import MUTED, figure_style, legend_above
 from depthbench.report.pictured import Pictured, pictured
@@ -35,7 +36,7 @@ def histories_figure(result: StudyResult) -> Figure:
 
     The loss is of every step, faint, and of the mean of every few, on a logarithmic
     axis where it rises to several times that of chance. Solid accuracies are of
-    validation images where the study holds some out, else of test images; dashed ones
+    validation images where the study holds some out, else of test images; hollow ones
     are over the training images: after each epoch if the study tested on them, else as
     they were trained on.
     """
@@ -50,7 +51,7 @@ def histories_figure(result: StudyResult) -> Figure:
                 _draw_accuracy(accuracy_axes, one, trial.record, place)
         _finish(loss_axes, "training loss, nats")
         _scale_losses(loss_axes, shown)
-        _finish(accuracy_axes, f"accuracy, {_source(result)} (dashed: training)")
+        _finish(accuracy_axes, f"accuracy, {_source(result)} (hollow: training)")
         accuracy_axes.set_ylim(0, 1)
         accuracy_axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
         legend_above(page.figure, _legend(shown), columns=_COLUMNS)
@@ -64,7 +65,7 @@ def accuracy_points(
     is_everywhere = criterion.source == "train"
     return [
         (end, 1 - error_of(epoch, criterion))
-        for end, epoch in zip(_epoch_ends(record), record.epochs, strict=True)
+        for end, epoch in zip(epoch_ends(record), record.epochs, strict=True)
         if is_everywhere or epoch.is_tested
     ]
 
@@ -75,19 +76,6 @@ def _between_epochs(
     """The same before training and within epochs, where the trial was tested then."""
     heads = slice(None) if criterion.heads == "mean" else slice(-1, None)
     return [(point.num_steps, 1 - mean(point.error[heads])) for point in record.tests]
-
-
-def _epoch_ends(record: TrialRecord) -> list[float]:
-    """Steps of the training at the end of each epoch."""
-    num_epochs = len(record.epochs)
-    is_cut = record.was_stopped or record.first_nonfinite_step is not None
-    begun = num_epochs + is_cut
-    if record.num_train:
-        each: float = math.ceil(record.num_train / record.spec.batch_size)
-    else:
-        # Exact unless it was cut: older records do not say how long an epoch was.
-        each = record.num_steps / max(begun, 1)
-    return [min(each * number, record.num_steps) for number in range(1, num_epochs + 1)]
 
 
 def _source(result: StudyResult) -> str:
@@ -120,10 +108,10 @@ def _draw_accuracy(axes: Axes, one: Pictured, record: TrialRecord, place: int) -
     has_after = tests and all(epoch.train_error_after for epoch in tests)
     trained: ErrorSource = "train_after" if has_after else "train"
     lines = (
-        (tested, "-", marker, "tested"),
-        (replace(tested, source=trained), (0, (3, 1.6)), "", "trained"),
+        (tested, "-", color, "tested"),
+        (replace(tested, source=trained), (0, (3, 1.6)), "none", "trained"),
     )
-    for criterion, line, with_marker, label in lines:
+    for criterion, line, filling, label in lines:
         points = accuracy_points(record, criterion)
         if criterion is tested:
             points = sorted([*points, *_between_epochs(record, criterion)])
@@ -132,7 +120,8 @@ def _draw_accuracy(axes: Axes, one: Pictured, record: TrialRecord, place: int) -
             [accuracy for _, accuracy in points],
             color=color,
             ls=line,
-            marker=with_marker,
+            marker=marker,
+            mfc=filling,
             ms=4.5,
             lw=1.3,
             label=label,
