@@ -37,7 +37,7 @@ class Builder(Protocol):
     ) -> nn.Module:
         """A module from images [N, C, H, W] to logits [N, num_classes].
 
-        It may return a tuple of logits, one a head, shallowest first; the loss is
+        It may return a tuple of logits, one per head, shallowest first; the loss is
         then the mean of their cross entropies. `generator` is for weights drawn
         explicitly; torch's global generators are seeded too.
         """

@@ -20,7 +20,7 @@ def functional_net(forward: Forward, parameters: Sequence[Tensor]) -> nn.Module:
 
     Args:
         forward: `forward(images, parameters)` gives the logits [N, num_classes] of
-            images [N, C, H, W], or a tuple of them, one a head. It must use the
+            images [N, C, H, W], or a tuple of them, one per head. It must use the
             parameters it is given, which are on the images' device; it is called in
             training and evaluation alike.
         parameters: Tensors of floats, each trained, with or without `requires_grad`.

@@ -2,7 +2,7 @@
 
 Each `reference` is the notebook's own answer under its own protocol, from one run a
 depth: the deepest k below 20 % error and the next k, which was not. Those of the
-BatchNorm networks are limits of a slip in its loop (see protocol `notebook`).
+BatchNorm networks are limits of a bug in its loop (see protocol `notebook`).
 """
 
 from depthbench.architectures.stack import Stack

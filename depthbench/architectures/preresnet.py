@@ -37,8 +37,8 @@ class PreResNet(Description):
     source: str = "He et al. 2016, Identity mappings in deep residual networks"
 
     @property
-    def _layers_a_stage(self) -> int:
-        """Of one block in each of the three stages."""
+    def _layers_per_stage(self) -> int:
+        """Weight layers that one more block in each of the three stages adds."""
         return 9 if self.block == "bottleneck" else 6
 
     def build(
@@ -54,7 +54,7 @@ class PreResNet(Description):
         from depthbench.architectures.layers.preresnet import preresnet
 
         net = preresnet(
-            (depth - 2) // self._layers_a_stage,
+            (depth - 2) // self._layers_per_stage,
             self.block,
             image_channels=image_shape[0],
             num_classes=num_classes,
@@ -64,7 +64,7 @@ class PreResNet(Description):
 
     def to_architecture(self) -> Architecture:
         """The architecture this describes."""
-        step = self._layers_a_stage
+        step = self._layers_per_stage
         return Architecture(
             name=self.name,
             build=self.build,

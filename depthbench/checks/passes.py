@@ -75,7 +75,7 @@ def _steps(data: ResidentData, spec: TrialSpec) -> Iterator[_Step]:
 
 
 def _sizes(num_images: int, batch_size: int) -> tuple[int, ...]:
-    """Of the first and of the last batch of a pass."""
+    """Sizes of the first and of the last batch of a pass."""
     first = min(num_images, batch_size)
     return tuple(dict.fromkeys((first, num_images % batch_size or first)))
 

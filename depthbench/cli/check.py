@@ -80,7 +80,7 @@ def command(
         ranges = {item.name: _depths(item, depths) for item in chosen}
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    from depthbench.checks.ritual import check_architecture
+    from depthbench.checks.conformance import check_architecture
     from depthbench.checks.second_process import Asked, SecondProcess
     from depthbench.checks.subject import Subject
 

@@ -13,7 +13,7 @@ from depthbench.cli.options import debug_option, json_option
 
 
 class Tolerance(click.ParamType[float]):
-    """A fraction of depth that may be lost."""
+    """A fraction of depth that B may fall short of A."""
 
     name = "FRACTION"
 

@@ -110,7 +110,7 @@ def _difference_notes(found: Sequence[Comparison], kind: Kind) -> Iterator[str]:
 
 
 def _differing(each: Comparison, kind: Kind) -> str:
-    """Of one kind: "lr: 0.05 | 0.1; init: none | fan_in", A before B."""
+    """Differences of one kind: "lr: 0.05 | 0.1; init: none | fan_in", A before B."""
     return "; ".join(
         f"{d.field}: {d.a} | {d.b}" for d in each.differences if d.kind == kind
     )

@@ -11,7 +11,9 @@ from depthbench.cli.options import debug_option, json_option, plugin_option
 
 @click.command("list")
 @click.argument("glob", default="*")
-@click.option("--names", is_flag=True, help="Names of architectures only, one a line.")
+@click.option(
+    "--names", is_flag=True, help="Names of architectures only, one per line."
+)
 @plugin_option
 @json_option
 @debug_option

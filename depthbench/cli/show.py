@@ -83,7 +83,7 @@ def command(
 
 
 def _show_profile(architecture: Architecture, depth: int, *, as_json: bool) -> None:
-    """Of the network of seed 0, on images of the built-in data set."""
+    """Print the profile of the net of seed 0 on images of the built-in data set."""
     from dataclasses import asdict
 
     from depthbench.datasets import DATASETS

@@ -32,9 +32,9 @@ class Prior:
 
     Attributes:
         widths: Values of w, rising, above 0.
-        width_weights: One a width, positive; they need not sum to 1.
+        width_weights: One per width, positive; they need not sum to 1.
         lapses: Values of the lapse, rising, at least 0.
-        lapse_weights: One a lapse.
+        lapse_weights: One per lapse.
         beyond: k50 may be this factor below the shallowest depth and above the
             deepest.
 

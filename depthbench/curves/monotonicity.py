@@ -68,7 +68,7 @@ def monotonicity_p_value(observations: Sequence[tuple[int, bool]]) -> float | No
 
 
 def _ratio(trained: Floats, total: Floats) -> Floats:
-    """Log likelihood lost by the non-increasing fit, `[...]`, at least 0."""
+    """Log likelihood given up by the non-increasing fit, `[...]`, at least 0."""
     fit = falling_fit(trained, total)
     free = trained / total
     failed = total - trained

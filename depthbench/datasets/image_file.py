@@ -63,7 +63,9 @@ def _plain(path: str, image: Image.Image) -> Image.Image:
     """The image in mode L or RGB."""
     num_pictures = getattr(image, "n_frames", 1)
     if num_pictures != 1:
-        raise DataDamagedError(f"{path} holds {num_pictures} pictures; keep one a file")
+        raise DataDamagedError(
+            f"{path} holds {num_pictures} pictures; keep one per file"
+        )
     if image.mode not in _BECOMES or _has_16_bits(image):
         bits = " with 16 bits a channel" if _has_16_bits(image) else ""
         raise DataDamagedError(

@@ -131,7 +131,7 @@ def _check_classes(
 
 
 def _files(place: Path, names: Sequence[str], classes: Sequence[str]) -> list[_File]:
-    """Of the classes in one split, sorted; a label is a place in `classes`."""
+    """Files of the classes in one split, sorted; a label is a place in `classes`."""
     files = []
     for name in names:
         entries = _entries(place / name)

@@ -104,7 +104,7 @@ def _is_data(path: Path, folder: Path) -> bool:
 
 
 def _place(spec: ModuleSpec, package: str) -> str:
-    """Of a module: "pkg/mod.py"; one imported relatively lies beside the plugin."""
+    """A module as a file, "pkg/mod.py"; a relative one lies beside the plugin."""
     parts = spec.name.removeprefix(f"{package}.").split(".")
     if spec.submodule_search_locations is None:
         parts.pop()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """Of a few images; one entry a block, from the image to the last head.
+    """Signal and gradient at each block's output, from the image to the last head.
 
     Attributes:
         num_layers: Weight layers on the longest path from the image to the block's

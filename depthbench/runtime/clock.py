@@ -21,5 +21,5 @@ def utc_now() -> str:
 
 
 def load_average() -> float | None:
-    """Mean number of busy or waiting processes in the last minute, where told."""
+    """Mean number of busy or waiting processes in the last minute, where known."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None

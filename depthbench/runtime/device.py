@@ -35,7 +35,7 @@ def resolve_device(choice: str) -> Literal["cpu", "cuda"]:
 
 
 def synchronize(device: str) -> None:
-    """Wait until a device has done all it was told to; a CPU always has."""
+    """Wait until a device has done all work queued on it; a CPU always has."""
     if device == "cuda":
         import torch
 

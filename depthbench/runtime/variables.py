@@ -9,7 +9,7 @@ PLUGIN_VARIABLE = "DEPTHBENCH_PLUGINS"
 
 
 def data_dir() -> Path:
-    """Where data sets are kept unless told otherwise.
+    """Where data sets are kept unless DEPTHBENCH_DATA says otherwise.
 
     `DEPTHBENCH_DATA` if it is set, else `depthbench` in the user's cache folder.
     """

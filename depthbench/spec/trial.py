@@ -37,7 +37,7 @@ class TrialSpec:
         weight_decay: w in the gradient g + w W of every parameter W.
         train_mode: `every_epoch` calls `train()` before each training epoch;
             `first_epoch` before the first only, so that BatchNorm trains through
-            its running statistics from the second epoch on (the notebook's slip).
+            its running statistics from the second epoch on (a bug of the notebook).
         device: Kind of device, `cpu` or `cuda`; results differ between the two.
         kernels: What computes the blocks: plain PyTorch, or the fused kernels for
             CPUs. They round differently, so near the limit results may differ.

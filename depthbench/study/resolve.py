@@ -100,7 +100,7 @@ def _cell(
 
 
 def _train_mode(protocol: str, architecture: Architecture) -> TrainMode:
-    """The notebook's slip, where it can make a difference.
+    """The notebook's bug of train mode, where it can make a difference.
 
     Its multi-head loop does call `train()`; and without a layer that knows the two
     modes, a trial is the same under both protocols.

@@ -15,7 +15,7 @@ from depthbench.training.resident import ResidentData, Split
 from depthbench.training.updates import Updates
 
 
-class Pass:
+class DataPass:
     """Passes of a network over a split, and what they came to.
 
     Attributes:
@@ -65,7 +65,7 @@ class Pass:
 
     @property
     def gradient_norms(self) -> Tensor:
-        """Of each step so far, if they were training steps: [steps]."""
+        """Norm of each training step's gradient so far: [steps]."""
         assert self._results is not None
         return self._results.gradient_norms
 
@@ -76,11 +76,11 @@ class Pass:
             self._results.loss_sums.zero_()
             self._results.num_wrong.zero_()
 
-    def means(self, num_steps: int | None = None) -> "Means":
+    def means(self, num_steps: int | None = None) -> "SplitMetrics":
         """What the pass came to, or its first steps, if they were all."""
         assert self._results is not None
         count = sum(self.sizes[:num_steps])
-        return Means(
+        return SplitMetrics(
             tuple(value / count for value in self._results.loss_sums.tolist()),
             tuple(value / count for value in self._results.num_wrong.tolist()),
         )
@@ -132,7 +132,7 @@ class Pass:
             kept.penalties.index_copy_(0, step, penalty.unsqueeze(0))
 
 
-class Means(NamedTuple):
+class SplitMetrics(NamedTuple):
     """Over the images of a split: nats and a fraction, one entry a head."""
 
     loss: tuple[float, ...]

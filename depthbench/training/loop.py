@@ -13,10 +13,11 @@ from depthbench.record import EpochRecord, EvaluationPoint
 from depthbench.runtime import monotonic_seconds
 from depthbench.spec import TrialSpec
 from depthbench.spec.cadence import cadence_of
-from depthbench.training.batches import Means, Pass
-from depthbench.training.ended import Training
+from depthbench.training.batches import DataPass, SplitMetrics
+from depthbench.training.monitor import TrainingMonitor
 from depthbench.training.penalty import penalized_weights
 from depthbench.training.resident import ResidentData
+from depthbench.training.result import Training
 from depthbench.training.testing import (
     Runner,
     batch_statistics,
@@ -26,7 +27,6 @@ from depthbench.training.testing import (
 )
 from depthbench.training.time_limit import TimeLimit
 from depthbench.training.updates import Updates, optimizer_of
-from depthbench.training.watch import Watch
 
 # Steps between two readings of the loss. Reading it makes a GPU wait, and costs a
 # CPU nothing. The losses of all steps are kept, so that the first bad one is exact.
@@ -48,7 +48,7 @@ def train(
 
     Args:
         net: On the device of `data`. Its output is the logits [N, num_classes], or a
-            tuple of them, one a head; the loss is the mean of their cross entropies.
+            tuple of them, one per head; the loss is the mean of their cross entropies.
         data: Trained and tested on.
         spec: Epochs, batch size, optimizer, penalty, schedule, limit and train mode.
         order: CPU generator of the order of the images; one permutation an epoch.
@@ -84,23 +84,25 @@ class _Trainer:
         self._schedule = MultiStepLR(
             self._updates.optimizer, spec.lr_milestones, spec.lr_gamma
         )
-        self._training = Pass(net, data, data.train, spec.batch_size)
-        self._testing = Pass(net, data, data.test, spec.batch_size)
-        self._testing_norms = Pass(
+        self._training = DataPass(net, data, data.train, spec.batch_size)
+        self._testing = DataPass(net, data, data.test, spec.batch_size)
+        self._testing_norms = DataPass(
             net, data, data.test, spec.batch_size, joins_one=True
         )
         self._validating = (
-            Pass(net, data, data.validation, spec.batch_size)
+            DataPass(net, data, data.validation, spec.batch_size)
             if data.validation
             else None
         )
         # Tested on in order; the other has its own order, and results that count.
         self._retesting = (
-            Pass(net, data, data.train, spec.batch_size) if spec.train_after else None
+            DataPass(net, data, data.train, spec.batch_size)
+            if spec.train_after
+            else None
         )
         self._steps_per_reading = _STEPS_PER_READING[data.mean.device.type]
         num_steps = spec.epochs * len(self._training.sizes)
-        self._watch = Watch(num_steps)
+        self._monitor = TrainingMonitor(num_steps)
         self._cadence = cadence_of(spec.test_every)
         self._tests: list[EvaluationPoint] = []
         self._limit = TimeLimit(spec.max_train_seconds)
@@ -118,7 +120,7 @@ class _Trainer:
             first_step = epoch * len(self._training.sizes)
             num_done, is_over = self._train_epoch(first_step)
             self._schedule.step()
-            if not self._watch.goes_on():
+            if not self._monitor.goes_on():
                 break
             is_tested = is_over or self._cadence.is_after_epoch(
                 epoch + 1, self._spec.epochs
@@ -127,7 +129,7 @@ class _Trainer:
                 epochs.append(self._epoch_record(num_done, is_tested=is_tested))
             if is_over:
                 break
-        training = self._watch.training(
+        training = self._monitor.training(
             epochs, first_step + num_done, is_finite=self._is_finite()
         )
         return replace(training, tests=tuple(self._tests))
@@ -161,15 +163,15 @@ class _Trainer:
             is_test = self._is_test(first_step, num_done)
             if is_test or self._is_reading(num_done):
                 losses = self._training.minimized[num_read:num_done]
-                self._watch.note_bad(losses, first_step + num_read)
+                self._monitor.note_bad(losses, first_step + num_read)
                 num_read = num_done
                 # After the losses were read, so that a GPU has done these steps.
                 is_over = self._limit.is_over()
-                if is_over or not self._watch.goes_on():
+                if is_over or not self._monitor.goes_on():
                     break
                 if is_test:
                     self._test(first_step + num_done)
-        self._watch.extend_trace(*self._steps(num_read), first_step)
+        self._monitor.extend_trace(*self._steps(num_read), first_step)
         return num_read, is_over
 
     def _is_test(self, first_step: int, num_done: int) -> bool:
@@ -217,10 +219,10 @@ class _Trainer:
             "train_error_after": after.error if after else None,
         }
 
-    def _tested(self) -> Means:
+    def _tested(self) -> SplitMetrics:
         return tested(self._testing, "eval", self._run)
 
-    def _tested_on_held_out(self) -> Means | None:
+    def _tested_on_held_out(self) -> SplitMetrics | None:
         """None where no images are held out."""
         if self._validating is None:
             return None

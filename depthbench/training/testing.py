@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from depthbench.training.batches import Means, Pass
+from depthbench.training.batches import DataPass, SplitMetrics
 from depthbench.training.resident import ResidentData
 
 # Runs a step, given a key that is equal for steps that differ in nothing but what
@@ -22,14 +22,14 @@ def run_eagerly(key: Hashable, step: Callable[[], None]) -> None:
     step()
 
 
-def evaluate(net: nn.Module, data: ResidentData, batch_size: int) -> Means:
+def evaluate(net: nn.Module, data: ResidentData, batch_size: int) -> SplitMetrics:
     """Mean loss and error of each head on the test set, in evaluation mode.
 
     Leaves `net` in that mode, as the notebook's loop does; what happens then is the
     business of the caller.
     """
     net.eval()
-    return tested(Pass(net, data, data.test, batch_size), "eval", run_eagerly)
+    return tested(DataPass(net, data, data.test, batch_size), "eval", run_eagerly)
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def unchanged(net: nn.Module) -> Iterator[None]:
                 tensor.copy_(value)
 
 
-def tested(testing: Pass, mode: str, run: Runner) -> Means:
+def tested(testing: DataPass, mode: str, run: Runner) -> SplitMetrics:
     """The means of one pass over a split.
 
     `mode` names the split and the mode of the network, as no other pass of a training

@@ -17,11 +17,11 @@ from depthbench.record import Environment, Profile, TrialRecord
 from depthbench.registry import Registry
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData, Training, seconds_per_epoch, train
-from depthbench.training.ended import record_of
 from depthbench.training.filters import first_filters
 from depthbench.training.graphed import CaptureError, CudaRecorder, Graphed
 from depthbench.training.last_weights import LastWeights
 from depthbench.training.profile import profile_of, sample
+from depthbench.training.result import record_of
 from depthbench.training.testing import run_eagerly
 from depthbench.trial.failures import failure_of
 from depthbench.trial.look import look

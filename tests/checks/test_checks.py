@@ -13,11 +13,11 @@ from toy import TOY_SETS, toy_data
 from depthbench.architectures.definition import Architecture
 from depthbench.architectures.stack import stack_of
 from depthbench.checks import derivatives, penalized_loss
+from depthbench.checks.conformance import CHECKS, check_architecture
 from depthbench.checks.depths import depths_of
 from depthbench.checks.derivatives import check_derivatives
 from depthbench.checks.penalized_loss import PenalizedLoss
 from depthbench.checks.preflight import preflight, preflight_trials
-from depthbench.checks.ritual import CHECKS, check_architecture
 from depthbench.checks.seeds import digests
 from depthbench.checks.subject import Subject, move_weights
 from depthbench.plugins import load_architectures

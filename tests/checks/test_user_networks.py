@@ -13,8 +13,8 @@ from places import TESTS
 from toy import TOY_SETS, toy_data
 
 from depthbench import runtime
+from depthbench.checks.conformance import check_architecture
 from depthbench.checks.preflight import preflight, preflight_trials, why_not_repeatable
-from depthbench.checks.ritual import check_architecture
 from depthbench.checks.second_process import Asked, SecondProcess
 from depthbench.checks.seeds import digests
 from depthbench.checks.subject import Subject

@@ -14,8 +14,8 @@ from depthbench import runtime
 from depthbench.record import Outcome
 from depthbench.spec import TrialSpec
 from depthbench.training import loop as loop_module
-from depthbench.training.ended import record_of
 from depthbench.training.graphed import Graphed
+from depthbench.training.result import record_of
 
 SPEC = TrialSpec(
     architecture="elu", depth=3, data="toy", seed=0, lr=0.05, batch_size=16, epochs=5

@@ -167,7 +167,7 @@ def test_evaluation_changes_nothing():
     run(net)
     before = {key: value.clone() for key, value in net.state_dict().items()}
     evaluate(net, RESIDENT, 16)
-    testing = batches_module.Pass(net, RESIDENT, RESIDENT.test, 16)
+    testing = batches_module.DataPass(net, RESIDENT, RESIDENT.test, 16)
     with batch_statistics(net) as has_norms:
         assert has_norms
         testing.test_step(16)

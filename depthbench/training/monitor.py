@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from depthbench.record import EpochRecord, TracePoint
-from depthbench.training.ended import TIME_LIMIT, Training
+from depthbench.training.result import TIME_LIMIT, Training
 from depthbench.training.trace import rounded, traced
 
 
-class Watch:
+class TrainingMonitor:
     """The trace of one training, and the step at which it diverged.
 
     Args:
