@@ -15,6 +15,7 @@ _COMMANDS = {
     "forecast": "How deep a network will train, in seconds.",
     "check": "Is an architecture sound? Shapes, gradients, seeds and more.",
     "show": "One architecture: block, layers, parameters, source.",
+    "watch": "The progress of a run that another terminal makes.",
     "report": "Rebuild tables, figures and page from stored records.",
     "compare": "How much deeper one result is than another.",
     "bench": "Speed against a baseline in plain PyTorch.",
@@ -43,8 +44,8 @@ def cli() -> None:
 
     Results go to standard output, progress to standard error. Exit codes: 0 done;
     1 some trials gave no evidence, a comparison is worse, or a check failed; 2 usage;
-    3 environment or data; 4 results folder locked or damaged; 130 and 143 interrupted,
-    state saved.
+    3 environment or data; 4 results folder locked or damaged; 5 a comparison is
+    unresolved; 130 and 143 interrupted, state saved.
     """
 
 

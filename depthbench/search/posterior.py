@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from depthbench.curves import Prior
 from depthbench.curves.words import estimate_text
+from depthbench.search.expected import expected_layers
 from depthbench.search.information import NUM_WITNESSES, PosteriorSearch
 from depthbench.search.measured import BySeed, Measured, Trials, by_seed
 from depthbench.search.plan import CellPlan, End, from_trials
@@ -76,6 +77,18 @@ class Posterior(Strategy):
         curve = self.curve(plan, plan.observations)
         k50 = estimate_text(curve.k50()) if curve else ""
         return f"k50 {k50}" if k50 else ""
+
+    def expected_layer_epochs(self, plan: CellPlan, failed_share: float) -> float:
+        """From plays of how the search may go on, within its budget."""
+        if plan.is_done:
+            return 0.0
+        asked = tuple(spec.depth for spec in plan.wanted)
+        search, seen = posterior_search(plan.cell), plan.observations
+        expected = plan.cell.template.epochs * expected_layers(
+            search, seen, asked, failed_share
+        )
+        has_budget = plan.cell.search.budget is not None
+        return min(expected, plan.layer_epochs_left) if has_budget else expected
 
     def overview(self, search: SearchSpec) -> str:
         """One sentence on how depths are chosen."""

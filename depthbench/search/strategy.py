@@ -114,6 +114,16 @@ class Strategy(ABC):
             return f"{plan.wanted[0].depth}, waiting"
         return ", ".join(f"{spec.depth} (seed {spec.seed})" for spec in running)
 
+    def expected_layer_epochs(self, plan: CellPlan, failed_share: float) -> float:
+        """Depth times epochs still to be trained, as far as one can tell.
+
+        Args:
+            plan: Where the search stands.
+            failed_share: Part of a whole training that one which fails takes.
+        """
+        del failed_share
+        return plan.layer_epochs_left
+
     def progress(self, plan: CellPlan) -> str:
         """How far the search is: "12 trials of at most 40"."""
         num_done = len(plan.asked) - len(plan.wanted)

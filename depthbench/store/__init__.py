@@ -7,6 +7,7 @@ every other file in the folder.
 
 from depthbench.store.errors import StoreDamagedError, StoreError, StoreLockedError
 from depthbench.store.files import write_atomic
+from depthbench.store.lock import is_being_written
 from depthbench.store.trials import (
     TRIALS_NAME,
     Store,
@@ -22,6 +23,7 @@ __all__ = [
     "StoreError",
     "StoreLockedError",
     "StoredRecords",
+    "is_being_written",
     "open_store",
     "read_records",
     "write_atomic",

@@ -40,6 +40,27 @@ def hold_lock(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def is_being_written(folder: Path) -> bool:
+    """Whether a process says that it writes here; asks without taking the lock.
+
+    One of this machine that was killed is known to be gone, one of another is not.
+    """
+    try:
+        writer = json.loads((folder / WRITER_NAME).read_bytes())
+        pid, host = int(writer["pid"]), writer["host"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+    if host != platform.node():
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # it is another user's
+    return True
+
+
 def _acquire(folder: Path) -> FileLock:
     lock = _new_lock(folder)
     try:

@@ -2,12 +2,16 @@
 
 import heapq
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 
 from depthbench.record import EpochRecord, Outcome, TrialRecord
-from depthbench.search import CellPlan, CellSearch
+from depthbench.search import CellPlan, CellSearch, strategy_of
 from depthbench.spec import Cell, Rate, TrialSpec
+from depthbench.verdict import outcome_under
+
+# Of trials that take less, nobody waits for the end, and to expect it costs as much.
+_QUICK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +95,45 @@ def wall_seconds(trials: Iterable[float], num_workers: int) -> float:
 
 def eta_seconds(
     plans: Iterable[CellPlan],
-    records: Iterable[TrialRecord],
+    records: Collection[TrialRecord],
     num_workers: int,
 ) -> float | None:
-    """Seconds until every search ends, by the pace of the trials; None without any."""
+    """Seconds until every search ends, as expected from the trials; None without any.
+
+    Searches go on as their trials so far make likely, and trials take as long as those
+    did for their depth, whole ones and failing ones apart.
+    """
     paces = seconds_per_layer_epoch(records)
     if not paces:
         return None
+    is_quick = sum(r.seconds for r in records) < _QUICK_SECONDS * len(records)
     # Cells that train alike share their trials; the longer search counts.
     work: dict[tuple[TrialSpec, Rate], float] = {}
     at_once: dict[tuple[TrialSpec, Rate], int] = {}
     for plan in plans:
         pace = paces.get(workload(plan.cell.template), paces[None])
-        seconds = pace * plan.layer_epochs_left
+        layer_epochs = plan.layer_epochs_left
+        if not is_quick:
+            share = _failed_share(plan.cell, records, pace)
+            strategy = strategy_of(plan.cell.search)
+            layer_epochs = strategy.expected_layer_epochs(plan, share)
+        seconds = pace * layer_epochs
         trains = plan.cell.template, plan.cell.rate
         work[trains] = max(seconds, work.get(trains, 0.0))
         at_once[trains] = plan.at_once
     return sum(work.values()) / max(1, min(num_workers, sum(at_once.values())))
+
+
+def _failed_share(cell: Cell, records: Iterable[TrialRecord], pace: float) -> float:
+    """Part of a whole training that one which fails takes; 1 before any has."""
+    shares = [
+        record.seconds / (pace * record.spec.depth * record.spec.epochs)
+        for record in records
+        if record.outcome.is_evidence
+        and cell.owns(record.spec)
+        and outcome_under(record, cell.criterion) is not Outcome.TRAINED
+    ]
+    return round(sum(shares) / len(shares), 2) if shares else 1.0
 
 
 def _imagined(spec: TrialSpec, trained: bool, pace: float) -> TrialRecord:

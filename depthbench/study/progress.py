@@ -114,10 +114,7 @@ def _eta(progress: Progress, num_workers: int) -> str:
     seconds = eta_seconds(open_plans, progress.records.values(), num_workers)
     if seconds is None:
         return ""
-    may_end_early = any(
-        strategy_of(plan.cell.search).may_end_early for plan in open_plans
-    )
-    return f"{'at most' if may_end_early else 'about'} {duration(seconds)} left"
+    return f"about {duration(seconds)} left"
 
 
 def progress_table(progress: Progress, width: int) -> Table:
