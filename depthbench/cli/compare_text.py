@@ -8,7 +8,9 @@ from rich.table import Table
 
 from depthbench.curves.words import estimate_text
 from depthbench.report.comparison import Comparison, Kind, Side
-from depthbench.study.compare import finding, ratio_text
+from depthbench.study.compare import finding as plain_finding
+from depthbench.study.compare import ratio_text
+from depthbench.study.gate import too_few_trials
 from depthbench.text import count
 
 _WIDTH = 160  # more than a line of the table needs; a narrower one would be cut
@@ -45,12 +47,12 @@ def _table(found: Sequence[Comparison]) -> Table:
     for each in found:
         pairs, chance = each.pairs, each.posterior.probability_b_deeper
         table.add_row(
-            f"A  {_name(each.a)}",
+            f"A  {side_name(each.a)}",
             estimate_text(each.k50_a) or "?",
             f"{each.num_trials_a}",
         )
         table.add_row(
-            f"B  {_name(each.b)}",
+            f"B  {side_name(each.b)}",
             estimate_text(each.k50_b) or "?",
             f"{each.num_trials_b}",
             ratio_text(each.ratio),
@@ -63,7 +65,14 @@ def _table(found: Sequence[Comparison]) -> Table:
     return table
 
 
-def _name(side: Side) -> str:
+def finding(comparison: Comparison) -> str:
+    """What the interval says of B; "unresolved" where a search was left open."""
+    is_open = any(too_few_trials(comparison))
+    return "unresolved" if is_open else plain_finding(comparison)
+
+
+def side_name(side: Side) -> str:
+    """As in: "elu (mnist, standard)"."""
     architecture, *rest = side.cell.cell.key
     return f"{architecture} ({', '.join(rest)})"
 
@@ -74,18 +83,26 @@ def _chance_text(chance: float) -> str:
     return f"{chance:.3f}"
 
 
-def _notes(found: Sequence[Comparison]) -> Iterator[str]:
-    """What differs, loudest first; then how to read it."""
+def difference_notes(found: Sequence[Comparison]) -> Iterator[str]:
+    """What differs, loudest first."""
     for kind in (*_LOUD, *_QUIET):
         yield from _difference_notes(found, kind)
     if not any(each.differences for each in found):
         yield "nothing differs in what was asked, nor in the machines"
+
+
+def _notes(found: Sequence[Comparison]) -> Iterator[str]:
+    """What differs; then how to read it."""
+    yield from difference_notes(found)
+    for each in found:
+        for reason in too_few_trials(each):
+            yield f"unresolved, {side_name(each.b)}: {reason}"
     names = [[side.cell.cell.architecture for side in (c.a, c.b)] for c in found]
     if any(a != b for a, b in names):
         yield "k is what each architecture counts as its depth"
     if any(each.num_shared for each in found):
         yield "the same training on both sides: " + ", ".join(
-            f"{count(each.num_shared, 'trial')} of {_name(each.b)}"
+            f"{count(each.num_shared, 'trial')} of {side_name(each.b)}"
             for each in found
             if each.num_shared
         )
@@ -106,7 +123,7 @@ def _difference_notes(found: Sequence[Comparison], kind: Kind) -> Iterator[str]:
         return
     for each, line in zip(found, lines, strict=True):
         if line:
-            yield f"{words}, {_name(each.b)}: {line}"
+            yield f"{words}, {side_name(each.b)}: {line}"
 
 
 def _differing(each: Comparison, kind: Kind) -> str:

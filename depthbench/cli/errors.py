@@ -12,9 +12,11 @@ from depthbench.cli.messages import how_to_continue, say_how_to_continue
 
 NO_EVIDENCE = 1
 CHECK_FAILED = 1
+WORSE = 1
 USAGE = 2
 ENVIRONMENT = 3
 STORE = 4
+UNRESOLVED = 5
 
 
 class TerminatedError(BaseException):
@@ -61,6 +63,7 @@ def _described(error: BaseException) -> tuple[str, int]:
     from depthbench.runtime import DeviceError
     from depthbench.spec import UsageError
     from depthbench.store import StoreDamagedError, StoreError, StoreLockedError
+    from depthbench.study.compare import NothingToCompareError
 
     if isinstance(error, click.UsageError):
         command = error.ctx.command_path if error.ctx else "depthbench"
@@ -68,6 +71,8 @@ def _described(error: BaseException) -> tuple[str, int]:
         return error.format_message() + hint, USAGE
     if isinstance(error, click.ClickException):
         return error.format_message(), USAGE
+    if isinstance(error, NothingToCompareError):
+        return f"unresolved: {error}", UNRESOLVED
     if isinstance(error, UsageError):
         return str(error), USAGE
     if isinstance(error, StoreLockedError | StoreDamagedError | NewerSchemaError):

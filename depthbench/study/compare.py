@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 Pairs = list[tuple[Side, Side]]
 
 
+class NothingToCompareError(UsageError):
+    """One side has nothing that the other could be compared with."""
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Comparisons:
     """How much deeper the cells of B train than those of A.
@@ -65,7 +69,8 @@ def compare(a: Result | str | Path, b: Result | str | Path) -> Comparisons:
         b: As `a`.
 
     Raises:
-        UsageError: If there is no such folder or cell, or nothing to compare.
+        UsageError: If there is no such folder or cell.
+        NothingToCompareError: If no two cells can be compared.
         StoreError: If records cannot be read.
     """
     results = [each if isinstance(each, Result) else load(each) for each in (a, b)]
@@ -75,7 +80,7 @@ def compare(a: Result | str | Path, b: Result | str | Path) -> Comparisons:
     found = tuple(each for each in compared if each is not None)
     if not found:
         first, second = (cell_text(side.cell) for side in pairs[0])
-        raise UsageError(
+        raise NothingToCompareError(
             f"nothing to compare: {first} or {second} has no measured trial yet, which "
             "`depthbench run` adds, or is a grid of one depth, which has no k50"
         )
@@ -100,7 +105,7 @@ def matched(a: Sequence[Side], b: Sequence[Side]) -> Pairs:
     those of the same data and protocol.
 
     Raises:
-        UsageError: If nothing belongs together, saying what there is.
+        NothingToCompareError: If nothing belongs together, saying what there is.
     """
     if len(a) == len(b) == 1:
         return [(a[0], b[0])]
@@ -111,7 +116,7 @@ def matched(a: Sequence[Side], b: Sequence[Side]) -> Pairs:
     if pairs:
         return pairs
     sides = (", ".join(cell_text(side.cell) for side in x) for x in (a, b))
-    raise UsageError(
+    raise NothingToCompareError(
         "A and B have no cell in common: A has {}; B has {}; name one of each, as in "
         "FOLDER:ARCH@PROTOCOL@DATA".format(*sides)
     )

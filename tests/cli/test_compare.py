@@ -107,16 +107,76 @@ def test_other_numbers_of_one_spec_are_another_training(tmp_path) -> None:
 
 def test_a_shallower_b_fails_when_asked_to(call, tmp_path) -> None:
     make(tmp_path / "a", 90)
-    make(tmp_path / "b", 30, lr=0.1)
+    make(tmp_path / "b", 30)
     code, out, _ = call("a", "b")
     assert code == 0 and "B is shallower" in out
-    assert "training: lr: 0.05 | 0.1" in out
     code, _, err = call("a", "b", "--fail-on-worse")
     assert code == 1 and "worse: net" in err
     code, out, _ = call("a", "b", "--fail-on-worse", "--tolerance", "0.9")
     assert code == 0
     code, out, _ = call("b", "a", "--fail-on-worse")
     assert code == 0 and "B is deeper" in out
+
+
+def test_unequal_settings_are_unresolved_although_one_is_shallower(
+    call, tmp_path
+) -> None:
+    make(tmp_path / "a", 90)
+    make(tmp_path / "b", 30, lr=0.1)
+    code, out, _ = call("a", "b")
+    assert code == 0 and "B is shallower" in out
+    assert "training: lr: 0.05 | 0.1" in out
+    code, _, err = call("a", "b", "--fail-on-worse")
+    assert code == 5
+    assert "unresolved: net@standard@mnist: lr is 0.05 in A, 0.1 in B" in err
+
+
+def test_two_architectures_may_have_learning_rates_of_their_own(call, tmp_path) -> None:
+    make(tmp_path / "a", 30)
+    both = make(tmp_path / "b", 20, 90, lr=0.1)
+    code, _, err = call("a", f"{both}:net1", "--fail-on-worse")
+    assert code == 0, err
+
+
+def test_a_missing_side_is_unresolved_and_a_worse_one_goes_first(
+    call, tmp_path
+) -> None:
+    make(tmp_path / "a", 40, 90)
+    make(tmp_path / "b", 40)
+    make(tmp_path / "c", 15)
+    code, _, err = call("a", "b", "--fail-on-worse")
+    assert code == 5
+    assert "unresolved: net1@standard@mnist of a has no counterpart" in err
+    code, _, err = call("a", "c", "--fail-on-worse")
+    assert (
+        code == 1 and "worse: net@standard@mnist" in err and "unresolved: net1" in err
+    )
+
+
+def test_too_few_trials_are_unresolved_and_not_the_same(call, tmp_path) -> None:
+    make(tmp_path / "a", 40)
+    path = make(tmp_path / "b", 40) / "trials.jsonl"
+    first = path.read_text(encoding="utf-8").splitlines(keepends=True)[:6]
+    path.write_text("".join(first), encoding="utf-8")
+    code, out, _ = call("a", "b")
+    assert code == 0
+    assert "unresolved" in out and "too few trials: B is unfinished" in out
+    assert "not told apart" not in out
+    assert call("a", "b", "--fail-on-worse")[0] == 5
+
+
+def test_a_summary_for_a_job_says_first_what_counts(call, tmp_path) -> None:
+    make(tmp_path / "a", 90, 40)
+    make(tmp_path / "b", 30, 40)
+    code, out, _ = call("a", "b", "--format", "github", "--fail-on-worse")
+    assert code == 1
+    first, _, second, *rest = out.splitlines()
+    assert first == "**depthbench** 2 comparisons: 1 worse, 0 unresolved"
+    assert second == "- worse: net@standard@mnist"
+    table = "\n".join(rest)
+    assert table.index("<details>") < table.index("| net (mnist, standard) / net (")
+    assert table.rstrip().endswith("</details>")
+    assert "B is shallower |" in table and "the same trials |" in table
 
 
 def test_a_censored_side_is_a_bound(call, tmp_path) -> None:
@@ -182,8 +242,6 @@ MISTAKES = {
     ("a:net@x@y", "b"): "write ARCH@PROTOCOL@DATA",
     ("a:net@", "b"): "write ARCH@PROTOCOL@DATA",
     (".", "b"): "no results folder: it has no study.toml",
-    ("a:net*", "b:net2"): "A and B have no cell in common: A has net@standard@mnist,",
-    ("a:net", "empty"): "nothing to compare: net@standard@mnist or",
     ("a", "b", "--tolerance", "5"): "'5': a fraction from 0 to below 1",
     ("a", "b", "--tolerance", "nan"): "'nan': a fraction from 0 to below 1",
     ("a",): "Missing argument 'B'",
@@ -199,6 +257,22 @@ def test_a_mistake_gets_exit_2_and_one_helpful_line(call, tmp_path, args) -> Non
     assert code == 2, err
     assert MISTAKES[args] in err
     assert out == "" and len(err.strip().splitlines()) <= 3
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("a:net*", "b:net2"), "A and B have no cell in common: A has net@standard"),
+        (("a:net", "empty"), "nothing to compare: net@standard@mnist or"),
+    ],
+)
+def test_two_sides_without_a_pair_are_unresolved(call, tmp_path, args, said) -> None:
+    make(tmp_path / "a", 20, 30, study=replace(STUDY, seeds=1))
+    make(tmp_path / "b", 20, 30, 40, study=replace(STUDY, seeds=1))
+    (make(tmp_path / "empty", 20) / "trials.jsonl").unlink()
+    code, out, err = call(*args)
+    assert code == 5, err
+    assert f"unresolved: {said}" in err and out == ""
 
 
 def test_the_csv_file_holds_what_json_does(call, tmp_path) -> None:

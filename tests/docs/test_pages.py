@@ -91,7 +91,7 @@ def test_every_command_is_understood(line, plugin, monkeypatch, capsys):
         words += ["--dry-run"]
     if words[0] == "data":
         words = [*words[:2], "--help"]
-    if words[0] in ("bench", "forecast"):
+    if words[0] in ("bench", "forecast", "watch"):
         words += ["--help"]
     monkeypatch.chdir(plugin.parent)
     monkeypatch.setattr(dry_run, "time_layer_epoch", lambda spec, context: 1.0)
