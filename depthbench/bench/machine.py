@@ -8,6 +8,7 @@ import torch
 from depthbench import runtime
 from depthbench.kernels import compiled
 from depthbench.record import Environment
+from depthbench.runtime import environment
 
 _TRIES = 8
 _ROUNDS = 8_000_000  # of multiply-adds: some hundredths of a second
@@ -35,7 +36,7 @@ def capture_environment(device: str) -> Environment:
     """Environment of this process, with the instruction set of the fused kernels."""
     has_fused = device == "cpu" and compiled.missing() is None
     return replace(
-        runtime.capture_environment(device),
+        environment.capture_environment(device),
         instruction_set=compiled.kernels()[0].name if has_fused else None,
     )
 

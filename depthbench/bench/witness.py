@@ -16,7 +16,6 @@ from pathlib import Path
 
 import torch
 
-from depthbench import runtime
 from depthbench.architectures import ARCHITECTURES
 from depthbench.architectures.stack import stack_of
 from depthbench.bench import baseline
@@ -33,6 +32,7 @@ from depthbench.bench.witness_table import (
 from depthbench.datasets import DATASETS
 from depthbench.engine import LocalProcesses
 from depthbench.report.table import table_of_fields
+from depthbench.runtime.environment import capture_environment
 from depthbench.spec import Criterion, TrialSpec
 from depthbench.store import write_atomic
 from depthbench.store.lock import hold_lock
@@ -203,7 +203,7 @@ def _training(
     errors: tuple[float, float] | None,
     kernels: str,
 ) -> WitnessTraining:
-    where = runtime.capture_environment(spec.device)
+    where = capture_environment(spec.device)
     return WitnessTraining(
         implementation=implementation,
         architecture=spec.architecture,

@@ -8,6 +8,7 @@ import click
 from depthbench import runtime
 from depthbench.cli.options import debug_option, json_option
 from depthbench.kernels import compiled
+from depthbench.runtime.environment import capture_environment
 
 
 @click.command("env")
@@ -19,7 +20,7 @@ def command(device: str, as_json: bool) -> None:
     check_device(device)
     chosen = runtime.resolve_device(device)
     runtime.configure_process(num_threads=1)
-    environment = asdict(runtime.capture_environment(chosen))
+    environment = asdict(capture_environment(chosen))
     environment.pop("instruction_set")  # of a trial
     about = environment | {
         "device": chosen,

@@ -7,6 +7,7 @@ import click
 
 from depthbench import runtime
 from depthbench.cli import errors
+from depthbench.cli.groups import GroupedCommand
 from depthbench.cli.messages import say
 from depthbench.cli.options import (
     data_dir_option,
@@ -17,8 +18,79 @@ from depthbench.cli.options import (
 )
 from depthbench.cli.parameters import FolderPath, Seconds
 
+_GROUPS = {
+    "What": ("arch", "data", "protocol", "plugin", "init", "threshold", "criterion"),
+    "Search": (
+        "search",
+        "seeds",
+        "depths",
+        "cap",
+        "precision",
+        "max_trials",
+        "budget",
+        "ahead",
+        "first_seed",
+    ),
+    "Training": (
+        "epochs",
+        "batch",
+        "lr",
+        "lr_grid",
+        "tune_lr",
+        "lr_range",
+        "lr_scaling",
+        "lr_depth",
+        "optimizer",
+        "momentum",
+        "nesterov",
+        "weight_decay",
+        "l2",
+        "lr_milestones",
+        "lr_gamma",
+        "normalization",
+        "train_limit",
+        "num_validation",
+        "max_train_seconds",
+        "train_after",
+        "test_every",
+    ),
+    "Where": (
+        "device",
+        "workers",
+        "data_dir",
+        "no_fetch",
+        "timeout",
+        "engine",
+        "scheduler",
+        "kernels",
+    ),
+    "Output": (
+        "dry_run",
+        "forecast",
+        "name",
+        "out",
+        "pictures",
+        "note",
+        "as_json",
+        "debug",
+    ),
+}
 
-@click.command("run")
+_EPILOG = """\b
+Examples:
+  depthbench run --arch elu_bn
+  depthbench run --arch elu_bn --data stroke_digits --dry-run
+  depthbench run --arch 'tanh*' --protocol standard --protocol notebook
+  depthbench run --arch elu --search posterior --precision 0.1
+  depthbench run --plugin my_arch.py --arch mine --data folder:my_images
+  depthbench run studies/notebook.toml --workers 4
+
+Every flag of a study has a key of the same name in its file; all about each: docs/,
+or help(depthbench.StudySpec) in Python.
+"""
+
+
+@click.command("run", cls=GroupedCommand, groups=_GROUPS, epilog=_EPILOG)
 @click.argument(
     "study",
     metavar="[STUDY_FILE]",
@@ -54,6 +126,11 @@ from depthbench.cli.parameters import FolderPath, Seconds
     help="Give up a trial after this long: no evidence. [never]",
 )
 @click.option(
+    "--no-fetch",
+    is_flag=True,
+    help="Do not fetch a data set that is missing.",
+)
+@click.option(
     "--dry-run", is_flag=True, help="Show the plan and its cost; train nothing."
 )
 @click.option(
@@ -65,18 +142,18 @@ from depthbench.cli.parameters import FolderPath, Seconds
 @plugin_option
 @json_option
 @debug_option
-def command(dry_run: bool, forecast: bool, as_json: bool, **flags: Any) -> int:
+def command(
+    dry_run: bool, forecast: bool, no_fetch: bool, as_json: bool, **flags: Any
+) -> int:
     """Measure the largest trainable depth of one or more architectures.
 
-    The depth doubles until it fails and is then bisected; every depth is decided by
-    a majority of seeds. With --search posterior, each training is made where it tells
-    most about k50, the depth where half of all trainings succeed. Kill it at any time:
-    the same command continues.
+    Kill it at any time: the same command continues.
     """
     from depthbench.study.prepare import prepare
 
     given = {key: value for key, value in flags.items() if value not in (None, ())}
-    run = prepare(given.pop("arch", ()), plugins=given.pop("plugin", ()), **given)
+    given |= {"plugins": given.pop("plugin", ()), "fetch": not no_fetch}
+    run = prepare(given.pop("arch", ()), **given)
     if dry_run:
         from depthbench.cli.dry_run import print_plan
         from depthbench.study.dry_run import dry_run as planned

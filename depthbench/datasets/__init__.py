@@ -33,6 +33,7 @@ class Dataset:
             raises `DataError`.
         fetch: Puts under a folder what `load` needs there; raises `DataError`.
         is_builtin: Whether it needs neither files nor a network.
+        is_published: Whether `fetch` gets its files from a network.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Dataset:
     load: Callable[[Path], ImageData]
     fetch: Callable[[Path], None]
     is_builtin: bool = False
+    is_published: bool = False
 
 
 def _official(name: str, description: str, source: str) -> Dataset:
@@ -60,7 +62,7 @@ def _official(name: str, description: str, source: str) -> Dataset:
     def fetch(data_dir: Path) -> None:
         files().fetch(data_dir)
 
-    return Dataset(name, description, source, load, fetch)
+    return Dataset(name, description, source, load, fetch, is_published=True)
 
 
 def _load_stroke_digits(data_dir: Path) -> ImageData:

@@ -26,12 +26,15 @@ class EngineChoice:
         max_workers: Trials at once, at most; None for what there is.
         timeout_seconds: For one trial; None for no limit.
         data_dir: If one was named; on the workers, if they are elsewhere.
+        may_fetch: Whether a data set that is missing here is fetched; on the workers of
+            a cluster it never is.
     """
 
     scheduler: str | None = None
     max_workers: int | None = None
     timeout_seconds: float | None = None
     data_dir: Path | None = None
+    may_fetch: bool = True
 
     def device(self, asked: str) -> Literal["cpu", "cuda"]:
         """`cpu` or `cuda` for `auto`, `cpu` or `cuda`, where trials are trained.
@@ -79,6 +82,7 @@ def engine_choice(
     workers: int | None = None,
     timeout: float | None = None,
     data_dir: Path | None = None,
+    may_fetch: bool = True,
 ) -> EngineChoice:
     """What these arguments of a run, alike in flags and in Python, stand for.
 
@@ -102,6 +106,7 @@ def engine_choice(
         max_workers=workers,
         timeout_seconds=timeout,
         data_dir=data_dir,
+        may_fetch=may_fetch,
     )
 
 

@@ -99,6 +99,8 @@ def _local(
 ) -> Iterator[OpenEngine]:
     from depthbench.engine.readiness import (
         data_sums,
+        loaded,
+        loaded_or_fetched,
         require_kernels,
         require_trainable,
     )
@@ -106,7 +108,8 @@ def _local(
     from depthbench.trial import run_trial
 
     require_kernels(cells, load_architectures(context.plugins))
-    sums = data_sums(cells, datasets.DATASETS, context.data_dir)
+    load = partial(loaded_or_fetched, say=say) if choice.may_fetch else loaded
+    sums = data_sums(cells, datasets.DATASETS, context.data_dir, load=load)
     number = choice.num_workers(device)
     executor = LocalProcesses(
         number, prepare=_PREPARE, timeout_seconds=choice.timeout_seconds

@@ -12,7 +12,11 @@ from depthbench.checks.preflight import (
     why_not_repeatable,
 )
 from depthbench.datasets import Dataset
-from depthbench.datasets.image_data import num_trained_on
+from depthbench.datasets.image_data import (
+    DataMissingError,
+    ImageData,
+    num_trained_on,
+)
 from depthbench.engine.errors import TaskTimedOutError, WorkerDiedError
 from depthbench.kernels import compiled
 from depthbench.registry import Registry
@@ -43,8 +47,41 @@ def require_kernels(
         )
 
 
+def loaded(data_set: Dataset, folder: Path) -> ImageData:
+    """A data set whose files are there.
+
+    Raises:
+        DataError: If it cannot be had.
+    """
+    return data_set.load(folder)
+
+
+def loaded_or_fetched(
+    data_set: Dataset, folder: Path, *, say: Callable[[str], None]
+) -> ImageData:
+    """A data set; a published one of which files are missing is fetched first.
+
+    Files that are there stay as they are: those that are not the data set are an error.
+
+    Raises:
+        DataError: If it cannot be had.
+    """
+    try:
+        return data_set.load(folder)
+    except DataMissingError:
+        if not data_set.is_published:
+            raise
+    say(f"{data_set.name} is not in {folder} yet: fetching it")
+    data_set.fetch(folder)
+    return data_set.load(folder)
+
+
 def data_sums(
-    cells: Sequence[Cell], data_sets: Registry[Dataset], folder: Path
+    cells: Sequence[Cell],
+    data_sets: Registry[Dataset],
+    folder: Path,
+    *,
+    load: Callable[[Dataset, Path], ImageData] = loaded,
 ) -> dict[str, str]:
     """The SHA-256 of each data set, loaded once; all are large enough for their cells.
 
@@ -53,7 +90,7 @@ def data_sums(
         TooFewImagesError: If a cell asks for more training images than there are.
     """
     names = dict.fromkeys(cell.data for cell in cells)
-    data = {name: data_sets[name].load(folder) for name in names}
+    data = {name: load(data_sets[name], folder) for name in names}
     for spec in (cell.template for cell in cells):
         num_trained_on(
             spec.data,

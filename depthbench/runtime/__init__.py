@@ -1,6 +1,7 @@
 """Process, device, clock, seeds: the only package that touches the world outside.
 
-Light to import: torch is imported by the functions that need it.
+Light to import: torch is imported by the functions that need it, and `environment`,
+which needs the records, by those who want it.
 """
 
 from depthbench.runtime.clock import (
@@ -16,7 +17,6 @@ from depthbench.runtime.device import (
     resolve_device,
     synchronize,
 )
-from depthbench.runtime.environment import capture_environment
 from depthbench.runtime.installed import is_users_code, is_users_file
 from depthbench.runtime.process import (
     ProcessUnusableError,
@@ -40,7 +40,6 @@ __all__ = [
     "PLUGIN_VARIABLE",
     "DeviceError",
     "ProcessUnusableError",
-    "capture_environment",
     "child_environment",
     "configure_process",
     "cpu_seconds",

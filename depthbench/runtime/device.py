@@ -17,7 +17,7 @@ def resolve_device(choice: str) -> Literal["cpu", "cuda"]:
     Raises:
         DeviceError: If `cuda` is asked for and cannot be used.
     """
-    if choice == "cpu":
+    if choice == "cpu" or (choice == "auto" and not _has_gpu_driver()):
         return "cpu"
     import torch
 
@@ -32,6 +32,17 @@ def resolve_device(choice: str) -> Literal["cpu", "cuda"]:
         else "this build of torch has no CUDA"
     )
     raise DeviceError(f"device cuda: {reason}; use --device cpu or auto")
+
+
+def _has_gpu_driver() -> bool:
+    """Whether torch could find a GPU; without a driver it need not be asked."""
+    if Path("/dev/kfd").exists():
+        return True  # of AMD
+    try:
+        ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def synchronize(device: str) -> None:

@@ -10,11 +10,12 @@ from depthbench.spec.protocol import protocol_text
 from depthbench.spec.study import StudySpec
 
 _FIELD = re.compile(r"^    (\w+): ", re.MULTILINE)
+_SENTENCE_END = re.compile(r"(?<=[^.]\.) (?=[A-Z])")
 
 
 @functools.cache
 def field_help() -> Mapping[str, str]:
-    """By field of `StudySpec`: what its docstring says, and its default in brackets.
+    """By field of `StudySpec`: first sentence of its docstring, default in brackets.
 
     Names of fields and values stand in backticks.
     """
@@ -22,10 +23,11 @@ def field_help() -> Mapping[str, str]:
     _, *pieces = _FIELD.split(text)
     meanings = dict(zip(pieces[::2], pieces[1::2], strict=True))
     default = {field.name: field.default for field in fields(StudySpec)}
-    return {
-        name: " ".join(meaning.split()) + _default(default[name])
+    first = {
+        name: _SENTENCE_END.split(" ".join(meaning.split()))[0]
         for name, meaning in meanings.items()
     }
+    return {name: text + _default(default[name]) for name, text in first.items()}
 
 
 def _default(value: object) -> str:

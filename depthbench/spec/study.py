@@ -25,21 +25,21 @@ class StudySpec:
         name: Names the study and its results folder.
         arch: Architectures; wildcards allowed.
         data: Data sets, or folder:PATH for images of your own.
-        protocol: `standard` trains in train mode throughout; `notebook` repeats the
-            reference experiment: train mode in the first epoch only, and the mean
-            over heads as the error of a network with several.
+        protocol: `standard`, or `notebook` for the reference experiment's way. The
+            first trains in train mode throughout; the second in the first epoch only,
+            and takes the mean over heads as the error of a network with several.
         init: Initial weights: default (PyTorch's), kaiming, fan_in, fan_out or
-            normal_SIGMA, as normal_0.05. Without it, the architecture's own.
+            normal_SIGMA, as normal_0.05; the architecture's own if none is given.
         epochs: Passes over the training set.
         batch: Images in a step.
-        lr: Learning rate. Without it, the architecture's own.
+        lr: Learning rate; the architecture's own if none is given.
         lr_grid: Learning rates in place of one, each with a search of its own. A depth
             trains if the best of them trains.
-        lr_scaling: Exponent of depth, as -1.5: one more search, whose learning rate is
-            a power of depth, and `lr` at depth `lr_depth`.
+        lr_scaling: Exponent, as -1.5, of one more search whose learning rate is a
+            power of depth. It is `lr` at depth `lr_depth`.
         lr_depth: See `lr_scaling`. Without it, the shallowest depth.
-        tune_lr: Most learning rates to try at each depth, of `lr_range`, the next
-            chosen by what came of those before. 0 does not tune.
+        tune_lr: Most learning rates to try at each depth, of `lr_range`. The next is
+            chosen by what came of those before; 0 does not tune.
         lr_range: Lowest and highest rate of that search, uniform in the logarithm.
         momentum: Momentum of SGD.
         weight_decay: Weight decay of the optimizer, on every parameter.
@@ -52,43 +52,43 @@ class StudySpec:
         num_validation: Training images, the last ones, to hold out and to test on after
             each epoch.
         train_limit: Train on the first so many images only. Without it, on all.
-        normalization: Pixels are normalised by `data`, the training set's mean and
-            deviation, or by `half`, 0.5 and 0.5.
-        max_train_seconds: End a trial's training after so many seconds; what it has
+        normalization: Pixels are normalised by data, the training set's mean and
+            deviation, or by half, 0.5 and 0.5.
+        max_train_seconds: End a trial's training after so many seconds. What it has
             reached by then counts. Without it, never.
-        train_after: Test on all training images, too, after each epoch; the training
+        train_after: Test on all training images, too, after each epoch. The training
             error is otherwise only a mean over the epoch's steps.
         test_every: Test before training, and after every so many epochs, as 10ep, or
             within epochs every so many steps, as 100it. Without it, after each epoch
             alone.
         threshold: Error, as a fraction, that a trained network stays below.
         criterion: Error to judge by: `train`, `test`, `either` (the lower of the two),
-            `validation`, `train_after`, or `test_batch_stats` (each batch normalised by
-            its own statistics, as without `eval()`).
-        search: How depths are chosen: `bisect` doubles and bisects, each depth
-            decided by a majority of seeds; `posterior` spends each trial where it
-            says most, for its cost, about the depth at which half of the seeds
-            train (k50); `grid` trains every depth of `depths`. A setting below that
-            it does not use is refused.
-        seeds: Trainings per depth; an odd number for `bisect`, where a majority
-            decides. `posterior` chooses their number itself.
+            `validation`, train_after, or `test_batch_stats`. The last normalises each
+            batch by its own statistics, as without `eval()`.
+        search: How depths are chosen: `bisect`, `posterior` or `grid`. The first
+            doubles and bisects, each depth decided by a majority of seeds; `posterior`
+            spends each trial where it says most, for its cost, about the depth at
+            which half of the seeds train (k50); `grid` trains every depth of `depths`.
+            A setting below that it does not use is refused.
+        seeds: Trainings per depth. An odd number for `bisect`, where a majority
+            decides; `posterior` chooses their number itself.
         first_seed: The seeds are first_seed, first_seed + 1, ...
         depths: Bracket to start from, or the ends of a `grid`. Without it, a search
             doubles up from the shallowest depth.
-        cap: No deeper network is trained; when this depth trains, the answer is
+        cap: No deeper network is trained. When this depth trains, the answer is
             censored.
-        precision: A `posterior` search ends when half the width of the 90 % interval
-            of k50 is at most this fraction of k50.
+        precision: Fraction of k50 to which a `posterior` search finds it. The search
+            ends when half the width of its 90 % interval is at most that.
         max_trials: Most trials of a `posterior` search, for each cell.
-        budget: Most training of a `posterior` search, for each cell: 2h, 30m or 90s
-            measured, or 5000le (layer-epochs: depth times epochs). Without it, no
-            limit.
-        ahead: Trials of a `posterior` search that can be under way at once: each is
+        budget: Most training of a `posterior` search, for each cell: 2h, 30m, 90s or
+            5000le. The last are layer-epochs: depth times epochs. Without it, no limit.
+        ahead: Trials of a `posterior` search that can be under way at once. Each is
             chosen from the outcomes of all but the `ahead` - 1 before it, however
             many workers there are.
         device: `cpu`, `cuda`, or `auto`: CUDA where there is one.
-        kernels: What computes the built-in blocks: `reference` is plain PyTorch,
-            `fused` this package's own kernels, `auto` the faster that works here.
+        kernels: What computes the built-in blocks: `reference`, `fused` or `auto`. The
+            first is plain PyTorch, the second this package's own kernels, `auto` the
+            faster that works here.
         pictures: What the report shows besides: `filters` of the first layer after
             training, `histories` of loss and accuracy.
         note: What the study asks and what to hold its answers against, in words, for

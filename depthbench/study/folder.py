@@ -50,25 +50,33 @@ def with_stored_kernels(
     Raises:
         UsageError: If the study names other kernels.
     """
-    before = {cell.key: cell for cell in stored.cells}
 
-    def begun(cell: Cell) -> Cell:
-        old = before.get(cell.key)
-        if old is None or not stored.has_trials_of(old):
-            return cell
-        kernels = old.template.kernels
-        same = replace(cell, template=replace(cell.template, kernels=kernels))
-        if same.template != old.template:
-            return cell
-        if study.kernels not in ("auto", kernels):
+    def goes_on(cell: Cell) -> Cell:
+        begun = _begun(stored, cell)
+        if begun and study.kernels not in ("auto", begun.template.kernels):
             raise UsageError(
                 f"{stored.folder} holds {cell.architecture} trained with kernels = "
-                f"{kernels}, asked are {study.kernels}; give another name or folder "
-                "(out)"
+                f"{begun.template.kernels}, asked are {study.kernels}; give another "
+                "name or folder (out)"
             )
-        return same
+        return begun or cell
 
-    return tuple(begun(cell) for cell in cells)
+    return tuple(goes_on(cell) for cell in cells)
+
+
+def have_begun(stored: Stored | None, cells: Sequence[Cell]) -> bool:
+    """Whether all cells go on with the kernels that they began with."""
+    return stored is not None and all(_begun(stored, cell) for cell in cells)
+
+
+def _begun(stored: Stored, cell: Cell) -> Cell | None:
+    """The cell with the kernels it began with; None if it begins anew."""
+    old = next((each for each in stored.cells if each.key == cell.key), None)
+    if old is None or not stored.has_trials_of(old):
+        return None
+    kernels = old.template.kernels
+    same = replace(cell, template=replace(cell.template, kernels=kernels))
+    return same if same.template == old.template else None
 
 
 def with_stored_cells(

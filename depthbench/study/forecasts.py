@@ -80,7 +80,7 @@ def _forecast(run: Run, cell: Cell, **given: Any) -> "Forecast":
     from depthbench.forecasting.predict import predict
 
     runtime.configure_process(num_threads=1)
-    data = DATASETS[cell.data].load(run.context.data_dir)
+    data = DATASETS[cell.data].load(run.data_dir)
     return predict(cell, run.registry[cell.architecture], data, **given)
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from depthbench import runtime
 from depthbench.architectures.definition import Architecture
 from depthbench.datasets.image_data import DataDamagedError
 from depthbench.kernels import compiled
 from depthbench.record import TrialRecord
 from depthbench.registry import Registry
+from depthbench.runtime.environment import capture_environment
 from depthbench.spec import Cell, StudySpec
 from depthbench.study.resolve import unfused
 
@@ -39,7 +39,7 @@ def mixture_notes(cells: Sequence[Cell]) -> Iterator[str]:
 
 def machine_notes(evidence: Iterable[TrialRecord], device: str) -> Iterator[str]:
     """If stored trials ran elsewhere; near the limit their verdicts may differ."""
-    here = runtime.capture_environment(device)
+    here = capture_environment(device)
     ours = f"torch {here.torch} on {here.device_name}"
     stored = {
         f"torch {record.environment.torch} on {record.environment.device_name}"

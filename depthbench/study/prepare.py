@@ -13,7 +13,12 @@ from depthbench.record import TrialRecord
 from depthbench.registry import Registry
 from depthbench.spec import Cell, StudySpec, UsageError, read_study, study_of
 from depthbench.study.architectures import Given, asked_for
-from depthbench.study.folder import stored_in, with_stored_cells, with_stored_kernels
+from depthbench.study.folder import (
+    have_begun,
+    stored_in,
+    with_stored_cells,
+    with_stored_kernels,
+)
 from depthbench.study.kernels import with_sound_kernels
 from depthbench.study.messages import say
 from depthbench.study.notes import kernel_notes, mixture_notes
@@ -32,7 +37,9 @@ class Run:
         shown_cells: These and what the folder holds already.
         registry: All architectures there are.
         folder: Of the results.
-        written: Text of the plugin files to put there, by name.
+        data_dir: Where the data sets lie.
+        plugins: Files that define further architectures.
+        written: Text of the plugin files to put into the folder, by name.
     """
 
     study: StudySpec
@@ -40,9 +47,17 @@ class Run:
     shown_cells: tuple[Cell, ...]
     registry: Registry[Architecture]
     folder: Path
-    context: "TrialContext"
+    data_dir: Path
+    plugins: tuple[Path, ...]
     choice: EngineChoice
     written: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def context(self) -> "TrialContext":
+        """For trials in this process or on this machine; imports torch."""
+        from depthbench.trial import TrialContext
+
+        return TrialContext(data_dir=self.data_dir, plugins=self.plugins)
 
 
 def prepare(  # noqa: PLR0913 - each is a keyword of `measure`
@@ -55,6 +70,7 @@ def prepare(  # noqa: PLR0913 - each is a keyword of `measure`
     engine: str = "local",
     scheduler: str | None = None,
     timeout: float | None = None,
+    fetch: bool = True,
     plugins: Iterable[str | Path] = (),
     **values: Any,
 ) -> Run:
@@ -71,6 +87,7 @@ def prepare(  # noqa: PLR0913 - each is a keyword of `measure`
         workers=workers,
         timeout=timeout,
         data_dir=_folder("data_dir", data_dir),
+        may_fetch=fetch,
     )
     asked = asked_for(arch, _plugin_files(plugins))
     spec = _study(study, asked.names, values)
@@ -82,21 +99,15 @@ def prepare(  # noqa: PLR0913 - each is a keyword of `measure`
     cells = _cells(spec, asked.registry, device)
     spec = replace(spec, device=device, name=spec.name or _default_name(cells))
     folder = _folder("out", out) or Path("results") / spec.name
-    from depthbench.trial import TrialContext
-
+    written = (folder / name for name in asked.written)
     return Run(
         study=spec,
         cells=cells,
         shown_cells=cells,
         registry=asked.registry,
         folder=folder,
-        context=TrialContext(
-            data_dir=(choice.data_dir or runtime.data_dir()).absolute(),
-            plugins=tuple(
-                path.absolute()
-                for path in (*asked.plugins, *(folder / name for name in asked.written))
-            ),
-        ),
+        data_dir=(choice.data_dir or runtime.data_dir()).absolute(),
+        plugins=tuple(path.absolute() for path in (*asked.plugins, *written)),
         choice=choice,
         written=asked.written,
     )
@@ -110,12 +121,12 @@ def on_top_of(run: Run, records: Iterable[TrialRecord]) -> Run:
     """
     if not (run.folder / "study.toml").exists():
         _say_all(kernel_notes(run.study, run.cells, run.registry))
-    if run.choice.scheduler is None:
+    stored = stored_in(run.folder, records)
+    if run.choice.scheduler is None and not have_begun(stored, run.cells):
         cells, wrong = with_sound_kernels(run.study, run.cells, run.registry)
         run = replace(run, cells=cells, shown_cells=cells)
         if wrong:
             say(f"note: {wrong}. Cells that begin now have the reference kernels.")
-    stored = stored_in(run.folder, records)
     if stored is not None:
         cells = with_stored_kernels(stored, run.study, run.cells)
         shown = with_stored_cells(stored, run.study, cells)

@@ -11,6 +11,7 @@ from depthbench.engine import OpenEngine, open_engine
 from depthbench.plugins import end_of_plugin
 from depthbench.record import TrialRecord
 from depthbench.report import study_result, write_report
+from depthbench.report.freshness import is_up_to_date
 from depthbench.spec import write_study
 from depthbench.store import Store, open_store, write_atomic
 from depthbench.study.architectures import Given
@@ -33,6 +34,7 @@ def measure(  # noqa: PLR0913 - every one is named at the call
     engine: str = "local",
     scheduler: str | None = None,
     timeout: float | None = None,
+    fetch: bool = True,
     plugins: Iterable[str | Path] = (),
     progress: bool = True,
     forecast: bool = False,
@@ -59,6 +61,8 @@ def measure(  # noqa: PLR0913 - every one is named at the call
         scheduler: Address of that, "tcp://HOST:PORT".
         timeout: Seconds after which a trial is given up, which is no evidence; None
             for no limit.
+        fetch: Whether a published data set that is missing is fetched first; files
+            that are there are never replaced.
         plugins: Files that define further architectures.
         progress: Whether to show it, on standard error or in the notebook.
         forecast: Whether to store what `forecast` says of each cell in the results
@@ -84,6 +88,7 @@ def measure(  # noqa: PLR0913 - every one is named at the call
         engine=engine,
         scheduler=scheduler,
         timeout=timeout,
+        fetch=fetch,
         plugins=plugins,
         **values,
     )
@@ -93,8 +98,9 @@ def measure(  # noqa: PLR0913 - every one is named at the call
 def carry_out(run: Run, *, progress: bool = True, forecast: bool = False) -> Result:
     """Run every trial that is missing, then derive the report and the result.
 
-    What is stored is read once. The first Ctrl-C or SIGTERM lets records be stored and
-    ends the workers before it does what it always does.
+    What is stored is read once; a report that is newer is left as it is. The first
+    Ctrl-C or SIGTERM lets records be stored and ends the workers before it does what it
+    always does.
 
     Raises:
         UsageError: If the folder holds another study, or a network cannot be trained.
@@ -112,13 +118,16 @@ def carry_out(run: Run, *, progress: bool = True, forecast: bool = False) -> Res
         for name, text in run.written.items():
             write_atomic(run.folder / name, text)
         resolved = write_study(run.study, run.shown_cells)
-        write_atomic(run.folder / "study.toml", resolved)
+        path = run.folder / "study.toml"
+        if not path.exists() or path.read_text(encoding="utf-8") != resolved:
+            write_atomic(path, resolved)
         if forecast:
             store_forecasts(run)
         stopped_by = _search(run, store, progress=progress)
         if not stopped_by:
             found = study_result(run.study, run.shown_cells, store.records.values())
-            write_report(run.folder, found)
+            if not is_up_to_date(run.folder):
+                write_report(run.folder, found)
     if stopped_by:
         runtime.end_by_signal(stopped_by)
     return Result(run.folder, found)

@@ -15,6 +15,7 @@ from depthbench.kernels import compiled
 from depthbench.plugins import load_architectures
 from depthbench.record import Environment, Profile, TrialRecord
 from depthbench.registry import Registry
+from depthbench.runtime.environment import capture_environment
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData, Training, seconds_per_epoch, train
 from depthbench.training.filters import first_filters
@@ -161,7 +162,7 @@ def untrained(spec: TrialSpec, context: TrialContext) -> nn.Module:
 def _environment(spec: TrialSpec) -> Environment:
     is_native = spec.kernels == "fused" and spec.device == "cpu"
     return replace(
-        runtime.capture_environment(spec.device),
+        capture_environment(spec.device),
         instruction_set=compiled.kernels()[0].name if is_native else None,
     )
 

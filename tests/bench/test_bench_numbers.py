@@ -25,7 +25,7 @@ from depthbench.bench.measurement import (
 from depthbench.bench.plan import FULL, QUICK, Side, settings
 from depthbench.cli.bench_tables import print_benchmark
 from depthbench.report.table import table_of_fields
-from depthbench.runtime import capture_environment
+from depthbench.runtime.environment import capture_environment
 
 STACKS = [name for name in ARCHITECTURES if stack_of(ARCHITECTURES[name])]
 

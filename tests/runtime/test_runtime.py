@@ -7,6 +7,7 @@ import pytest
 from places import ROOT
 
 from depthbench import runtime
+from depthbench.runtime.environment import capture_environment
 
 
 def test_what_is_imported_is_not_looked_at_by_the_garbage_collector() -> None:
@@ -23,7 +24,7 @@ def test_a_record_names_the_commit_it_was_made_with() -> None:
         text=True,
         check=True,
     )
-    named = runtime.capture_environment("cpu").git_commit
+    named = capture_environment("cpu").git_commit
     assert named is not None
     commit = named.removesuffix("-dirty")
     assert len(commit) >= 12
