@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from depthbench.report.criteria import CriterionPoint, criterion_points
-from depthbench.report.figures.panels import panel_grid, panel_title, sheet
+from depthbench.report.figures.panels import arrow, cell_panels, panel_title
 from depthbench.report.figures.style import (
     BLUE,
     GREEN,
@@ -42,24 +42,20 @@ def criteria_figure(result: StudyResult) -> Figure:
     Colours and markers are thresholds; a vertical line is the 90 % interval, an arrow
     a bound. Filled is the study's own question.
     """
-    grid = panel_grid(result)
-    columns = max(len(row) for row in grid)
     thresholds = _thresholds(result)
     with figure_style():
-        page = sheet(
-            (len(grid), columns), (3.3, 1.6), (0.6, 0.25, 0.75, 0.5), (0.55, 0.62)
+        page = cell_panels(
+            result,
+            (3.3, 1.6),
+            (0.6, 0.25, 0.75, 0.5),
+            (0.55, 0.62),
         )
-        for axes_row, cells in zip(page.axes, grid, strict=True):
-            for axes in axes_row[len(cells) :]:
-                axes.set_visible(False)
-            for axes, cell in zip(axes_row, cells, strict=False):
+        for row in page.rows:
+            for cell, (axes,) in row:
                 _draw_cell(axes, cell, thresholds)
                 panel_title(axes, result, cell)
-            axes_row[0].set_ylabel("k50")
-        for column, axes in enumerate(page.axes[-1]):
-            above = page.axes[-2][column] if len(grid) > 1 else axes
-            shown = axes if axes.get_visible() else above
-            shown.set_xlabel("judged after this epoch")
+            row[0][1][0].set_ylabel("k50")
+        page.label_below("judged after this epoch")
         legend_above(page.figure, _legend(thresholds), columns=6)
     return page.figure
 
@@ -113,31 +109,13 @@ def _draw_line(
             continue
         axes.plot((x, x), (min(ends), max(ends)), color=color, lw=1.4, label="interval")
         if low is None:
-            _draw_arrow(axes, (x, min(ends)), -1, color)
+            arrow(axes, (x, min(ends)), (0, -_ARROW_POINTS), color, lw=1.2)
         if high is None:
-            _draw_arrow(axes, (x, max(ends)), 1, color)
+            arrow(axes, (x, max(ends)), (0, _ARROW_POINTS), color, lw=1.2)
         if median is not None:
             face = color if point.is_own else "none"
             style: dict[str, Any] = {"color": color, "mfc": face, "ms": 5, "mew": 1.2}
             axes.plot(x, median, mark.marker, **style, label="k50")
-
-
-def _draw_arrow(
-    axes: Axes, start: tuple[float, float], direction: int, color: str
-) -> None:
-    axes.annotate(
-        "",
-        xy=start,
-        xytext=(0, direction * _ARROW_POINTS),
-        textcoords="offset points",
-        arrowprops={
-            "arrowstyle": "<|-",
-            "color": color,
-            "lw": 1.2,
-            "shrinkA": 0,
-            "shrinkB": 0,
-        },
-    )
 
 
 def _legend(thresholds: Sequence[float]) -> list[Line2D]:

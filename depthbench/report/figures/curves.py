@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from depthbench.record import EpochRecord
-from depthbench.report.figures.panels import cell_name, panel_grid, sheet
+from depthbench.report.figures.panels import cell_name, cell_panels
 from depthbench.report.figures.style import (
     INK,
     MUTED,
@@ -21,6 +21,7 @@ from depthbench.report.figures.style import (
     SHADE,
     figure_style,
     legend_above,
+    outcome_handles,
     outcome_label,
     trial_url,
 )
@@ -44,26 +45,22 @@ def curves_figure(result: StudyResult) -> Figure:
     fails; colours and markers are the outcomes'. A diverged trial ends in the band
     above, at the epoch it did not complete.
     """
-    grid = panel_grid(result)
-    columns = max(len(row) for row in grid)
     shown = [trial for cell in result.cells for _, trial in sides_of(cell)]
     with figure_style():
-        page = sheet(
-            (len(grid), 2 * columns),
-            (1.75 if columns > 1 else 3.3, 1.3),
+        page = cell_panels(
+            result,
+            (1.75 if len(result.cells) > 1 else 3.3, 1.3),
             (0.45, 0.85, 0.85, 0.5),
             (0.55, 0.68),
+            per_cell=2,
         )
-        for axes_row, cells in zip(page.axes, grid, strict=True):
-            for axes in axes_row[2 * len(cells) :]:
-                axes.set_visible(False)
-            for place, cell in enumerate(cells):
-                _draw_cell(axes_row[2 * place : 2 * place + 2], result, cell)
-            _label_lines(axes_row[2 * len(cells) - 1], cells[-1])
-        for column, axes in enumerate(page.axes[-1]):
-            above = page.axes[-2][column] if len(grid) > 1 else axes
-            (axes if axes.get_visible() else above).set_xlabel("epoch")
+        for row in page.rows:
+            for cell, pair in row:
+                _draw_cell(pair, result, cell)
+            cell, (_, last) = row[-1]
+            _label_lines(last, cell)
         labels = {outcome_label(trial.outcome) for trial in shown}
+        page.label_below("epoch")
         legend_above(page.figure, _legend(labels), columns=7)
     return page.figure
 
@@ -224,8 +221,4 @@ def _legend(labels: set[str]) -> list[Line2D]:
             [], [], color=MUTED, lw=1.6, ls=(0, _DASHES["fails"]), label="next, fails"
         ),
     ]
-    return lines + [
-        Line2D([], [], color=mark.color, marker=mark.marker, lw=1.6, ms=6, label=name)
-        for name, mark in OUTCOME_MARKS.items()
-        if name in labels
-    ]
+    return lines + outcome_handles(labels, lw=1.6, ms=6)

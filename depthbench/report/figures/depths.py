@@ -11,7 +11,7 @@ from matplotlib.textpath import TextPath
 from matplotlib.ticker import NullLocator
 
 from depthbench.report.figures.depth_axis import set_depth_scale
-from depthbench.report.figures.panels import row_label, sheet
+from depthbench.report.figures.panels import arrow, row_label, sheet
 from depthbench.report.figures.style import (
     INK,
     MUTED,
@@ -175,20 +175,7 @@ def _draw_arrow(axes: Axes, cell: CellResult, mark: Mark, y: float) -> None:
     at, points = cell.trains, _ARROW_POINTS
     if at is None:
         at, points = cell.fails, -_ARROW_POINTS
-    axes.annotate(
-        "",
-        xy=(at or 0, y),
-        xytext=(points, 0),
-        textcoords="offset points",
-        arrowprops={
-            "arrowstyle": "<|-",
-            "color": mark.color,
-            "lw": 1.6,
-            # A length to shrink by is found by bisection, which blows up last digits.
-            "shrinkA": 0,
-            "shrinkB": 0,
-        },
-    )
+    arrow(axes, (at or 0, y), (points, 0), mark.color, lw=1.6)
 
 
 def _label(

@@ -6,10 +6,14 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from depthbench.report.figures.panels import Sheet, panel_grid, panel_title, sheet
+from depthbench.report.figures.panels import (
+    cell_panels,
+    panel_title,
+    say_no_trial,
+    wide,
+)
 from depthbench.report.figures.style import (
     BRACKET,
     INK,
@@ -19,6 +23,7 @@ from depthbench.report.figures.style import (
     SHADE,
     figure_style,
     legend_above,
+    outcome_handles,
     outcome_label,
     trial_url,
 )
@@ -26,6 +31,8 @@ from depthbench.report.judged import JudgedTrial, shown_criterion
 from depthbench.report.results import CellResult, StudyResult
 from depthbench.text import short_percent
 from depthbench.verdict import error_of
+
+Row = list[tuple[CellResult, list[Axes]]]
 
 DIVERGED_LEVEL = 1.12
 NO_EVIDENCE_LEVEL = 1.28
@@ -40,21 +47,21 @@ def errors_figure(result: StudyResult) -> Figure:
     Trials without an error stand in bands above 100 %: the diverged, and, if there
     are any, those that could not be measured. The bracket is shaded.
     """
-    grid = panel_grid(result)
-    columns = max(len(row) for row in grid)
     labels = {outcome_label(t.outcome) for cell in result.cells for t in cell.trials}
     has_failed = "no evidence" in labels
     with figure_style():
-        page = sheet(
-            (len(grid), columns),
-            (3.95 if columns > 1 else 6.6, 1.75 if has_failed else 1.6),
+        page = cell_panels(
+            result,
+            (wide(result), 1.75 if has_failed else 1.6),
             (1.15, 0.85, 0.68, 0.5),
             (0.3, 0.52),
         )
-        for axes_row, cells in zip(page.axes, grid, strict=True):
-            _draw_row(axes_row, result, cells, has_failed=has_failed)
-        _label_sides(page, grid)
-        legend_above(page.figure, _legend(labels), columns=len(labels) or 1)
+        for row in page.rows:
+            _draw_row(result, row, has_failed=has_failed)
+            _label_sides(row)
+        handles = outcome_handles(labels, ls="none", ms=6.5)
+        page.label_below("depth k")
+        legend_above(page.figure, handles, columns=len(labels) or 1)
     return page.figure
 
 
@@ -80,28 +87,17 @@ def _height(cell: CellResult, trial: JudgedTrial) -> float:
     return error_of(trial.record.epochs[-1], criterion)
 
 
-def _draw_row(
-    axes_row: Sequence[Axes],
-    result: StudyResult,
-    cells: Sequence[CellResult],
-    *,
-    has_failed: bool,
-) -> None:
-    shared = [t.depth for cell in cells for t in cell.trials]
-    is_shared = len({cell.cell.architecture for cell in cells}) == 1
-    for place, axes in enumerate(axes_row):
-        if place >= len(cells):
-            axes.set_visible(False)
-            continue
-        cell = cells[place]
+def _draw_row(result: StudyResult, row: Row, *, has_failed: bool) -> None:
+    shared = [t.depth for cell, _ in row for t in cell.trials]
+    is_shared = len({cell.cell.architecture for cell, _ in row}) == 1
+    for place, (cell, (axes,)) in enumerate(row):
         depths = shared if is_shared else [trial.depth for trial in cell.trials]
         deepest = max([*depths, 2 * cell.cell.grid.start])
         axes.set_xlim(-0.02 * deepest, 1.06 * deepest)
         _draw_frame(axes, cell, has_failed=has_failed)
         _draw_points(axes, cell)
         panel_title(axes, result, cell)
-        if place > 0:
-            axes.tick_params(labelleft=False)
+        axes.tick_params(labelleft=place == 0)
 
 
 def _draw_frame(axes: Axes, cell: CellResult, *, has_failed: bool) -> None:
@@ -139,14 +135,7 @@ def _draw_frame(axes: Axes, cell: CellResult, *, has_failed: bool) -> None:
 def _draw_points(axes: Axes, cell: CellResult) -> None:
     points = points_of(cell)
     if points.empty:
-        axes.text(
-            0.5,
-            0.45,
-            "no trial yet",
-            transform=axes.transAxes,
-            ha="center",
-            color=MUTED,
-        )
+        say_no_trial(axes)
         return
     points["x"] = points["depth"] + _spread(axes, points)
     sns.scatterplot(
@@ -179,34 +168,27 @@ def _spread(axes: Axes, points: pd.DataFrame) -> pd.Series:
     return (at_depth.cumcount() - middle) * step
 
 
-def _label_sides(page: Sheet, grid: Sequence[Sequence[CellResult]]) -> None:
-    """Names of the lines at the right end of each row, of the axes at the edges."""
-    for axes_row, cells in zip(page.axes, grid, strict=True):
-        last, cell = axes_row[len(cells) - 1], cells[-1]
-        lines = [("threshold", cell.cell.criterion.threshold, INK)]
-        if cell.num_classes:
-            lines.append(("chance", 1 - 1 / cell.num_classes, MUTED))
-        push = _push(last, [height for _, height, _ in lines])
-        for (name, height, color), up in zip(lines, push, strict=True):
-            last.annotate(
-                f"{name}\n{short_percent(height)}",
-                (1, height),
-                xycoords=("axes fraction", "data"),
-                xytext=(6, up),
-                textcoords="offset points",
-                va="center",
-                color=color,
-                fontsize=9,
-                linespacing=1.1,
-            )
-        axes_row[0].set_ylabel(f"{shown_criterion(cell.cell.criterion).source} error")
-    for column, axes in enumerate(page.axes[-1]):
-        bottom = [
-            row[column]
-            for row, cells in zip(page.axes, grid, strict=True)
-            if column < len(cells)
-        ]
-        (bottom[-1] if bottom else axes).set_xlabel("depth k")
+def _label_sides(row: Row) -> None:
+    """Names of the lines at the right end of a row, of the errors at the left."""
+    cell, (last,) = row[-1]
+    lines = [("threshold", cell.cell.criterion.threshold, INK)]
+    if cell.num_classes:
+        lines.append(("chance", 1 - 1 / cell.num_classes, MUTED))
+    push = _push(last, [height for _, height, _ in lines])
+    for (name, height, color), up in zip(lines, push, strict=True):
+        last.annotate(
+            f"{name}\n{short_percent(height)}",
+            (1, height),
+            xycoords=("axes fraction", "data"),
+            xytext=(6, up),
+            textcoords="offset points",
+            va="center",
+            color=color,
+            fontsize=9,
+            linespacing=1.1,
+        )
+    source = shown_criterion(cell.cell.criterion).source
+    row[0][1][0].set_ylabel(f"{source} error")
 
 
 def _push(axes: Axes, heights: Sequence[float]) -> list[float]:
@@ -217,13 +199,3 @@ def _push(axes: Axes, heights: Sequence[float]) -> list[float]:
     each = max(0.0, _LABEL_POINTS - apart) / 2 if len(heights) > 1 else 0.0
     top = heights.index(max(heights))
     return [each if place == top else -each for place in range(len(heights))]
-
-
-def _legend(labels: set[str]) -> list[Line2D]:
-    return [
-        Line2D(
-            [], [], ls="none", marker=mark.marker, color=mark.color, ms=6.5, label=name
-        )
-        for name, mark in OUTCOME_MARKS.items()
-        if name in labels
-    ]

@@ -1,5 +1,6 @@
 """Grids of panels: which cell goes where, and how its panel is headed."""
 
+from itertools import zip_longest
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
@@ -58,13 +59,93 @@ def sheet(
     return Sheet(figure, axes)
 
 
-def panel_grid(result: StudyResult, *, columns: int = 2) -> list[list[CellResult]]:
-    """Architectures as rows and protocols as columns; one protocol fills rows."""
-    rows = result.rows
-    if any(len(row) > 1 for row in rows):
-        return rows
-    cells = list(result.cells)
-    return [cells[i : i + columns] for i in range(0, len(cells), columns)]
+class CellPanels(NamedTuple):
+    """A figure, and for each row of it the cells with the panels of each."""
+
+    figure: Figure
+    rows: list[list[tuple[CellResult, list[Axes]]]]
+
+    def label_below(self, text: str) -> None:
+        """What the horizontal axes are, below the last panel of each column."""
+        panels = [[axes for _, own in row for axes in own] for row in self.rows]
+        for column in zip_longest(*panels):
+            [axes for axes in column if axes is not None][-1].set_xlabel(text)
+
+
+def cell_panels(
+    result: StudyResult,
+    panel: tuple[float, float],
+    margins: tuple[float, float, float, float],
+    gaps: tuple[float, float],
+    *,
+    per_cell: int = 1,
+    num_columns: int = 2,
+) -> CellPanels:
+    """Architectures as rows and protocols as columns; one protocol fills rows.
+
+    Args:
+        result: Its cells.
+        panel: Width and height in inches, as the margins and gaps of `sheet`.
+        margins: Left, right, top, bottom.
+        gaps: Between columns, between rows.
+        per_cell: Panels of a cell, side by side.
+        num_columns: Cells in a row where there is one protocol.
+    """
+    rows, cells = result.rows, list(result.cells)
+    if all(len(row) == 1 for row in rows):
+        starts = range(0, len(cells), num_columns)
+        rows = [cells[start : start + num_columns] for start in starts]
+    columns = per_cell * max(len(row) for row in rows)
+    page = sheet((len(rows), columns), panel, margins, gaps)
+    for axes_row, row in zip(page.axes, rows, strict=True):
+        for axes in axes_row[per_cell * len(row) :]:
+            axes.set_visible(False)
+    return CellPanels(
+        page.figure,
+        [
+            [
+                (cell, axes_row[per_cell * place : per_cell * (place + 1)])
+                for place, cell in enumerate(row)
+            ]
+            for axes_row, row in zip(page.axes, rows, strict=True)
+        ],
+    )
+
+
+def wide(result: StudyResult) -> float:
+    """Inches of a panel that has the row for itself, or shares it with another."""
+    return 6.6 if len(result.cells) == 1 else 3.95
+
+
+def arrow(
+    axes: Axes,
+    start: tuple[float, float],
+    points: tuple[float, float],
+    color: str,
+    lw: float,
+) -> None:
+    """From a place in the data, by so many points."""
+    axes.annotate(
+        "",
+        xy=start,
+        xytext=points,
+        textcoords="offset points",
+        arrowprops={
+            "arrowstyle": "<|-",
+            "color": color,
+            "lw": lw,
+            # A length to shrink by is found by bisection, which blows up last digits.
+            "shrinkA": 0,
+            "shrinkB": 0,
+        },
+    )
+
+
+def say_no_trial(axes: Axes) -> None:
+    """In the middle of an empty panel."""
+    axes.text(
+        0.5, 0.6, "no trial yet", transform=axes.transAxes, ha="center", color=MUTED
+    )
 
 
 def row_label(result: StudyResult, cell: CellResult) -> str:

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation, Transform
 
 from depthbench.report.figures.depth_axis import set_depth_scale
-from depthbench.report.figures.panels import sheet
+from depthbench.report.figures.panels import say_no_trial, sheet
 from depthbench.report.figures.style import (
     BLUE,
     INK,
@@ -19,6 +19,7 @@ from depthbench.report.figures.style import (
     PAPER,
     figure_style,
     legend_above,
+    outcome_handles,
     outcome_label,
     trial_url,
 )
@@ -56,9 +57,7 @@ def _draw_group(axes: Axes, group: RateGroup, num_groups: int) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     sns.despine(ax=axes)
     if not points:
-        axes.text(
-            0.5, 0.5, "no trial yet", transform=axes.transAxes, ha="center", color=MUTED
-        )
+        say_no_trial(axes)
         return
     depths = [point.depth for point in points]
     rates = [point.lr for point in points]
@@ -148,8 +147,4 @@ def _legend(groups: list[RateGroup], labels: set[str]) -> list[Line2D]:
         for (name, is_there), look in zip(lines.items(), looks, strict=True)
         if is_there
     ]
-    return drawn + [
-        Line2D([], [], ls="none", marker=mark.marker, color=mark.color, label=name)
-        for name, mark in OUTCOME_MARKS.items()
-        if name in labels
-    ]
+    return drawn + outcome_handles(labels, ls="none")

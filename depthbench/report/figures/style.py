@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import matplotlib as mpl
 import seaborn as sns
@@ -142,6 +142,15 @@ def render(figure: Figure, kind: FileKind) -> bytes:
 def outcome_label(outcome: Outcome) -> str:
     """The outcome, or "no evidence" for a measurement that failed."""
     return str(outcome) if outcome.is_evidence else "no evidence"
+
+
+def outcome_handles(labels: set[str], **look: Any) -> list[Line2D]:
+    """For a legend of those outcomes that are there."""
+    return [
+        Line2D([], [], color=mark.color, marker=mark.marker, label=name, **look)
+        for name, mark in OUTCOME_MARKS.items()
+        if name in labels
+    ]
 
 
 def protocol_mark(result: StudyResult, protocol: str) -> Mark:

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from depthbench.curves.words import estimate_text
-from depthbench.report.figures.panels import cell_name, panel_grid, sheet
+from depthbench.report.figures.panels import cell_name, cell_panels, say_no_trial, wide
 from depthbench.report.figures.style import (
     BLUE,
     INK,
@@ -36,25 +36,19 @@ def success_figure(result: StudyResult) -> Figure:
     that the next training succeeds, the band holds 90 % of the posterior at each
     depth, and the bar at one half is the interval of k50.
     """
-    grid = panel_grid(result)
-    columns = max(len(row) for row in grid)
     with figure_style():
-        page = sheet(
-            (len(grid), columns),
-            (3.95 if columns > 1 else 6.6, 1.45),
+        page = cell_panels(
+            result,
+            (wide(result), 1.45),
             (1.15, 0.45, 0.68, 0.5),
             (0.3, 0.52),
         )
-        for axes_row, cells in zip(page.axes, grid, strict=True):
-            for place, axes in enumerate(axes_row):
-                if place >= len(cells):
-                    axes.set_visible(False)
-                    continue
-                _draw_cell(axes, result, cells[place])
-                if place > 0:
-                    axes.tick_params(labelleft=False)
-            axes_row[0].set_ylabel("trainings that\nsucceed")
-        _label_depths(page.axes, grid)
+        for row in page.rows:
+            for place, (cell, (axes,)) in enumerate(row):
+                _draw_cell(axes, result, cell)
+                axes.tick_params(labelleft=place == 0)
+            row[0][1][0].set_ylabel("trainings that\nsucceed")
+        page.label_below("depth k")
         legend_above(page.figure, _legend(), columns=3)
     return page.figure
 
@@ -73,9 +67,7 @@ def _draw_cell(axes: Axes, result: StudyResult, cell: CellResult) -> None:
         _draw_fit(axes, cell, cell.fit, deepest)
         _draw_shares(axes, observations)
     else:
-        axes.text(
-            0.5, 0.6, "no trial yet", transform=axes.transAxes, ha="center", color=MUTED
-        )
+        say_no_trial(axes)
     axes.set_title(cell_name(result, cell), loc="left", weight="bold", color=INK)
     estimate = estimate_text(cell.fit.k50) if cell.fit else ""
     if estimate:
@@ -131,20 +123,6 @@ def _draw_shares(axes: Axes, observations: Sequence[tuple[int, bool]]) -> None:
         clip_on=False,
         label="shares",
     )
-
-
-def _label_depths(
-    axes: Sequence[Sequence[Axes]], grid: Sequence[Sequence[CellResult]]
-) -> None:
-    """Below the last panel of each column."""
-    for column in range(len(axes[0])):
-        filled = [
-            row[column]
-            for row, cells in zip(axes, grid, strict=True)
-            if column < len(cells)
-        ]
-        for last in filled[-1:]:
-            last.set_xlabel("depth k")
 
 
 def _legend() -> list[Line2D]:
