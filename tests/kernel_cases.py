@@ -27,6 +27,8 @@ class Case:
     activation: str = "elu"
     norm: str = "none"  # none, batch or running
     skip: bool = False
+    factor: float | None = None
+    padding: str = "zeros"
     pool: bool = False
     offset: float = 0.0  # of every bias: a mean far from 0, in deviations
     seed: int = 0
@@ -61,6 +63,9 @@ def drawn(case: Case) -> tuple[Tensor, list[Block], Tensor]:
                 norm=None if case.norm == "none" else norm,
                 activation=case.activation,
                 adds_input=case.skip and into == out,
+                factor=None if case.factor is None else torch.tensor(case.factor),
+                slopes=(1.3, 0.4),
+                padding=case.padding,
             )
         )
     images = normal(case.num_images, case.channels[0], case.height, case.width)
@@ -85,7 +90,11 @@ def cast(block: Block, dtype: torch.dtype) -> Block:
             running_var=norm.running_var.to(dtype, copy=True),
         )
     return replace(
-        block, weight=weight(block.weight), bias=weight(block.bias), norm=norm
+        block,
+        weight=weight(block.weight),
+        bias=weight(block.bias),
+        norm=norm,
+        factor=None if block.factor is None else weight(block.factor),
     )
 
 
@@ -111,6 +120,8 @@ def results(
             found[f"beta {place}"] = norm.beta.grad
             found[f"running_mean {place}"] = norm.running_mean
             found[f"running_var {place}"] = norm.running_var
+        if block.factor is not None and block.adds_input:
+            found[f"factor {place}"] = block.factor.grad
     assert all(tensor is not None for tensor in found.values())
     return found  # type: ignore[return-value]
 
@@ -146,7 +157,7 @@ def largest(tensor: Tensor) -> float:
 def compared_with(key: str, found: dict[str, Tensor]) -> list[str]:
     """Which tensors tell the size of one."""
     kind, _, place = key.partition(" ")
-    sums = ("bias", "gamma", "beta")
+    sums = ("bias", "gamma", "beta", "factor")
     if kind not in sums:
         return [key]
     return [

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
+
+Padding = Literal["zeros", "circular"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,22 +37,48 @@ class Norm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupNorm:
+    """Normalises groups of an image's channels (Wu and He, 2018); no batch is needed.
+
+    Attributes:
+        num_groups: Of channels, which they divide; 1 is LayerNorm over an image.
+        gamma: Scale, [out_channels].
+        beta: Shift, [out_channels].
+    """
+
+    num_groups: int
+    gamma: Tensor
+    beta: Tensor
+    eps: float = 1e-5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
     """activation(norm(conv(x))), plus x where `adds_input` is set.
 
     Attributes:
-        weight: [out_channels, in_channels, 3, 3]; stride 1, padding 1 with zeros.
+        weight: [out_channels, in_channels, 3, 3]; stride 1, padding 1.
         bias: [out_channels].
         norm: None leaves it out.
-        activation: A key of `kernels.reference.ACTIVATIONS`.
+        activation: A key of `kernels.reference.ACTIVATIONS`, or `leaky_relu`.
         adds_input: Adds the block's input; in and out channels agree then.
+        factor: [], multiplies what the input is added to; None for 1.
+        slopes: Of `leaky_relu`, above and below 0.
+        padding: What lies around the image: zeros, or its opposite edge.
+        gate: Weight and bias of a second convolution, whose sigmoid t weighs the block
+            and its input: t f(x) + (1 - t) x (Srivastava et al., "Highway networks",
+            2015, equation 3).
     """
 
     weight: Tensor
     bias: Tensor
-    norm: Norm | None
+    norm: Norm | GroupNorm | None
     activation: str
     adds_input: bool
+    factor: Tensor | None = None
+    slopes: tuple[float, float] = (1.0, 0.0)
+    padding: Padding = "zeros"
+    gate: tuple[Tensor, Tensor] | None = None
 
 
 # One after the other, then 2x2 average pooling if `pool` is set: images

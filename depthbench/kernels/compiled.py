@@ -8,7 +8,14 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 # Activations the fused kernels know, by their number in native/run.h.
-ACTIVATIONS = {"identity": 0, "tanh": 1, "elu": 2, "relu": 3}
+ACTIVATIONS = {
+    "identity": 0,
+    "tanh": 1,
+    "elu": 2,
+    "relu": 3,
+    "selu": 4,
+    "leaky_relu": 5,
+}
 
 _SIGNATURES = {
     "sources": (ctypes.c_char_p, []),

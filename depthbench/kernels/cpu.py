@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from depthbench.kernels.block import Block
+from depthbench.kernels.block import Block, GroupNorm, Norm
 from depthbench.kernels.compiled import ACTIVATIONS, Kernel, kernels
 from depthbench.kernels.memory import Memory
 
 # `Block` and `Run` of native/run.h.
-_BLOCK = struct.Struct("10P2f6i")
-_RUN = struct.Struct("7P6i")
+_BLOCK = struct.Struct("12P4f6i")
+_RUN = struct.Struct("7P7i4x")
 
 
 class CpuConvBlocks:
@@ -54,7 +54,8 @@ class CpuConvBlocks:
         """
         _check(signal, blocks, pool)
         num_images, _, height, width = signal.shape
-        uses_batch = any(block.norm and block.norm.uses_batch for block in blocks)
+        norms = filter(None, map(_norm, blocks))
+        uses_batch = any(norm.uses_batch for norm in norms)
         if uses_batch and num_images * height * width == 1:
             raise ValueError(
                 "batch statistics need more than one value a channel, "
@@ -148,6 +149,7 @@ class _Call:
             len(self.blocks),
             self.pool,
             self.keeps,
+            self.blocks[0].padding == "circular",
         )
 
 
@@ -159,42 +161,62 @@ def _check(signal: Tensor, blocks: Sequence[Block], pool: bool) -> None:
     if signal.dtype != torch.float32 or signal.device.type != "cpu":
         raise ValueError(f"signal: {signal.dtype} on {signal.device}: float32 on a CPU")
     for block in blocks:
+        _check_kind(block, blocks[0])
         out, into = block.weight.shape[:2]
         if into != channels or (block.adds_input and into != out):
             raise ValueError(
                 f"a block from {into} to {out} channels after {channels} channels"
             )
-        if block.activation not in ACTIVATIONS:
-            known = ", ".join(ACTIVATIONS)
-            raise ValueError(f"activation {block.activation}: one of {known}")
         for tensor in _read(block):
             if tensor.dtype != torch.float32 or not tensor.is_contiguous():
                 raise ValueError("weights and statistics: contiguous float32")
         channels = out
 
 
+def _check_kind(block: Block, first: Block) -> None:
+    if block.gate or isinstance(block.norm, GroupNorm):
+        raise ValueError("a gate or a GroupNorm: the fused kernels have neither")
+    if block.padding != first.padding:
+        raise ValueError("blocks of one run: the same padding")
+    if block.activation not in ACTIVATIONS:
+        known = ", ".join(ACTIVATIONS)
+        raise ValueError(f"activation {block.activation}: one of {known}")
+
+
+def _norm(block: Block) -> Norm | None:
+    assert not isinstance(block.norm, GroupNorm)
+    return block.norm
+
+
 def _read(block: Block) -> list[Tensor]:
-    norm = block.norm
+    norm = _norm(block)
     statistics = [norm.running_mean, norm.running_var] if norm else []
     return _weights(block) + statistics
 
 
 def _weights(block: Block) -> list[Tensor]:
-    norm = block.norm
-    return [block.weight, block.bias, *([norm.gamma, norm.beta] if norm else [])]
+    return [weight for weight in _places(block) if weight is not None]
+
+
+def _places(block: Block) -> list[Tensor | None]:
+    """What gradients reach, each in its place."""
+    norm = _norm(block)
+    of_norm = [norm.gamma, norm.beta] if norm else [None, None]
+    factor = block.factor if block.adds_input else None
+    return [block.weight, block.bias, *of_norm, factor]
 
 
 def _packed(block: Block, grads: Sequence[Tensor] = ()) -> bytes:
     """`Block` of native/run.h."""
-    norm = block.norm
-    pointers = [tensor.data_ptr() for tensor in _read(block)]
-    pointers += [0] * (6 - len(pointers))
-    pointers += [grad.data_ptr() for grad in grads]
-    pointers += [0] * (10 - len(pointers))
+    norm, places, left = _norm(block), _places(block), iter(grads)
+    of_weights = [None if place is None else next(left, None) for place in places]
+    statistics = [norm.running_mean, norm.running_var] if norm else [None, None]
+    order = (*places[:4], *statistics, *of_weights[:4], places[4], of_weights[4])
     return _BLOCK.pack(
-        *pointers,
+        *(0 if tensor is None else tensor.data_ptr() for tensor in order),
         norm.momentum if norm else 0.0,
         norm.eps if norm else 0.0,
+        *block.slopes,
         block.weight.shape[1],
         block.weight.shape[0],
         ACTIVATIONS[block.activation],

@@ -37,6 +37,7 @@ struct Case {
   int num_images, height, width;
   bool norm, uses_batch, skip, pools;
   int32_t activation;
+  bool circular;
 };
 
 void run(const Kernel& kernel, const Case& c) {
@@ -64,11 +65,17 @@ void run(const Kernel& kernel, const Case& c) {
     }
     b.momentum = 0.1f;
     b.eps = 1e-5f;
+    b.above = 1.3f;
+    b.below = 0.4f;
     b.in_channels = in;
     b.out_channels = out;
     b.activation = c.activation;
     b.uses_batch = b.updates_running = c.uses_batch;
     b.adds_input = c.skip && in == out;
+    if (b.adds_input && c.circular) {
+      b.factor = floats(1);
+      b.grad_factor = floats(1);
+    }
     blocks.push_back(b);
   }
   const int64_t height = c.pools ? c.height / 2 : c.height;
@@ -85,6 +92,7 @@ void run(const Kernel& kernel, const Case& c) {
   r.width = c.width;
   r.num_blocks = static_cast<int32_t>(blocks.size());
   r.pools = c.pools;
+  r.circular = c.circular;
   for (const int keeps : {0, 1}) {
     r.keeps = keeps;
     r.saved = floats(kernel.saved_floats(r));
@@ -113,6 +121,6 @@ int main() {
         for (int flags = 0; flags < 16; ++flags, ++cases)
           run(*depthbench_kernel(k),
               {c, s[0], s[1], s[2], (flags & 1) != 0, (flags & 2) != 0,
-               (flags & 4) != 0, (flags & 8) != 0, cases % 4});
+               (flags & 4) != 0, (flags & 8) != 0, cases % 6, cases % 5 == 0});
   std::printf("%d cases\n", cases);
 }

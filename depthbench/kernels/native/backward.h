@@ -58,6 +58,8 @@ class Backward {
   void block(int l) {
     const Block& b = run_.blocks[l];
     norm_.end(b, saved_.blocks[l], run_.num_images);
+    if (b.grad_factor) *b.grad_factor = static_cast<float>(factor_gradient_);
+    factor_gradient_ = 0;
     const bool wants_input = l > 0 || run_.grad_signal;
     if (wants_input) pack(b);
     weights_.begin(b);
@@ -73,6 +75,7 @@ class Backward {
       to_lanes(run_.signal + group * kLanes * b.in_channels * shape_.pixels,
                b.in_channels * shape_.pixels, lane.live, scratch_.images);
     if (l > 0) norm_.begin_group(run_.blocks[l - 1]);
+    if (run_.circular) stage(l, group, shape_.height - 1, lane);
     stage(l, group, 0, lane);
     // Rows of one weight tile's sweep: long enough to pay for its sums, short enough
     // for the first-level cache.
@@ -109,6 +112,10 @@ class Backward {
     if (lane.live < kLanes) {
       mask_row(input, b.in_channels, shape_, lane);
       mask_row(scratch_.padded_gradient + at, b.out_channels, shape_, lane);
+    }
+    if (run_.circular) {
+      wrap_row(input, b.in_channels, shape_, h);
+      wrap_row(scratch_.padded_gradient + at, b.out_channels, shape_, h);
     }
   }
 
@@ -176,6 +183,9 @@ class Backward {
       case kTanh: return differentiate_row<kTanh>(l, group, h, activated, plane, adds, lane);
       case kElu: return differentiate_row<kElu>(l, group, h, activated, plane, adds, lane);
       case kRelu: return differentiate_row<kRelu>(l, group, h, activated, plane, adds, lane);
+      case kSelu: return differentiate_row<kSelu>(l, group, h, activated, plane, adds, lane);
+      case kLeakyRelu:
+        return differentiate_row<kLeakyRelu>(l, group, h, activated, plane, adds, lane);
       default: return differentiate_row<kIdentity>(l, group, h, activated, plane, adds, lane);
     }
   }
@@ -184,6 +194,8 @@ class Backward {
   void differentiate_row(int l, int64_t group, int64_t h, const V* activated,
                          int64_t plane, bool adds, const Lane& lane) {
     const Block& b = run_.blocks[l];
+    const float factor = factor_of(b);
+    V for_factor{};
     const int64_t start = group * shape_.group + h * shape_.width;
     const V* inner =
         saved_.blocks[l].inner + group * b.out_channels * shape_.pixels + h * shape_.width;
@@ -198,7 +210,9 @@ class Backward {
         if (adds) value += skipped[w];
         if (b.adds_input) skipped[w] = value;
         if (lane.live < kLanes) value = (V)((I)value & lane.mask);
-        value *= slope<kActivation>(activated[c * plane + w]);
+        if (b.grad_factor) for_factor += value * activated[c * plane + w];
+        value *= factor;
+        value *= slope<kActivation>(b, activated[c * plane + w]);
         gradient[w] = value;
         sum += value;
         if (has_norm(b)) product += value * (inner[c * shape_.pixels + w] - mean);
@@ -206,6 +220,7 @@ class Backward {
       scratch_.channel_sums[2 * c] += sum;
       scratch_.channel_sums[2 * c + 1] += product;
     }
+    if (b.grad_factor) factor_gradient_ += total(for_factor);
   }
 
   // As a forward convolution: channels exchanged, taps reversed.
@@ -225,4 +240,5 @@ class Backward {
   Scratch scratch_;
   NormGradient norm_;
   WeightGradient weights_;
+  double factor_gradient_ = 0;  // so far, of the block whose gradient is written
 };

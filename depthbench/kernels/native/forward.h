@@ -80,6 +80,7 @@ class Forward {
       to_lanes(run_.signal + group * kLanes * b.in_channels * shape_.pixels,
                b.in_channels * shape_.pixels, lane.live, scratch_.images);
     V* inner = saved_.blocks[l].inner + group * b.out_channels * shape_.pixels;
+    if (run_.circular) stage(l, group, shape_.height - 1, lane);
     stage(l, group, 0, lane);
     for (int64_t h = 0; h < shape_.height; ++h) {
       if (h + 1 < shape_.height) stage(l, group, h + 1, lane);
@@ -130,6 +131,7 @@ class Forward {
         }
     }
     if (lane.live < kLanes) mask_row(to, channels, shape_, lane);
+    if (run_.circular) wrap_row(to, channels, shape_, h);
   }
 
   // Row h of the output of block l, from what its convolution left.
@@ -140,11 +142,12 @@ class Forward {
     V* kept = saved_.blocks[l].output;
     kept = kept && kept != saved_.blocks[l].inner ? kept + start : nullptr;
     activated_row(b, saved_.blocks[l], shape_, group, h, to, to_plane);
+    const float factor = factor_of(b);
     for (int c = 0; c < b.out_channels; ++c) {
       const int64_t plane = c * shape_.pixels;
       V* row = to + c * to_plane;
       for (int64_t w = 0; w < shape_.width; ++w) {
-        if (added) row[w] += added[plane + w];
+        if (added) row[w] = row[w] * factor + added[plane + w];
         if (kept) kept[plane + w] = row[w];
       }
     }
@@ -155,6 +158,8 @@ class Forward {
       case kTanh: return activate_row<kTanh>(b, row);
       case kElu: return activate_row<kElu>(b, row);
       case kRelu: return activate_row<kRelu>(b, row);
+      case kSelu: return activate_row<kSelu>(b, row);
+      case kLeakyRelu: return activate_row<kLeakyRelu>(b, row);
     }
   }
 
@@ -163,7 +168,7 @@ class Forward {
     for (int c = 0; c < b.out_channels; ++c)
       for (int64_t w = 0; w < shape_.width; ++w)
         row[c * shape_.pixels + w] =
-            activate<kActivation>(row[c * shape_.pixels + w]);
+            activate<kActivation>(b, row[c * shape_.pixels + w]);
   }
 
   // The output of the last block, pooled if asked for, to NCHW.

@@ -52,6 +52,20 @@ INLINE void mask_row(V* row, int64_t channels, const Shape& shape, const Lane& l
     }
 }
 
+// Row h of a padded copy, which `row` points to, where the image's edges meet: what
+// lies beyond its ends, and the row itself beyond the opposite edge if it is at one.
+// The first and the last row are to be there before any other is convolved.
+INLINE void wrap_row(V* row, int64_t channels, const Shape& shape, int64_t h) {
+  const Plane& plane = shape.plane;
+  for (int64_t c = 0; c < channels; ++c, row += plane.size) {
+    row[-1] = row[shape.width - 1];
+    row[shape.width] = row[0];
+    const auto copy_to = [&](V* to) { std::memcpy(to, row - 1, plane.row * sizeof(V)); };
+    if (h == 0) copy_to(row - 1 + shape.height * plane.row);
+    if (h == shape.height - 1) copy_to(row - 1 - shape.height * plane.row);
+  }
+}
+
 template <int kActivation>
 void activated_row(const Block& b, const Kept& kept, const Shape& shape, int64_t group,
                    int64_t h, V* to, int64_t to_plane) {
@@ -60,7 +74,7 @@ void activated_row(const Block& b, const Kept& kept, const Shape& shape, int64_t
     if (has_norm(b)) {
       const Affine norm = norm_of(b, kept.mean, kept.inverse_deviation, c);
       for (int64_t w = 0; w < shape.width; ++w)
-        to[w] = activate<kActivation>(norm(inner[w]));
+        to[w] = activate<kActivation>(b, norm(inner[w]));
     } else {
       for (int64_t w = 0; w < shape.width; ++w) to[w] = inner[w];
     }
@@ -74,6 +88,9 @@ inline void activated_row(const Block& b, const Kept& kept, const Shape& shape,
     case kTanh: return activated_row<kTanh>(b, kept, shape, group, h, to, to_plane);
     case kElu: return activated_row<kElu>(b, kept, shape, group, h, to, to_plane);
     case kRelu: return activated_row<kRelu>(b, kept, shape, group, h, to, to_plane);
+    case kSelu: return activated_row<kSelu>(b, kept, shape, group, h, to, to_plane);
+    case kLeakyRelu:
+      return activated_row<kLeakyRelu>(b, kept, shape, group, h, to, to_plane);
     default: return activated_row<kIdentity>(b, kept, shape, group, h, to, to_plane);
   }
 }

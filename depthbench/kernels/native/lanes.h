@@ -29,8 +29,11 @@ INLINE V expm1_negative(V x) {
 
 INLINE V magnitude(V x) { return (V)((I)x & 0x7fffffff); }
 
+// SELU(x) is kSeluScale x above 0, kSeluLimit expm1(x) below.
+constexpr float kSeluScale = 1.05070098f, kSeluLimit = 1.75809934f;
+
 template <int kActivation>
-INLINE V activate(V x) {
+INLINE V activate(const Block& b, V x) {
   if (kActivation == kTanh) {
     // tanh(|x|) = -t/(t + 2) with t = expm1(-2|x|)
     const V t = expm1_negative(magnitude(x) * -2.0f);
@@ -39,15 +42,22 @@ INLINE V activate(V x) {
   }
   if (kActivation == kElu) return x > 0.0f ? x : expm1_negative(x);
   if (kActivation == kRelu) return x <= 0.0f ? V{} : x;  // NaN passes
+  if (kActivation == kSelu)
+    return x > 0.0f ? x * kSeluScale : expm1_negative(x) * kSeluLimit;
+  if (kActivation == kLeakyRelu) return x * (x > 0.0f ? splat(b.above) : splat(b.below));
   return x;
 }
 
 // The derivative, told from the activated value.
 template <int kActivation>
-INLINE V slope(V activated) {
+INLINE V slope(const Block& b, V activated) {
   const V one = splat(1.0f);
   if (kActivation == kTanh) return one - activated * activated;
   if (kActivation == kElu) return activated > 0.0f ? one : activated + 1.0f;
   if (kActivation == kRelu) return activated <= 0.0f ? V{} : one;
+  if (kActivation == kSelu)
+    return activated > 0.0f ? splat(kSeluScale) : activated + kSeluLimit;
+  if (kActivation == kLeakyRelu)
+    return activated > 0.0f ? splat(b.above) : splat(b.below);
   return one;
 }

@@ -2,9 +2,11 @@
 #pragma once
 #include <cstdint>
 
-enum Activation : int32_t { kIdentity = 0, kTanh = 1, kElu = 2, kRelu = 3 };
+enum Activation : int32_t {
+  kIdentity = 0, kTanh = 1, kElu = 2, kRelu = 3, kSelu = 4, kLeakyRelu = 5
+};
 
-// activation(norm(conv(x))) + x; see depthbench/kernels/block.py.
+// factor * activation(norm(conv(x))) + x; see depthbench/kernels/block.py.
 struct Block {
   const float* weight;  // [out_channels, in_channels, 3, 3]
   const float* bias;    // [out_channels], like all below
@@ -16,8 +18,12 @@ struct Block {
   float* grad_bias;
   float* grad_gamma;
   float* grad_beta;
+  const float* factor;  // one number; null for 1
+  float* grad_factor;   // null if it is not wanted
   float momentum;
   float eps;
+  float above;          // slopes of a leaky ReLU on the two sides of 0
+  float below;
   int32_t in_channels;
   int32_t out_channels;
   int32_t activation;
@@ -40,6 +46,7 @@ struct Run {
   int32_t num_blocks;
   int32_t pools;           // 2x2 average pooling after the last block
   int32_t keeps;           // forward: save what backward needs
+  int32_t circular;        // the image's edges meet; zeros around it otherwise
 };
 
 // One instruction set's build of the kernel.

@@ -25,6 +25,9 @@ struct Shape {
 
 INLINE bool has_norm(const Block& b) { return b.gamma != nullptr; }
 
+// Exact where there is none: x * 1 + y is x + y.
+INLINE float factor_of(const Block& b) { return b.factor ? *b.factor : 1.0f; }
+
 // Values are kept as the convolution left them, before the norm; without a norm they
 // are kept after the activation. Skips also need the sum, the block's output.
 INLINE bool keeps_output(const Run& run, int l) {
