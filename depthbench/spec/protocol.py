@@ -28,6 +28,7 @@ PROTOCOL_FIELDS = (
     "max_train_seconds",
     "train_after",
     "test_every",
+    "warmup",
 )
 
 
@@ -86,6 +87,8 @@ def _check_optimizer(study: "StudySpec") -> None:
 
 
 def _check_schedule(study: "StudySpec") -> None:
+    if study.warmup < 0:
+        raise ValueError(f"warmup = {study.warmup}: a whole number of at least 0 steps")
     milestones = study.lr_milestones
     if any(not 0 < each < study.epochs for each in milestones) or list(
         milestones

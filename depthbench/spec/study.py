@@ -28,8 +28,9 @@ class StudySpec:
         protocol: `standard`, or `notebook` for the reference experiment's way. The
             first trains in train mode throughout; the second in the first epoch only,
             and takes the mean over heads as the error of a network with several.
-        init: Initial weights: default (PyTorch's), kaiming, fan_in, fan_out or
-            normal_SIGMA, as normal_0.05; the architecture's own if none is given.
+        init: Initial weights: default (PyTorch's), kaiming, fan_in, fan_out, xavier,
+            orthogonal, delta_orthogonal or normal_SIGMA, as normal_0.05; the
+            architecture's own if none is given.
         epochs: Passes over the training set.
         batch: Images in a step.
         lr: Learning rate; the architecture's own if none is given.
@@ -61,6 +62,7 @@ class StudySpec:
         test_every: Test before training, and after every so many epochs, as 10ep, or
             within epochs every so many steps, as 100it. Without it, after each epoch
             alone.
+        warmup: Steps over which the learning rate rises linearly from 0.
         threshold: Error, as a fraction, that a trained network stays below.
         criterion: Error to judge by: `train`, `test`, `either` (the lower of the two),
             `validation`, train_after, or `test_batch_stats`. The last normalises each
@@ -121,6 +123,7 @@ class StudySpec:
     max_train_seconds: float | None = None
     train_after: bool = False
     test_every: str | None = None
+    warmup: int = 0
     threshold: float = 0.20
     criterion: ErrorSource = "either"
     search: str = "bisect"

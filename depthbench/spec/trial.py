@@ -68,6 +68,8 @@ class TrialSpec:
         test_every: `2ep`: test after every second epoch and after the last; `100it`:
             after each epoch and within epochs every 100 steps. Both test before
             training, too; None for after each epoch alone. It changes nothing else.
+        warmup: Steps over which the learning rate rises linearly to what it would be
+            without; the first has 1/warmup of it.
         seeding: What the generators are derived from. Under `seed`, as the first
             version did it, trials of one seed at different depths begin alike, and
             are no independent evidence.
@@ -99,6 +101,7 @@ class TrialSpec:
     max_train_seconds: float | None = None
     train_after: bool = False
     test_every: str | None = None
+    warmup: int = 0
     seeding: Seeding = "seed_and_depth"
 
     @property

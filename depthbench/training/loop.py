@@ -159,7 +159,10 @@ class _Trainer:
             step = partial(self._training.train_step, num_images, self._updates)
             if self._before_step is not None:
                 self._before_step()
-            self._run((*kind, num_images), step)
+            if first_step + num_done <= self._spec.warmup:
+                self._warm_up(first_step + num_done, step)
+            else:
+                self._run((*kind, num_images), step)
             is_test = self._is_test(first_step, num_done)
             if is_test or self._is_reading(num_done):
                 losses = self._training.minimized[num_read:num_done]
@@ -173,6 +176,20 @@ class _Trainer:
                     self._test(first_step + num_done)
         self._monitor.extend_trace(*self._steps(num_read), first_step)
         return num_read, is_over
+
+    def _warm_up(self, number: int, step: Callable[[], None]) -> None:
+        """The step of this number, from 1, at its share of the learning rate.
+
+        Never captured, as each has another rate. Goyal et al., "Accurate, large
+        minibatch SGD", 2017, section 2.2.
+        """
+        groups = self._updates.optimizer.param_groups
+        rates = [group["lr"] for group in groups]
+        for group in groups:
+            group["lr"] *= number / self._spec.warmup
+        step()
+        for group, rate in zip(groups, rates, strict=True):
+            group["lr"] = rate
 
     def _is_test(self, first_step: int, num_done: int) -> bool:
         """Whether the network is tested after a step that does not end the epoch."""

@@ -67,6 +67,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"test_every": "0it"}, "test_every = 0it: a whole number above 0 and its unit"),
     ({"test_every": "100"}, "test_every = 100: a whole number above 0 and its unit"),
     ({"test_every": "2 days"}, "test_every = 2 days: a whole number above 0 and its"),
+    ({"warmup": -1}, "warmup = -1: a whole number of at least 0 steps"),
     ({"max_train_seconds": 0.0}, "max_train_seconds = 0: a finite number above 0"),
     ({"max_train_seconds": float("inf")}, "max_train_seconds = inf: a finite number"),
     ({"max_train_seconds": float("nan")}, "max_train_seconds = nan: a finite number"),
@@ -132,6 +133,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "max_train_seconds": {"max_train_seconds": 60.0},
     "train_after": {"train_after": True},
     "test_every": {"test_every": "100it"},
+    "warmup": {"warmup": 100},
 }
 
 

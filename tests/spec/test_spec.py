@@ -49,9 +49,10 @@ EXTENDED = OTHER | {
     "max_train_seconds": 60.0,
     "train_after": True,
     "test_every": "100it",
+    "warmup": 100,
     "seeding": "seed",
 }
-ADDED = ("seeding", "train_after", "test_every")
+ADDED = ("seeding", "train_after", "test_every", "warmup")
 REST = {name: value for name, value in EXTENDED.items() if name not in ADDED}
 
 

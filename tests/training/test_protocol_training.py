@@ -27,6 +27,7 @@ PROTOCOLS = {
     "nesterov": {"nesterov": True, "weight_decay": 0.01},
     "adam": {"optimizer": "adam", "lr": 0.01},
     "rmsprop": SCHEDULE | {"optimizer": "rmsprop", "lr": 0.01, "weight_decay": 1e-3},
+    "warmup": SCHEDULE | {"warmup": 7},
     "all": SCHEDULE | {"optimizer": "adam", "lr": 0.01, "l2": 1e-3},
     "penalty": SCHEDULE | {"nesterov": True, "l2": 1e-3, "weight_decay": 1e-3},
 }
@@ -54,7 +55,7 @@ def trained_by_torch(net, spec):
     scheduler = torch.optim.lr_scheduler.MultiStepLR(
         optimizer, spec.lr_milestones, spec.lr_gamma
     )
-    order, rates = runtime.generator(spec.seed, "order"), []
+    order, rates, number = runtime.generator(spec.seed, "order"), [], 0
     weights = [
         module.weight
         for module in net.modules()
@@ -69,7 +70,11 @@ def trained_by_torch(net, spec):
             if spec.l2:
                 loss = loss + spec.l2 * sum(weight.square().sum() for weight in weights)
             loss.backward()
+            number += 1
+            for group in optimizer.param_groups:
+                group["lr"] = rates[-1] * min(1, number / max(1, spec.warmup))
             optimizer.step()
+        optimizer.param_groups[0]["lr"] = rates[-1]
         scheduler.step()
     return rates
 
