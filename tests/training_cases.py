@@ -9,6 +9,7 @@ from depthbench import runtime
 from depthbench.plugins import load_architectures
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData, train
+from depthbench.trial.network import bare_network
 
 REGISTRY = load_architectures()
 
@@ -22,11 +23,12 @@ RESIDENT = ResidentData.on("cpu", toy_data())
 
 
 def network(name="elu", depth=3, seed=0):
-    return REGISTRY[name].build(
+    return bare_network(
+        REGISTRY[name],
         depth,
         image_shape=(1, 8, 8),
         num_classes=10,
-        generator=runtime.generator(seed, "weights"),
+        entropy=(seed,),
     )
 
 

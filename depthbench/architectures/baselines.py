@@ -73,6 +73,15 @@ class Baseline(Description):
 
 BASELINES = (
     Baseline(
+        name="fc_64",
+        kind="fully_connected",
+        hidden=64,
+        start=1,
+        block="linear 64, ReLU; of one layer a linear classifier",
+        lr=0.05,
+        source="control: what a task is worth without depth",
+    ),
+    Baseline(
         name="two_layer_fc",
         kind="fully_connected",
         hidden=4000,

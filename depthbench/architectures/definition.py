@@ -39,7 +39,8 @@ class Builder(Protocol):
 
         It may return a tuple of logits, one per head, shallowest first; the loss is
         then the mean of their cross entropies. `generator` is for weights drawn
-        explicitly; torch's global generators are seeded too.
+        explicitly; torch's global generators are seeded too. An architecture that
+        `reads_images` is given them, too: see there.
         """
         ...
 
@@ -66,6 +67,12 @@ class Architecture:
             weights drawn larger on purpose; `depthbench check` then only reports it.
         intended: Names of checks whose complaint is meant to be, as "derivatives" for
             surrogate gradients; `depthbench check` and a run let it pass.
+        reads_images: Whether `build` takes `images`, too, for weights that depend on
+            data: those of one batch, the first training images of the trial, float32
+            [N, C, H, W], normalised as it says; never test images. Which they are
+            follows from the trial's data set, batch size, normalisation and number of
+            training images, so that its identity knows. `check` and `show`, which look
+            at no data set, give standard normal noise.
         description: What it was made from, if it was no function.
         reference: The notebook's own answer (trains, fails), where it has one.
         plugin_sha256: Hash of the user's files; None for a built-in.
@@ -84,6 +91,7 @@ class Architecture:
     allows_channels_last: bool = False
     promises_initial_loss: bool = True
     intended: tuple[str, ...] = ()
+    reads_images: bool = False
     description: Description | None = None
     reference: tuple[int, int] | None = None
     plugin_sha256: str | None = None
@@ -168,12 +176,13 @@ def architecture(  # noqa: PLR0913 - every one is named at the call
     num_weight_layers: Callable[[int], int] | None = None,
     promises_initial_loss: bool = True,
     intended: Sequence[str] = (),
+    reads_images: bool = False,
 ) -> Callable[[Builder], Architecture]:
     """Decorator: an architecture from a function that builds an `nn.Module`.
 
     The depths are start, start + step, ... `has_train_mode=False` says that train
     and evaluation mode are the same, so that protocols share trials. For
-    `promises_initial_loss`, `intended` and `num_weight_layers`, which a
+    `promises_initial_loss`, `intended`, `reads_images` and `num_weight_layers`, which a
     `functional_net` needs, see `Architecture`.
     """
 
@@ -188,6 +197,7 @@ def architecture(  # noqa: PLR0913 - every one is named at the call
             num_weight_layers=num_weight_layers,
             promises_initial_loss=promises_initial_loss,
             intended=tuple(intended),
+            reads_images=reads_images,
         )
 
     return decorate

@@ -1,9 +1,13 @@
 """Names of the rules by which initial weights are drawn. Imports no torch.
 
 `layers.initializers` draws them. `default` is PyTorch's own, uniform within
-1/sqrt(fan_in), biases too. All others draw normal weights and set biases to 0:
-`kaiming` with deviation sqrt(2/fan_in), `fan_in` with sqrt(1/fan_in), `fan_out` with
-sqrt(1/fan_out), and `normal_SIGMA`, as `normal_0.05`, with the deviation named.
+1/sqrt(fan_in), biases too. All others set biases to 0. `orthogonal` draws rows, or
+columns where they are fewer, that are orthonormal, of the matrix outputs x fan_in;
+`delta_orthogonal` those of outputs x inputs for the centre of a convolution, and zeros
+around it. `xavier` is uniform with deviation sqrt(2/(fan_in + fan_out)). The rest
+draws normal weights: `kaiming` with deviation sqrt(2/fan_in),
+`fan_in` with sqrt(1/fan_in), `fan_out` with sqrt(1/fan_out), and `normal_SIGMA`, as
+`normal_0.05`, with the deviation named.
 """
 
 import math
@@ -21,6 +25,14 @@ _DEVIATIONS: Mapping[str, Callable[[int, int], float]] = {
     # Glorot and Bengio, "Understanding the difficulty of training deep feedforward
     # neural networks", 2010, equation 11: keeps the variance of the gradient there.
     "fan_out": lambda _, fan_out: math.sqrt(1 / fan_out),
+    # The same, equation 16: a compromise of the two, drawn uniformly.
+    "xavier": lambda fan_in, fan_out: math.sqrt(2 / (fan_in + fan_out)),
+    # Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear
+    # neural networks", 2014; the deviation is that of no more outputs than fan_in.
+    "orthogonal": lambda fan_in, _: math.sqrt(1 / fan_in),
+    # Xiao et al., "Dynamical isometry and a mean field theory of CNNs", 2018, algorithm
+    # 1; the deviation is that over all taps, of no more outputs than inputs.
+    "delta_orthogonal": lambda fan_in, _: math.sqrt(1 / fan_in),
 }
 NAMES = tuple(_DEVIATIONS)
 CHOICES = f"{', '.join(NAMES)} or normal_SIGMA, as normal_0.05"

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from depthbench.architectures import ARCHITECTURES
+from depthbench.architectures.notebook import NOTEBOOK_STACKS
 from depthbench.architectures.stack import stack_of
 from depthbench.bench import baseline
 from depthbench.bench.machine import why_not_fused
@@ -54,7 +55,7 @@ class WitnessPlan:
         data: Name of the data set.
 
     Raises:
-        ValueError: If the architecture is no stack, or has no such depth.
+        ValueError: If the notebook has no such architecture, or no such depth exists.
     """
 
     architecture: str = "elu"
@@ -64,11 +65,11 @@ class WitnessPlan:
 
     def __post_init__(self) -> None:
         entry = ARCHITECTURES[self.architecture]
-        if stack_of(entry) is None:
-            stacks = [n for n in ARCHITECTURES if stack_of(ARCHITECTURES[n])]
+        stacks = [stack.name for stack in NOTEBOOK_STACKS]
+        if entry.name not in stacks:
             raise ValueError(
-                f"arch = {self.architecture}: only a Stack is written a second time; "
-                f"one of {', '.join(stacks)}"
+                f"arch = {self.architecture}: only those of the notebook are written a "
+                f"second time: {', '.join(stacks)}"
             )
         for depth in self.depths:
             entry.grid.check(depth)

@@ -19,7 +19,12 @@ from depthbench.cli.options import debug_option, json_option, plugin_option
 @debug_option
 def command(glob: str, plugin: tuple[Path, ...], names: bool, as_json: bool) -> None:
     """Architectures whose name matches GLOB, and the data sets."""
-    from depthbench.datasets import DATASETS, FOLDER_DESCRIPTION, FOLDER_FORM
+    from depthbench.datasets import (
+        DATASETS,
+        FOLDER_DESCRIPTION,
+        FOLDER_FORM,
+        PERMUTED_FORM,
+    )
     from depthbench.plugins import load_architectures
 
     registry = load_architectures((*runtime.plugin_paths(), *plugin))
@@ -46,7 +51,10 @@ def command(glob: str, plugin: tuple[Path, ...], names: bool, as_json: bool) -> 
     data = {
         name: DATASETS[name].description + " (built in)" * DATASETS[name].is_builtin
         for name in DATASETS
-    } | {FOLDER_FORM: FOLDER_DESCRIPTION}
+    } | {
+        PERMUTED_FORM: "another of these, training labels in random order: a control",
+        FOLDER_FORM: FOLDER_DESCRIPTION,
+    }
     if as_json:
         click.echo(json.dumps({"architectures": rows, "data": data}, indent=2))
         return

@@ -1,7 +1,7 @@
 """The data sets at hand; listing them loads neither torch nor any data."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,10 @@ from depthbench.registry import Registry
 if TYPE_CHECKING:
     from depthbench.datasets.official_files import OfficialFiles
 
-__all__ = ["DATASETS", "FOLDER_DESCRIPTION", "FOLDER_FORM", "Dataset"]
+__all__ = ["DATASETS", "FOLDER_DESCRIPTION", "FOLDER_FORM", "PERMUTED_FORM", "Dataset"]
 
 FOLDER_FORM = "folder:PATH"
+PERMUTED_FORM = "permuted:NAME"
 
 FOLDER_DESCRIPTION = (
     "your own images of one size: PATH/train/CLASS/* and PATH/test/CLASS/*, PATH "
@@ -94,6 +95,29 @@ def _from_folder(path: str) -> Dataset:
     return Dataset(name, FOLDER_DESCRIPTION, "your own", load, fetch)
 
 
+def _permuted(name: str) -> Dataset:
+    """A control: there is nothing to learn, and what trains on it shows a fault."""
+    whole = DATASETS[name]
+
+    def load(data_dir: Path) -> ImageData:
+        import torch
+
+        from depthbench.runtime import generator
+
+        data = whole.load(data_dir)
+        labels = data.train_labels
+        order = torch.randperm(len(labels), generator=generator("permuted labels"))
+        return ImageData.from_tensors(
+            f"permuted:{name}",
+            (data.train_images, labels[order]),
+            (data.test_images, data.test_labels),
+            data.num_classes,
+        )
+
+    description = f"{whole.description}; training labels permuted"
+    return replace(whole, name=f"permuted:{name}", description=description, load=load)
+
+
 _ALL = (
     _official(
         "mnist",
@@ -128,5 +152,5 @@ _ALL = (
 DATASETS = Registry(
     "data set",
     {dataset.name: dataset for dataset in _ALL},
-    families={FOLDER_FORM: _from_folder},
+    families={PERMUTED_FORM: _permuted, FOLDER_FORM: _from_folder},
 )

@@ -20,7 +20,7 @@ from depthbench.forecasting.limit import (
     typical,
 )
 from depthbench.forecasting.measured import Untrained
-from depthbench.forecasting.stack_theory import stack_theory
+from depthbench.forecasting.stack_theory import has_theory, stack_theory
 from depthbench.spec import Cell, DepthGrid
 
 NUM_SEEDS = 4
@@ -187,7 +187,7 @@ def _closed_form(
 ) -> Iterator[tuple[int, float]]:
     """D by theory at the depths that were measured, for a stack."""
     stack = item.description
-    if not isinstance(stack, Stack):
+    if not isinstance(stack, Stack) or not has_theory(stack):
         return
     images = untrained.images[:_NUM_IMAGES_OF_THEORY].double().numpy()
     for each in measured:

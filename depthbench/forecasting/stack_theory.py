@@ -6,7 +6,7 @@ from math import log
 import numpy as np
 
 from depthbench.architectures.initializers import weight_deviation
-from depthbench.architectures.stack import Stack
+from depthbench.architectures.stack import INGREDIENTS, Stack
 from depthbench.forecasting.activations import Floats, Moments
 from depthbench.forecasting.batch_norm import (
     batch_normalized,
@@ -56,6 +56,17 @@ class _Layer:
     out_channels: int
     has_skip: bool
     is_pooled: bool
+
+
+def has_theory(stack: Stack) -> bool:
+    """Whether `stack_theory` knows all that a stack consists of."""
+    plain = Stack(name="plain", activation="elu")
+    has_more = any(getattr(stack, n) != getattr(plain, n) for n in INGREDIENTS)
+    return not (
+        has_more
+        or stack.activation == "leaky_relu"
+        or stack.initializer == "delta_orthogonal"
+    )
 
 
 def stack_theory(

@@ -5,7 +5,7 @@ protocol, `StudySpec` what a user writes in a TOML file or in flags.
 """
 
 from depthbench.spec.budget import Budget, parse_budget
-from depthbench.spec.cell import Cell, DepthGrid
+from depthbench.spec.cell import Cell, Claim, DepthGrid
 from depthbench.spec.criterion import Criterion
 from depthbench.spec.errors import UsageError
 from depthbench.spec.rate import Rate
@@ -23,6 +23,7 @@ from depthbench.spec.trial import TrialSpec
 __all__ = [
     "Budget",
     "Cell",
+    "Claim",
     "Criterion",
     "DepthGrid",
     "Rate",

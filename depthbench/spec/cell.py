@@ -51,6 +51,19 @@ class DepthGrid:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """How deep the literature says that a network trains.
+
+    Attributes:
+        depth: As the paper counts it.
+        conditions: Task and what else differs, in a few words.
+    """
+
+    depth: int
+    conditions: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One architecture x data set x protocol x rate: what one search is run for.
@@ -62,6 +75,8 @@ class Cell:
         grid: Depths that exist.
         description: The block in words, for readers of a report.
         reference: The notebook's own answer (trains, fails), where it has one.
+        source: Where the architecture comes from.
+        claim: What the literature says of it, where it gives a depth.
         rate: From the template's learning rate to that of a depth.
         search: How its depths are chosen.
     """
@@ -72,6 +87,8 @@ class Cell:
     grid: DepthGrid = DepthGrid()
     description: str = ""
     reference: tuple[int, int] | None = None
+    source: str = ""
+    claim: Claim | None = None
     rate: Rate = field(default_factory=Rate)
     search: SearchSpec = field(default_factory=SearchSpec)
 

@@ -6,13 +6,13 @@ import re
 import tomllib
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import tomli_w
 
-from depthbench.spec.cell import Cell, DepthGrid
+from depthbench.spec.cell import Cell, Claim, DepthGrid
 from depthbench.spec.rate import Rate
 from depthbench.spec.study import STUDY_KEYS, StudySpec
 from depthbench.spec.trial import FIRST_SEEDING, TrialSpec
@@ -96,7 +96,15 @@ def write_study(study: StudySpec, cells: Iterable[Cell]) -> str:
     return tomli_w.dumps(keys | {"cells": [_cell_table(cell) for cell in cells]})
 
 
-_CELL_KEYS = ("protocol", "description", "grid", "reference", "rate")
+_CELL_KEYS = (
+    "protocol",
+    "description",
+    "grid",
+    "reference",
+    "source",
+    "claim",
+    "rate",
+)
 
 
 def _cell_table(cell: Cell) -> dict[str, Any]:
@@ -106,6 +114,8 @@ def _cell_table(cell: Cell) -> dict[str, Any]:
         "description": cell.description,
         "grid": [cell.grid.start, cell.grid.step],
         "reference": list(cell.reference) if cell.reference else None,
+        "source": cell.source or None,
+        "claim": list(astuple(cell.claim)) if cell.claim else None,
         "rate": _rate_table(cell.rate) or None,
     } | {key: trial[key] for key in trial if key not in ("depth", "seed")}
     return {key: value for key, value in table.items() if value not in (None, ())}
@@ -128,7 +138,7 @@ def _cell(table: Mapping[str, Any], study: StudySpec) -> Cell:
     trial["lr_milestones"] = tuple(trial.get("lr_milestones", ()))
     trial.setdefault("seeding", FIRST_SEEDING)
     grid = DepthGrid(*table["grid"])
-    reference = table.get("reference")
+    reference, claim = table.get("reference"), table.get("claim")
     return Cell(
         protocol=table["protocol"],
         template=TrialSpec(depth=grid.start, seed=0, **trial),
@@ -136,6 +146,8 @@ def _cell(table: Mapping[str, Any], study: StudySpec) -> Cell:
         grid=grid,
         description=table["description"],
         reference=(reference[0], reference[1]) if reference else None,
+        source=table.get("source", ""),
+        claim=Claim(*claim) if claim else None,
         rate=_rate(table.get("rate", {})),
         search=study.search_spec,
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from depthbench.architectures.claims import CLAIMS
 from depthbench.architectures.definition import Architecture
 from depthbench.architectures.stack import stack_of
 from depthbench.datasets import Dataset
@@ -71,6 +72,7 @@ def _cell(
 ) -> Cell:
     chosen = architecture.with_initializer(study.init)
     is_own = chosen.initializer == architecture.initializer
+    is_builtin = architecture.plugin_sha256 is None
     is_notebooks = is_own and data == "mnist" and study.has_notebook_settings
     return Cell(
         protocol=protocol,
@@ -95,6 +97,8 @@ def _cell(
         grid=architecture.grid,
         description=chosen.summary,
         reference=architecture.reference if is_notebooks else None,
+        source=architecture.source,
+        claim=CLAIMS.get(architecture.name) if is_own and is_builtin else None,
         search=study.search_spec,
     )
 
@@ -134,6 +138,9 @@ def unfused(architecture: Architecture) -> str | None:
     stack = stack_of(architecture)
     if stack is None:
         return f"{architecture.name} is not a Stack, the only kind they can compute"
+    if stack.group_norm or stack.gated:
+        what = "a gate" if stack.gated else "GroupNorm"
+        return f"{architecture.name} has {what}, the fused kernels have none"
     activation = stack.activation
     if activation not in compiled.ACTIVATIONS:
         known = ", ".join(compiled.ACTIVATIONS)

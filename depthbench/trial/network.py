@@ -1,5 +1,7 @@
 """The network of a trial: built, and laid out for its kernels."""
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
@@ -11,6 +13,10 @@ from depthbench.architectures.layers.functional import FunctionalNet
 from depthbench.datasets.image_data import ImageData
 from depthbench.kernels import cpu
 from depthbench.spec import TrialSpec
+from depthbench.training import ResidentData
+
+# Images of noise for an architecture that reads some where there is no data set.
+_NUM_NOISE = 64
 
 
 def build_network(
@@ -29,6 +35,7 @@ def build_network(
         image_shape=data.image_shape,
         num_classes=data.num_classes,
         entropy=spec.entropy,
+        images=_first_batch(spec, data) if architecture.reads_images else None,
     )
     if spec.kernels == "fused":
         if not isinstance(net, ConvStackNet):
@@ -44,21 +51,32 @@ def bare_network(
     image_shape: tuple[int, int, int],
     num_classes: int,
     entropy: tuple[int, ...],
+    images: torch.Tensor | None = None,
 ) -> nn.Module:
     """What the builder makes, found to be a network whose layers are known.
 
-    Its weights are drawn as those of a trial of this entropy.
+    Its weights are drawn as those of a trial of this entropy. `images` are for an
+    architecture that reads them; without any, it is given noise.
 
     Raises:
         TypeError: If it is none.
         ValueError: If it is a function whose weight layers are not declared.
         Exception: What a user's builder raises.
     """
+    more: dict[str, Any] = {}
+    if architecture.reads_images:
+        noise = runtime.generator("noise for builders")
+        more["images"] = (
+            torch.randn(_NUM_NOISE, *image_shape, generator=noise, device="cpu")
+            if images is None
+            else images
+        )
     net: object = architecture.build(
         depth,
         image_shape=image_shape,
         num_classes=num_classes,
         generator=runtime.generator(*entropy, "weights"),
+        **more,
     )
     if not isinstance(net, nn.Module):
         raise TypeError(
@@ -76,6 +94,11 @@ def bare_network(
             net.eval()(torch.zeros(2, *image_shape))
         net.train()
     return net
+
+
+def _first_batch(spec: TrialSpec, data: ImageData) -> torch.Tensor:
+    resident = ResidentData.on("cpu", data).under(spec)
+    return resident.normalized(resident.train.images[: spec.batch_size])
 
 
 def memory_format(architecture: Architecture, spec: TrialSpec) -> torch.memory_format:

@@ -10,14 +10,19 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from depthbench import Stack, runtime
+from depthbench import Stack
+from depthbench.architectures.notebook import NOTEBOOK_STACKS
 from depthbench.architectures.stack import stack_of
+from depthbench.checks.subject import move_weights
 from depthbench.plugins import load_architectures
-from depthbench.trial.network import num_weight_layers
+from depthbench.trial.network import bare_network, num_weight_layers
 
 REGISTRY = load_architectures()
 NAMES = tuple(REGISTRY)
 STACKS = tuple(name for name in NAMES if stack_of(REGISTRY[name]))
+NOTEBOOK = tuple(stack.name for stack in NOTEBOOK_STACKS)
+# Where some weights start at 0 and let no gradient through to others.
+START_AT_ZERO = ("resnet_skipinit", "resnet_fixup", "vit_rezero")
 MNIST_SHAPE = (1, 28, 28)
 
 # k = 3 and k = 6, counted by hand for the first of each kind:
@@ -31,29 +36,41 @@ GOLDEN_PARAMETERS = {
     "tanh_bn_naive": (3010, 6118),
     "resnet_nobn": (2954, 6006),
     "elu_multihead": (14734, 17786),
+    "relu_he": (2954, 6006),
+    "selu_lecun": (2954, 6006),
+    "gelu_bn": (3010, 6118),
+    "elu_gn": (3010, 6118),
+    "elu_ln": (3010, 6118),
+    "elu_ws": (2982, 6062),  # a gain for each channel
+    "tanh_orthogonal": (2954, 6006),
+    "tanh_delta_orthogonal": (2954, 6006),
+    "tanh_bn_gamma01": (3010, 6118),
+    "elu_lsuv": (2954, 6006),
+    "lrelu_tat": (2954, 6006),
+    "highway": (2954, 9058),  # 148 + 584 + 2320 of gates
+    "resnet_sqrt": (2954, 6006),
+    "resnet_skipinit": (2954, 6009),
+    "tanh_tiny": (2954, 6006),
 }
 
 
 def build(name, depth, seed=0, image_shape=MNIST_SHAPE, init=None):
-    return (
-        REGISTRY[name]
-        .with_initializer(init)
-        .build(
-            depth,
-            image_shape=image_shape,
-            num_classes=10,
-            generator=runtime.generator(seed, "weights"),
-        )
+    return bare_network(
+        REGISTRY[name].with_initializer(init),
+        depth,
+        image_shape=image_shape,
+        num_classes=10,
+        entropy=(seed,),
     )
 
 
 def test_the_eight_are_there_with_the_notebooks_settings():
-    assert NAMES[: len(STACKS)] == STACKS
+    assert NAMES[: len(NOTEBOOK)] == NOTEBOOK
     sigma = {"normal_0.05": "0.05", "fan_out": "fan_out"}
     table = {
         name: (item.lr, sigma[item.initializer], item.reference)
         for name, item in REGISTRY.entries.items()
-        if stack_of(item)
+        if name in NOTEBOOK
     }
     assert table == {
         "tanh_naive": (0.05, "0.05", (6, 9)),
@@ -108,7 +125,7 @@ def relative_error(value, right):
 
 @pytest.mark.parametrize("name", STACKS)
 def test_convolutions_are_exactly_k_at_every_depth(name, monkeypatch):
-    """Counted on the meta device, without storage, up to k = 300.
+    """Counted on the meta device, without storage; every k to 300 of two stacks.
 
     PyTorch's default initialisation, which is overwritten anyway, is most of the time
     of a build there; it is left out.
@@ -116,11 +133,11 @@ def test_convolutions_are_exactly_k_at_every_depth(name, monkeypatch):
     for layer in (nn.Conv2d, nn.Linear, nn.BatchNorm2d):
         monkeypatch.setattr(layer, "reset_parameters", lambda self: None)
     item = REGISTRY[name]
-    for depth in range(item.grid.start, 301, item.grid.step):
+    step = item.grid.step if name in NOTEBOOK[:2] else 99
+    for depth in range(item.grid.start, 301, step):
         with torch.device("meta"):
             net = build(name, depth)
-        convolutions = sum(isinstance(part, nn.Conv2d) for part in net.modules())
-        assert convolutions == depth
+        assert len(convolutions(net)) == depth
         assert num_weight_layers(item, depth, net) == depth + 1
 
 
@@ -131,6 +148,15 @@ def test_parameter_counts(name):
         for depth in (3, 6)
     )
     assert counts == GOLDEN_PARAMETERS[name]
+
+
+def convolutions(net):
+    """But the gates, which stand beside others."""
+    return [
+        part
+        for key, part in net.named_modules()
+        if isinstance(part, nn.Conv2d) and not key.endswith("gate")
+    ]
 
 
 def note(called, module, *_):
@@ -147,12 +173,12 @@ def test_the_declared_weight_layers_are_those_on_the_longest_path(name):
             net = build(name, depth, image_shape=(3, 32, 32)).eval()
         called = []
         for key, module in net.named_modules():
-            if isinstance(module, nn.Conv2d | nn.Linear) and "shortcut" not in key:
+            is_beside = key.endswith(("query", "key")) or "shortcut" in key
+            if isinstance(module, nn.Conv2d | nn.Linear) and not is_beside:
                 module.register_forward_hook(partial(note, called))
         net(torch.randn(2, 3, 32, 32, device="meta"))
         if stack_of(item):  # whose convolutions are not called as modules
-            called = called[-1:]
-            called += [part for part in net.modules() if isinstance(part, nn.Conv2d)]
+            called = called[-1:] + convolutions(net)
         assert num_weight_layers(item, depth, net) == len(called) == len(set(called))
 
 
@@ -167,7 +193,7 @@ def test_one_seed_gives_one_network(name):
     other = build(name, depth, seed=1).state_dict()
     assert all(torch.equal(first[key], again[key]) for key in first)
     for key, value in first.items():
-        if value.dim() > 1:
+        if value.dim() > 1 and value.any():
             assert not torch.equal(value, other[key]), key
 
 
@@ -182,6 +208,8 @@ def test_every_parameter_gets_a_finite_gradient(name, image_shape):
     depth = grid.start + (grid.step if name != "two_layer_fc" else 0)
     net = build(name, depth, image_shape=image_shape).train().double()
     source = torch.Generator().manual_seed(0)
+    if name in START_AT_ZERO:
+        move_weights(net)
     output = net(torch.randn(5, *image_shape, generator=source).double())
     heads = output if isinstance(output, tuple) else (output,)
     assert all(head.shape == (5, 10) for head in heads)

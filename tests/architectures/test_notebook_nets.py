@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from depthbench import runtime
 from depthbench.architectures import ARCHITECTURES
-from depthbench.architectures.stack import stack_of
+from depthbench.architectures.notebook import NOTEBOOK_STACKS
 from depthbench.training.penalty import penalized_weights
 from depthbench.training.updates import Updates
 
@@ -72,7 +72,7 @@ CASES = [
     ("residual_cnn", 10, residual_cnn(batch_norm=False), 25_288, R),
     ("residual_cnn_bn", 10, residual_cnn(batch_norm=True), 25_608, R),
 ]
-STACKS = [name for name, item in ARCHITECTURES.entries.items() if stack_of(item)]
+STACKS = [stack.name for stack in NOTEBOOK_STACKS]
 LAYERS = ("Conv2d", "BatchNorm2d", "ReLU", "MaxPool2d", "GlobalAveragePool", "Linear")
 
 

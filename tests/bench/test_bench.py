@@ -14,8 +14,7 @@ import toy
 from processes import are_gone, is_alive
 
 from depthbench import datasets, runtime
-from depthbench.architectures import ARCHITECTURES
-from depthbench.architectures.stack import stack_of
+from depthbench.architectures.notebook import NOTEBOOK_STACKS
 from depthbench.bench import baseline, driver, tasks
 from depthbench.bench import plan as plans
 from depthbench.bench.clock import StepClock
@@ -26,7 +25,7 @@ from depthbench.training.testing import run_eagerly
 from depthbench.trial import TrialContext, set_up
 from depthbench.trial import run as trial
 
-NAMES = tuple(name for name in ARCHITECTURES if stack_of(ARCHITECTURES[name]))
+NAMES = tuple(stack.name for stack in NOTEBOOK_STACKS)
 NOWHERE = TrialContext(data_dir=Path())
 TINY = BenchPlan(
     cases=(("elu_bn", 3),),

@@ -8,6 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from depthbench.architectures import ARCHITECTURES
+from depthbench.architectures.notebook import NOTEBOOK_STACKS
 from depthbench.architectures.stack import stack_of
 from depthbench.bench import baseline
 from depthbench.bench.document import Benchmark, to_json
@@ -27,7 +28,7 @@ from depthbench.cli.bench_tables import print_benchmark
 from depthbench.report.table import table_of_fields
 from depthbench.runtime.environment import capture_environment
 
-STACKS = [name for name in ARCHITECTURES if stack_of(ARCHITECTURES[name])]
+STACKS = tuple(stack.name for stack in NOTEBOOK_STACKS)
 
 
 # Which work it is.

@@ -50,6 +50,21 @@ def test_listing_data_sets_imports_no_numerics() -> None:
     assert done.stdout.strip() == "set()"
 
 
+def test_permuted_labels_are_those_of_other_images(tmp_path: Path) -> None:
+    plain = DATASETS["stroke_digits"].load(tmp_path)
+    permuted = DATASETS["permuted:stroke_digits"].load(tmp_path)
+    assert torch.equal(permuted.train_images, plain.train_images)
+    assert torch.equal(permuted.test_labels, plain.test_labels)
+    counts = permuted.train_labels.bincount(), plain.train_labels.bincount()
+    assert torch.equal(*counts)
+    same = (permuted.train_labels == plain.train_labels).double().mean()
+    assert 0.09 < same < 0.11
+    again = DATASETS["permuted:stroke_digits"].load(tmp_path)
+    assert again.sha256 == permuted.sha256 != plain.sha256
+    with pytest.raises(ValueError, match="did you mean mnist"):
+        DATASETS["permuted:mnits"]
+
+
 def test_unknown_data_set_suggests_a_close_one() -> None:
     with pytest.raises(ValueError, match="did you mean mnist"):
         DATASETS["mnits"]

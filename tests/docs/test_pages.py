@@ -65,7 +65,7 @@ def test_the_example_plugin_defines_architectures_that_train(
     monkeypatch.setattr(trial, "DATASETS", TOY_SETS)
     registry = load_architectures([plugin])
     mine = [name for name in registry if registry[name].plugin_sha256]
-    assert mine == ["gelu_bn", "mlp", "mlp_module", "mlp_tensors"]
+    assert mine == ["gelu_norm", "mlp", "mlp_module", "mlp_tensors"]
     assert not registry.broken
     for name in mine:
         item = registry[name]

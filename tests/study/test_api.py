@@ -161,7 +161,10 @@ REFUSED = {
     "taken": (lambda: plain("elu"), "the name 'elu' is taken by another architecture"),
     "no file": (lambda: "gone.py", "gone.py: no such file"),
     "nothing": (lambda: (), "name an architecture, as elu_bn, or a study file"),
-    "unknown": (lambda: "elu_nb", "unknown architecture 'elu_nb'; did you mean elu_bn"),
+    "unknown": (
+        lambda: "elu_b_n",
+        "unknown architecture 'elu_b_n'; did you mean elu_bn",
+    ),
 }
 
 

@@ -24,14 +24,18 @@ from depthbench.record import Outcome, TrialRecord
 from depthbench.registry import Registry
 from depthbench.spec import StudySpec, TrialSpec, read_cells
 from depthbench.store import read_records
-from depthbench.study.resolve import resolve_cells
+from depthbench.study.resolve import resolve_cells, unfused
 from depthbench.trial import TrialContext, run_trial, self_check
 from depthbench.trial import run as trial
 
 needs_library = pytest.mark.skipif(
     compiled.missing() is not None, reason=str(compiled.missing())
 )
-STACKS = [name for name, item in ARCHITECTURES.entries.items() if stack_of(item)]
+STACKS = [
+    name
+    for name, item in ARCHITECTURES.entries.items()
+    if stack_of(item) and unfused(item) is None
+]
 SPEC = TrialSpec(
     architecture="elu_bn",
     depth=6,

@@ -14,7 +14,7 @@ def fully_connected(
     """Linear layers with ReLU between them.
 
     Args:
-        num_layers: Linear layers, at least 2.
+        num_layers: Linear layers, at least 1.
         hidden: Units of each but the last.
         image_shape: Channels, height and width of an image.
         num_classes: Of the logits.

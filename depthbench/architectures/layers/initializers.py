@@ -1,6 +1,7 @@
 """Initial weights of a network, drawn by the name of a rule."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from torch import Generator, nn
 
@@ -9,6 +10,8 @@ from depthbench.architectures.layers.weights import (
     WeightLayer,
     draw_default,
     draw_normal,
+    draw_orthogonal,
+    draw_uniform,
     fan_in,
     fan_out,
     weight_layers,
@@ -24,10 +27,12 @@ def rule(name: str) -> Callable[[WeightLayer, Generator], None]:
     name = canonical(name)
     if name == "default":
         return draw_default
+    if name.endswith("orthogonal"):
+        return partial(draw_orthogonal, only_centre=name.startswith("delta"))
 
     def draw(layer: WeightLayer, generator: Generator) -> None:
         deviation = weight_deviation(name, fan_in(layer), fan_out(layer))
-        draw_normal(layer, deviation, generator)
+        (draw_uniform if name == "xavier" else draw_normal)(layer, deviation, generator)
 
     return draw
 
