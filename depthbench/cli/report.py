@@ -31,7 +31,8 @@ def command(
 ) -> None:
     """Rebuild tables, figures and page of a results FOLDER, even while it grows.
 
-    Of a benchmark's or a calibration's folder, the table is printed.
+    Of a benchmark's or a calibration's folder, the table is printed. Of a folder of
+    results folders, index.html is written: one table of every cell of every study.
     """
     for name in ("bench", "calibration"):
         document = folder / f"{name}.json"
@@ -61,7 +62,13 @@ def _report_study(
     from depthbench.store import write_atomic
 
     if not (folder / "study.toml").exists():
-        raise click.UsageError(f"{folder} is no results folder: it has no study.toml")
+        if readme or optuna or has_pdf or as_json:
+            raise click.UsageError(
+                f"{folder} is no results folder: it has no study.toml; of a folder of "
+                "results there is an index alone, without further options"
+            )
+        _report_index(folder)
+        return
     try:
         if optuna is not None:
             from depthbench.report.optuna_file import check_optuna_file
@@ -82,6 +89,15 @@ def _report_study(
         raise click.UsageError(str(error)) from error
     print_results(folder, result, as_json=as_json)
     click.echo(f"report: {paths.page}", err=True)
+
+
+def _report_index(folder: Path) -> None:
+    from depthbench.report.index import write_index
+
+    try:
+        click.echo(write_index(folder))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _report_document(path: Path, readme: Path | None, *, as_json: bool) -> None:

@@ -64,7 +64,13 @@ def write_report(
         OSError: If a file cannot be written.
         Exception: What `read_result`, which is called without a result, raises.
     """
-    from depthbench.report.figures import FIGURES, PICTURES, RATE_FIGURES, render
+    from depthbench.report.figures import (
+        CLAIM_FIGURES,
+        FIGURES,
+        PICTURES,
+        RATE_FIGURES,
+        render,
+    )
     from depthbench.report.figures.style import FileKind
     from depthbench.report.page import report_page
     from depthbench.report.tables import tables_of
@@ -72,6 +78,7 @@ def write_report(
     result = result or read_result(folder)
     drawings = FIGURES | {name: PICTURES[name] for name in result.study.pictures}
     drawings |= RATE_FIGURES if result.has_rates else {}
+    drawings |= CLAIM_FIGURES if result.has_claims else {}
     tables = tables_of(result)
     drawn = folder / "figures"
     drawn.mkdir(exist_ok=True)

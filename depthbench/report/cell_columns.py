@@ -9,6 +9,8 @@ from depthbench.spec import Cell
 
 R = TypeVar("R")
 
+CLAIM_COLUMNS = frozenset({"claim", "claim_conditions", "source"})
+
 
 def cell_columns(cell_of: Callable[[R], Cell]) -> tuple[Column[R], ...]:
     """Which cell a row is about."""
@@ -46,5 +48,7 @@ def rate_column(cell_of: Callable[[R], Cell]) -> Column[R]:
 def columns_of(
     columns: tuple[Column[R], ...], result: StudyResult
 ) -> tuple[Column[R], ...]:
-    """Without the rate in a study that has one alone."""
-    return tuple(each for each in columns if each.name != "rate" or result.has_rates)
+    """Without the rate where a study has one alone, and claims where it has none."""
+    absent = {"rate"} if not result.has_rates else set()
+    absent |= CLAIM_COLUMNS if not result.has_claims else set()
+    return tuple(each for each in columns if each.name not in absent)

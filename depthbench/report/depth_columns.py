@@ -194,6 +194,32 @@ DEPTH_COLUMNS: tuple[Column[DepthRow], ...] = (
         lambda row: (row.cell.cell.reference or (None, None))[1],
     ),
     Column(
+        "claim",
+        "count",
+        "how deep the literature says that it trains, as counted there, with other "
+        "widths, data and criteria",
+        lambda row: row.cell.cell.claim and row.cell.cell.claim.depth,
+        "claim",
+        left_out="empty",
+    ),
+    Column(
+        "claim_conditions",
+        "text",
+        "what else the claim is about",
+        lambda row: row.cell.cell.claim and row.cell.cell.claim.conditions,
+        "claimed of",
+        left_out="empty",
+    ),
+    Column(
+        "source",
+        "text",
+        "where the architecture comes from",
+        "cell.cell.source",
+        "source",
+        is_brief=False,
+        left_out="empty",
+    ),
+    Column(
         "lr",
         "",
         "learning rate at the start of a training; empty if it differs between depths",

@@ -42,7 +42,9 @@ PICTURE_TITLES = {
 
 RATE_TITLES = {"rates": "Learning rate against depth, one point a trial"}
 
-_TITLES = FIGURE_TITLES | PICTURE_TITLES | RATE_TITLES
+CLAIM_TITLES = {"claims": "k50 and what the literature claims, one row a cell"}
+
+_TITLES = FIGURE_TITLES | PICTURE_TITLES | RATE_TITLES | CLAIM_TITLES
 
 
 def report_page(
@@ -53,19 +55,11 @@ def report_page(
     Args:
         result: What to show.
         svgs: A file's bytes for each name in `FIGURE_TITLES`, in `PICTURE_TITLES` if
-            the study asks for it, and in `RATE_TITLES` for a study of several learning
-            rates.
+            the study asks for it, in `RATE_TITLES` for a study of several learning
+            rates, and in `CLAIM_TITLES` for one with claims.
         tables: Those of the CSV files beside it, by name.
     """
     search = result.study.search_spec
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["percent"] = text.percent
     trials = _trials(result)
     page_figures = PageFigures({trial["row_id"]: trial["tooltip"] for trial in trials})
     figures = {
@@ -73,9 +67,9 @@ def report_page(
         for name, title in _TITLES.items()
         if name in svgs
     }
-    return environment.from_string(_resource("page.html.j2")).render(
-        css=Markup(_resource("page.css")) + page_figures.css,
-        js=Markup(_resource("page.js")),
+    return page_of(
+        "page.html.j2",
+        css=page_figures.css,
         figures=figures,
         accuracies=accuracies_table(result).display(),
         rates=tables["rates"].display() if result.has_rates else None,
@@ -97,6 +91,29 @@ def report_page(
         environments=environments(result),
         dictionaries={name: table.columns for name, table in tables.items()},
         num_left_out=num_left_out(result),
+    )
+
+
+def page_of(template: str, *, css: str = "", **values: Any) -> str:
+    """A template of this package with the styles and the script of all pages.
+
+    Args:
+        template: Its file.
+        css: Further styles.
+        **values: What it shows.
+    """
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["percent"] = text.percent
+    return environment.from_string(_resource(template)).render(
+        css=Markup(_resource("page.css")) + Markup(css),
+        js=Markup(_resource("page.js")),
+        **values,
     )
 
 

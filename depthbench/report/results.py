@@ -226,6 +226,11 @@ class StudyResult:
         return any(each.cell.rate.name for each in self.cells)
 
     @property
+    def has_claims(self) -> bool:
+        """Whether the literature gives a depth for any of them."""
+        return any(each.cell.claim for each in self.cells)
+
+    @property
     def rows(self) -> list[list[CellResult]]:
         """Cells that differ in their protocol alone, in the study's order."""
         rows: dict[tuple[str, ...], list[CellResult]] = {}

@@ -1,5 +1,6 @@
 """The figures of a report, drawn without any window or global state."""
 
+from depthbench.report.figures.claims import claims_figure
 from depthbench.report.figures.criteria import criteria_figure
 from depthbench.report.figures.curves import curves_figure
 from depthbench.report.figures.depths import depths_figure
@@ -12,6 +13,9 @@ from depthbench.report.figures.success import success_figure
 
 # Of a study that asks for them.
 PICTURES = {"histories": histories_figure, "filters": filters_figure}
+
+# Of a study of networks that the literature claims a depth of.
+CLAIM_FIGURES = {"claims": claims_figure}
 
 # Of a study of several learning rates.
 RATE_FIGURES = {"rates": rates_figure}
