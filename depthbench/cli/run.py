@@ -47,6 +47,7 @@ _GROUPS = {
         "l2",
         "lr_milestones",
         "lr_gamma",
+        "warmup",
         "normalization",
         "train_limit",
         "num_validation",
