@@ -41,14 +41,11 @@ _DATA = "stroke_digits"
 def command(
     architecture: str, depth: int | None, plugin: tuple[Path, ...], as_json: bool
 ) -> None:
-    """Source, block, grid, and the layers and parameters of some depths."""
-    from depthbench.plugins import load_architectures
+    """Source, block, grid, and the layers and parameters of some depths.
 
-    registry = load_architectures((*runtime.plugin_paths(), *plugin))
-    try:
-        shown = registry[architecture]
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    ARCHITECTURE is a name, or a FILE.py that defines one.
+    """
+    shown = _the_one(architecture, (*runtime.plugin_paths(), *plugin))
     if depth is not None:
         _show_profile(shown, depth, as_json=as_json)
         return
@@ -80,6 +77,19 @@ def command(
             f"{_shown(size['parameters']):>10}  "
             f"{_shown(size['parameters_colour']):>12}"
         )
+
+
+def _the_one(given: str, plugins: tuple[Path, ...]) -> Architecture:
+    from depthbench.study.architectures import asked_for
+
+    try:
+        asked = asked_for(given, plugins)
+        if len(asked.names) == 1:
+            return asked.registry[asked.names[0]]
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    names = ", ".join(asked.names)
+    raise click.UsageError(f"{given} defines {names}; show one: --plugin {given} NAME")
 
 
 def _show_profile(architecture: Architecture, depth: int, *, as_json: bool) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 import torchvision
 
-from depthbench.datasets import DATASETS, torchvision_sets
+from depthbench.datasets import DATASETS
 from depthbench.datasets.image_data import DataDamagedError, DataMissingError
 
 FILES = (
@@ -90,10 +90,10 @@ def test_only_the_files_that_are_missing_are_named(fashion_dir: Path) -> None:
 def test_unreadable_file_is_told_apart_from_a_missing_one(
     fashion_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_path: str) -> torch.Tensor:
+    def refuse(*_args: object, **_options: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", FILES[0])
 
-    monkeypatch.setattr(torchvision_sets, "read_image_file", refuse)
+    monkeypatch.setattr(np, "fromfile", refuse)
     with pytest.raises(DataMissingError, match="Permission denied"):
         DATASETS["fashion_mnist"].load(fashion_dir)
 
