@@ -7,14 +7,16 @@ done by it, one after the other on one thread.
 """
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
+import pandas as pd
 
 from depthbench.architectures.notebook import NOTEBOOK_STACKS
 from depthbench.architectures.stack import Stack
+from depthbench.bench.measurement import our_side, summaries
 from depthbench.bench.plan import Side
 from depthbench.calibration.curves import Curve, Truth
 from depthbench.calibration.simulate import (
@@ -72,7 +74,7 @@ class AnswerRow:
 
 def answer_rows(
     truths: Iterable[Truth],
-    benchmark: Mapping[str, Any] | None,
+    benchmark: pd.DataFrame | None,
     *,
     num_searches: int,
     seed: int = 0,
@@ -81,7 +83,7 @@ def answer_rows(
 
     Args:
         truths: Curves of no architecture.
-        benchmark: What `bench.json` holds; None gives no seconds.
+        benchmark: What `bench.csv` holds; None gives no seconds.
         num_searches: On each curve, by each strategy.
         seed: Of all randomness.
     """
@@ -142,18 +144,19 @@ def _is_precise(low: float, median: float, high: float) -> bool:
     return max(high - median, median - low) <= tolerance
 
 
-def _timed(
-    row: AnswerRow, stack: Stack, benchmark: Mapping[str, Any] | None
-) -> AnswerRow:
+def _timed(row: AnswerRow, stack: Stack, benchmark: pd.DataFrame | None) -> AnswerRow:
     """With seconds, by the steps of the measured network most like the stack."""
     if benchmark is None:
         return row
-    ours = Side.FUSED if benchmark["without_fused"] is None else Side.REFERENCE
-    like = _most_like(stack, [name for name, _ in benchmark["plan"]["cases"]])
+    ours = our_side(benchmark)
+    steps = [
+        s for s in summaries(benchmark) if (s.part, s.metric) == ("step", "ms_per_step")
+    ]
+    like = _most_like(stack, [s.architecture for s in steps])
     seconds = {
-        s["side"]: 1e-3 * s["median"] / s["depth"] * _STEPS * row.num_layers
-        for s in benchmark["summary"]
-        if (s["part"], s["metric"], s["architecture"]) == ("step", "ms_per_step", like)
+        s.side: 1e-3 * s.median / s.depth * _STEPS * row.num_layers
+        for s in steps
+        if s.architecture == like
     }
     values = asdict(row) | {
         "baseline_seconds": seconds.get(Side.BASELINE),

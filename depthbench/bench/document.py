@@ -1,14 +1,15 @@
-"""`bench.json`: everything that a reader of the numbers has to know."""
+"""A finished benchmark, and everything that a reader of its numbers has to know."""
 
 import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pandas as pd
+
 from depthbench.bench.machine import Peak
 from depthbench.bench.measurement import (
     Failure,
     Linearity,
-    Row,
     Summary,
     linearity,
     summaries,
@@ -19,7 +20,7 @@ from depthbench.record import Environment
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Benchmark:
     """A finished benchmark.
 
@@ -28,7 +29,7 @@ class Benchmark:
         load_average: Of the system in the minute before the start, where it is told;
             about 0 on an idle machine.
         without_fused: Why the fused kernels were not measured; None if they were.
-        rows: Of every measurement.
+        table: Of every measurement, see `long_table`.
         seconds: That all of it took.
     """
 
@@ -40,7 +41,7 @@ class Benchmark:
     load_average: float | None
     peak: Peak
     without_fused: str | None
-    rows: tuple[Row, ...]
+    table: pd.DataFrame
     failures: tuple[Failure, ...]
     started_at: str
     seconds: float
@@ -48,7 +49,7 @@ class Benchmark:
     @property
     def summaries(self) -> list[Summary]:
         """Median and range of every metric."""
-        return summaries(self.rows)
+        return summaries(self.table)
 
     @property
     def linearity(self) -> Linearity | None:
@@ -57,7 +58,7 @@ class Benchmark:
 
 
 def to_document(benchmark: Benchmark) -> dict[str, Any]:
-    """The benchmark without its rows, which `bench.csv` has, as JSON knows values."""
+    """The benchmark without its table, which `bench.csv` has, as JSON knows values."""
     linear = benchmark.linearity
     return {
         "schema": SCHEMA_VERSION,
@@ -73,10 +74,25 @@ def to_document(benchmark: Benchmark) -> dict[str, Any]:
         "plan": asdict(benchmark.plan),
         "linearity": None if linear is None else asdict(linear),
         "failures": [asdict(failure) for failure in benchmark.failures],
-        "summary": [asdict(summary) for summary in benchmark.summaries],
+        "summary": [summary._asdict() for summary in benchmark.summaries],
     }
 
 
 def to_json(benchmark: Benchmark) -> str:
     """The document as text."""
     return json.dumps(to_document(benchmark), indent=2) + "\n"
+
+
+def to_csv(benchmark: Benchmark) -> str:
+    """The table, a row a number, each with the machine and the versions."""
+    where = benchmark.environment
+    table = benchmark.table.assign(
+        data=benchmark.data,
+        device_name=where.device_name,
+        instruction_set=where.instruction_set,
+        num_cores=benchmark.num_cores,
+        depthbench=where.depthbench,
+        git_commit=where.git_commit,
+        torch=where.torch,
+    )
+    return str(table.to_csv(index=False, lineterminator="\n"))

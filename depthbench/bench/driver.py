@@ -17,7 +17,7 @@ from depthbench.bench.machine import (
     measure_peak,
     why_not_fused,
 )
-from depthbench.bench.measurement import Failure, Measurement, rows
+from depthbench.bench.measurement import Failure, Measurement, long_table
 from depthbench.bench.plan import SIDE_NAMES, BenchPlan, Setting, Side, settings
 from depthbench.bench.tasks import measure, prepare
 from depthbench.datasets.image_data import ImageData
@@ -70,7 +70,7 @@ def run_bench(
         load_average=load_average,
         peak=peak,
         without_fused=without_fused,
-        rows=tuple(rows(measurements, peak.gflop_per_second, device)),
+        table=long_table(measurements, peak.gflop_per_second, device),
         failures=tuple(failures),
         started_at=started_at,
         seconds=runtime.monotonic_seconds() - began,

@@ -1,56 +1,51 @@
 """The speed-ups of a stored benchmark as a Markdown table."""
 
-from collections.abc import Mapping
-from typing import Any
+import pandas as pd
 
-from depthbench.bench.plan import Side
+from depthbench.bench.measurement import Metric, Summary, our_side, summaries
+from depthbench.bench.plan import Part, Side
 from depthbench.report.table import Column, Table, shown
 
 Case = tuple[str, int]  # architecture, depth
 
 
-def speed_markdown(document: Mapping[str, Any]) -> str:
-    """One row a network, from what `document.to_document` gives.
+def speed_markdown(table: pd.DataFrame) -> str:
+    """One row a network, from what `measurement.read_table` gives.
 
     Steps are of one thread; the machine is all its cores, ours as one trial a core. Of
     a GPU, it is a whole trial.
     """
     found = {
-        (s["part"], s["architecture"], s["depth"], s["side"], s["metric"]): s
-        for s in document["summary"]
+        (s.part, (s.architecture, s.depth), s.side, s.metric): s
+        for s in summaries(table)
     }
-    ours = Side.FUSED if document["without_fused"] is None else Side.REFERENCE
-    part = "epoch" if document["device"] == "cpu" else "trial"
+    ours = our_side(table)
+    whole: Part = "epoch" if "epoch" in set(table["part"]) else "trial"
 
-    def step(case: Case, side: Side, metric: str, form: str) -> str:
-        return _median(found, "step", *case, side, metric, form)
+    def median(case: Case, side: Side, metric: Metric, form: str) -> str:
+        summary = found.get(("step", case, side, metric))
+        return "" if summary is None else format(summary.median, form)
+
+    def speedup(case: Case, part: Part) -> str:
+        return _range(found.get((part, case, ours, "speedup")))
 
     columns: tuple[Column[Case], ...] = (
-        shown("network", "text", lambda case: " ".join(map(str, case))),
+        shown("network", "text", lambda case: f"{case[0]} {case[1]}"),
         shown(
             "baseline, ms a step",
             "",
-            lambda case: step(case, Side.BASELINE, "ms_per_step", ".0f"),
+            lambda case: median(case, Side.BASELINE, "ms_per_step", ".0f"),
         ),
         shown(
-            "ours, ms a step", "", lambda case: step(case, ours, "ms_per_step", ".0f")
+            "ours, ms a step", "", lambda case: median(case, ours, "ms_per_step", ".0f")
         ),
-        shown("of peak", "", lambda case: step(case, ours, "share_of_peak", ".0%")),
-        shown(
-            "step, times as fast", "", lambda case: _range(found, "step", *case, ours)
-        ),
-        shown(
-            "machine, times as fast", "", lambda case: _range(found, part, *case, ours)
-        ),
+        shown("of peak", "", lambda case: median(case, ours, "share_of_peak", ".0%")),
+        shown("step, times as fast", "", lambda case: speedup(case, "step")),
+        shown("machine, times as fast", "", lambda case: speedup(case, whole)),
     )
-    return Table(columns, document["plan"]["cases"]).markdown()
+    cases = dict.fromkeys(case for part, case, _, _ in found if part == "step")
+    return Table(columns, list(cases)).markdown()
 
 
-def _median(found: Mapping[Any, Any], *key: Any) -> str:
-    summary = found.get(key[:-1])
-    return "" if summary is None else format(summary["median"], key[-1])
-
-
-def _range(found: Mapping[Any, Any], *key: Any) -> str:
-    s = found.get((*key, "speedup"))
-    return "" if s is None else f"{s['median']:.1f} ({s['low']:.1f}-{s['high']:.1f})"
+def _range(s: Summary | None) -> str:
+    return "" if s is None else f"{s.median:.1f} ({s.low:.1f}-{s.high:.1f})"

@@ -1,9 +1,11 @@
-"""From what was measured to rows, ratios and medians: arithmetic, and nothing else."""
+"""From what was measured to one long table, ratios and medians: arithmetic alone."""
 
-import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
-from typing import Literal
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import pandas as pd
 
 from depthbench.bench.plan import Part, Side
 
@@ -19,7 +21,9 @@ Metric = Literal[
     "speedup",
 ]
 
-Case = tuple[Part, str, int, int]  # part, architecture, depth, batch size
+Case = tuple[Part, str, int, int]
+_CASE = ["part", "architecture", "depth", "batch_size"]
+COLUMNS = [*_CASE, "side", "num_processes", "num_threads", "round", "metric", "value"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +59,6 @@ class Measurement:
     peak_memory_bytes: int
 
     @property
-    def case(self) -> Case:
-        """What the sides have in common."""
-        return self.part, self.architecture, self.depth, self.batch_size
-
-    @property
     def images_per_second(self) -> float:
         """Trained on by all processes together; a test counts as time alone."""
         return self.num_images / self.seconds
@@ -75,24 +74,7 @@ class Failure:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One number: a line of `bench.csv`, whose columns are these fields."""
-
-    part: Part
-    architecture: str
-    depth: int
-    batch_size: int
-    side: Side
-    num_processes: int
-    num_threads: int
-    round: int
-    metric: Metric
-    value: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class Summary(NamedTuple):
     """One metric of one side of one case over its rounds."""
 
     part: Part
@@ -112,10 +94,10 @@ class Summary:
         return self.part, self.architecture, self.depth, self.batch_size
 
 
-def rows(
+def long_table(
     measurements: Sequence[Measurement], peak_gflop_per_second: float, device: str
-) -> list[Row]:
-    """Every metric of every measurement.
+) -> pd.DataFrame:
+    """Every metric of every measurement, a row a number: the columns `COLUMNS`.
 
     `speedup` is the ratio of images a second to those of the baseline in the
     same round, so that a machine that slows down for a while slows both; there is
@@ -125,68 +107,63 @@ def rows(
     one thread had a core, which falls where other programs take it. The peak that is
     shared in is that of the threads at work.
     """
-    baseline = {
-        (each.case, each.round): each
-        for each in measurements
-        if each.side is Side.BASELINE
+    names = [field.name for field in fields(Measurement)]
+    found = pd.DataFrame([asdict(each) for each in measurements], columns=names)
+    is_whole = found["part"] == "trial"
+    is_steps = ~found["part"].isin(["epoch", "trial"])
+    threads = found["num_processes"] * found["num_threads"] if device == "cpu" else 1
+    speed = found["num_images"] / found["seconds"]
+    rate = 1e-9 * speed * found["flop_per_image"]
+    turn = [*_CASE, "round"]
+    is_baseline = found["side"] == Side.BASELINE
+    theirs = found[turn].merge(
+        found.loc[is_baseline, turn].assign(speed=speed), how="left", on=turn
+    )["speed"]
+    fastest = found["fastest_step_seconds"].astype(float)
+    values: dict[Metric, pd.Series] = {
+        "seconds": found["seconds"].where(is_whole),
+        "ms_per_step": (1e3 * found["seconds"] / found["num_steps"]).where(is_steps),
+        "fastest_ms_per_step": (1e3 * fastest).where(is_steps),
+        "cpu_share": (found["cpu_seconds"] / found["seconds"]).where(
+            is_steps & (device == "cpu")
+        ),
+        "images_per_second": speed,
+        "gflop_per_second": rate,
+        "share_of_peak": rate / (peak_gflop_per_second * threads),
+        "peak_memory_bytes": found["peak_memory_bytes"],
+        "speedup": (speed / theirs).mask(is_baseline),
     }
-    found = []
-    for each in measurements:
-        threads = each.num_processes * each.num_threads if device == "cpu" else 1
-        rate = 1e-9 * each.images_per_second * each.flop_per_image
-        values: dict[Metric, float] = {}
-        if each.part == "trial":
-            values["seconds"] = each.seconds
-        elif each.part != "epoch":
-            values["ms_per_step"] = 1e3 * each.seconds / each.num_steps
-            if each.fastest_step_seconds is not None:
-                values["fastest_ms_per_step"] = 1e3 * each.fastest_step_seconds
-            if device == "cpu":
-                values["cpu_share"] = each.cpu_seconds / each.seconds
-        values["images_per_second"] = each.images_per_second
-        values["gflop_per_second"] = rate
-        values["share_of_peak"] = rate / (peak_gflop_per_second * threads)
-        values["peak_memory_bytes"] = each.peak_memory_bytes
-        theirs = baseline.get((each.case, each.round))
-        if theirs is not None and each is not theirs:
-            values["speedup"] = each.images_per_second / theirs.images_per_second
-        found += [_row(each, metric, value) for metric, value in values.items()]
+    wide = pd.concat([found[COLUMNS[:-2]], pd.DataFrame(values)], axis=1)
+    long = wide.reset_index().melt(
+        ["index", *COLUMNS[:-2]], list(values), var_name="metric"
+    )
+    # In the order of measuring; what does not exist has no row.
+    return long.dropna().sort_values("index", kind="stable")[COLUMNS]
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A `bench.csv`.
+
+    Raises:
+        ValueError: If it has not the columns of this version.
+    """
+    found = pd.read_csv(path)
+    if list(found)[: len(COLUMNS)] != COLUMNS:
+        raise ValueError(f"{path} is no benchmark of this version; run it again")
     return found
 
 
-def _row(each: Measurement, metric: Metric, value: float) -> Row:
-    shared = {
-        field.name: getattr(each, field.name)
-        for field in fields(Row)
-        if field.name not in ("metric", "value")
-    }
-    return Row(**shared, metric=metric, value=value)
-
-
-def summaries(table: Iterable[Row]) -> list[Summary]:
+def summaries(table: pd.DataFrame) -> list[Summary]:
     """Median and range of each metric over the rounds, in the order of the rows."""
-    groups: dict[tuple[*Case, Side, Metric], list[float]] = {}
-    for row in table:
-        key = (
-            row.part,
-            row.architecture,
-            row.depth,
-            row.batch_size,
-            row.side,
-            row.metric,
-        )
-        groups.setdefault(key, []).append(row.value)
-    names = [field.name for field in fields(Summary)][:6]
-    return [
-        Summary(
-            **dict(zip(names, key, strict=True)),  # type: ignore[arg-type]
-            median=statistics.median(values),
-            low=min(values),
-            high=max(values),
-            num_rounds=len(values),
-        )
-        for key, values in groups.items()
-    ]
+    values = table.groupby([*_CASE, "side", "metric"], sort=False)["value"]
+    found = values.agg(["median", "min", "max", "count"]).reset_index()
+    found["side"] = found["side"].map(Side)
+    return [Summary(*row) for row in found.itertuples(index=False, name=None)]
+
+
+def our_side(table: pd.DataFrame) -> Side:
+    """The side of depthbench's fastest kernels that were measured."""
+    return Side.FUSED if Side.FUSED in set(table["side"]) else Side.REFERENCE
 
 
 def metrics_of(

@@ -1,14 +1,17 @@
-"""`calibration.json`: the settings and the means; `calibration.csv` has every row."""
+"""A calibration as CSV, with every row, and as JSON, with the settings and means."""
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from depthbench.calibration.plan import CalibrationPlan
 from depthbench.calibration.summary import Row, Total, totals
+from depthbench.report.table import table_of_fields
 
 SCHEMA_VERSION = 1
 
@@ -51,11 +54,23 @@ def to_json(calibration: Calibration) -> str:
     return json.dumps(to_document(calibration), indent=1) + "\n"
 
 
-def totals_of(document: Mapping[str, Any]) -> Sequence[Total]:
-    """The means in a stored document.
+def to_csv(calibration: Calibration) -> str:
+    """Every row, each with the settings and the version that it was simulated with."""
+    table = table_of_fields(Row, calibration.rows).frame.assign(
+        settings=calibration.plan.settings, depthbench=version("depthbench")
+    )
+    return str(table.to_csv(index=False, lineterminator="\n"))
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a `calibration.csv`.
 
     Raises:
-        LookupError: If it holds none.
-        TypeError: If they are not those of this version.
+        ValueError: If they are not of this version.
     """
-    return [Total(**total) for total in document["totals"]]
+    names = [field.name for field in fields(Row)]
+    table = pd.read_csv(path)
+    if list(table)[: len(names)] != names:
+        raise ValueError(f"{path} is no calibration of this version; run it again")
+    numbers = table[names].astype(object).where(table[names].notna(), None)
+    return [Row(**dict(zip(names, row, strict=True))) for row in numbers.to_numpy()]

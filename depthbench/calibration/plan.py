@@ -1,7 +1,9 @@
 """Which truths are searched, how, and how often."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
 from itertools import product
 
 from depthbench.calibration.curves import Curve, Shape, Truth
@@ -45,6 +47,12 @@ class CalibrationPlan:
         default_factory=lambda: PosteriorSearch(grid=DepthGrid(), cap=768)
     )
     num_seeds: int = 3
+
+    @property
+    def settings(self) -> str:
+        """A hash of all but the number of searches and the seed."""
+        text = json.dumps(asdict(replace(self, num_searches=0, seed=0)))
+        return sha256(text.encode()).hexdigest()[:12]
 
     @property
     def curves(self) -> Iterator[Curve]:

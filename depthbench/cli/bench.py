@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=FolderPath(),
-    help="Folder of bench.csv, .json, .png and .svg. "
+    help="Folder of bench.csv, .png and .svg. "
     "[results/bench; results/bench-quick with --quick]",
 )
 @click.option(
@@ -118,15 +118,16 @@ def _answer(
 ) -> int:
     """Simulate, write and print what whole searches take."""
     from depthbench.bench.answer import answer_rows, answer_table
+    from depthbench.bench.measurement import read_table
     from depthbench.calibration.curves import Curve, Truth
     from depthbench.calibration.recorded import recorded_curves
     from depthbench.store import write_atomic
     from depthbench.store.files import make_folder
 
-    stored = folder / "bench.json"
-    benchmark = json.loads(stored.read_bytes()) if stored.exists() else None
+    stored = folder / "bench.csv"
+    benchmark = read_table(stored) if stored.exists() else None
     if benchmark is None:
-        say(f"{folder} has no bench.json: no seconds; run `depthbench bench` first")
+        say(f"{folder} has no bench.csv: no seconds; run `depthbench bench` first")
     truths: list[Truth] = [Curve(k, width) for k in (30, 100) for width in (0.1, 0.3)]
     truths += [curve for each in recorded for curve in recorded_curves(each)]
     rows = answer_rows(truths, benchmark, num_searches=num_searches)
@@ -163,4 +164,4 @@ def _show(benchmark: "Benchmark", out: Path, *, as_json: bool) -> None:
         click.echo(to_json(benchmark), nl=False)
     else:
         print_benchmark(benchmark)
-    say(f"files: {out}/bench.csv, bench.json, bench.png, bench.svg")
+    say(f"files: {out}/bench.csv, bench.png, bench.svg")

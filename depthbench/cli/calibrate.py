@@ -48,7 +48,7 @@ _WIDTH = 140  # what a line of the table needs; a narrower one would be cut
 @click.option(
     "--out",
     type=FolderPath(),
-    help="Folder of calibration.csv, .json, .png and .svg. "
+    help="Folder of calibration.csv, .png and .svg. "
     "[results/calibration; results/calibration-quick with --quick]",
 )
 @json_option
@@ -84,7 +84,7 @@ def command(
         is_terminated = isinstance(stop, TerminatedError)
         return 128 + (signal.SIGTERM if is_terminated else signal.SIGINT)
     _show(calibration, as_json=as_json)
-    names = "calibration.csv, calibration.json, calibration.png, calibration.svg"
+    names = "calibration.csv, calibration.png, calibration.svg"
     say(f"files: {out}/{names}")
     return 0
 

@@ -1,6 +1,8 @@
 """`depthbench report`: rebuild everything that is derived from the records."""
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,11 +37,11 @@ def command(
     results folders, index.html is written: one table of every cell of every study.
     """
     for name in ("bench", "calibration"):
-        document = folder / f"{name}.json"
-        if document.exists() and optuna is not None:
+        table = folder / f"{name}.csv"
+        if table.exists() and optuna is not None:
             raise click.UsageError(f"{folder} holds a {name}: no trials for Optuna")
-        if document.exists():
-            _report_document(document, readme, as_json=as_json)
+        if table.exists():
+            _report_table(table, readme, as_json=as_json)
             return
     _report_study(folder, readme, optuna, has_pdf=pdf, as_json=as_json)
 
@@ -100,31 +102,31 @@ def _report_index(folder: Path) -> None:
         raise click.UsageError(str(error)) from error
 
 
-def _report_document(path: Path, readme: Path | None, *, as_json: bool) -> None:
+def _report_table(path: Path, readme: Path | None, *, as_json: bool) -> None:
+    """Print the table of a benchmark or a calibration, and put it into `readme`."""
     import json
 
     from depthbench.bench.markdown import speed_markdown
-    from depthbench.calibration.document import totals_of
+    from depthbench.bench.measurement import read_table, summaries
+    from depthbench.calibration.document import read_rows
     from depthbench.calibration.markdown import calibration_markdown
+    from depthbench.calibration.summary import totals
     from depthbench.report import refresh_between_markers
     from depthbench.store import write_atomic
 
-    is_bench = path.name == "bench.json"
-    kind = "benchmark" if is_bench else "calibration"
+    rows: list[dict[str, Any]]
     try:
-        stored = path.read_text(encoding="utf-8")
-        document = json.loads(stored)
-        table = (
-            speed_markdown(document)
-            if is_bench
-            else calibration_markdown(totals_of(document))
-        )
-    except (ValueError, LookupError, TypeError) as error:
-        raise click.UsageError(f"{path} is no {kind} of this version") from error
-    if readme is not None:
-        text = readme.read_text(encoding="utf-8")
-        try:
+        if path.name == "bench.csv":
+            stored = read_table(path)
+            table = speed_markdown(stored)
+            rows = [summary._asdict() for summary in summaries(stored)]
+        else:
+            means = totals(read_rows(path))
+            table = calibration_markdown(means)
+            rows = [asdict(total) for total in means]
+        if readme is not None:
+            text = readme.read_text(encoding="utf-8")
             write_atomic(readme, refresh_between_markers(text, path.parent.name, table))
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
-    click.echo(stored if as_json else table, nl=False)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    click.echo(json.dumps(rows, indent=2) + "\n" if as_json else table, nl=False)

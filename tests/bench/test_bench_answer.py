@@ -3,11 +3,13 @@
 import csv
 import json
 
+import pandas as pd
 import pytest
 from places import GOLDEN
 
 from depthbench.architectures.notebook import NOTEBOOK_STACKS
 from depthbench.bench.answer import STUDY, AnswerRow, answer_rows
+from depthbench.bench.measurement import COLUMNS
 from depthbench.calibration.curves import Curve
 from depthbench.report.table import table_of_fields
 
@@ -16,20 +18,12 @@ MEASURED = {"tanh_glorot": (48, 480.0, 48.0), "elu_bn": (63, 1260.0, 63.0)}
 
 def benchmark_of(measured=MEASURED):
     """10 and 1 ms a layer and step without BatchNorm, 20 and 1 with it."""
-    summary = [
-        {
-            "part": "step",
-            "architecture": name,
-            "depth": depth,
-            "side": side,
-            "metric": "ms_per_step",
-            "median": median,
-        }
+    rows = [
+        ("step", name, depth, 256, side, 1, 1, 0, "ms_per_step", median)
         for name, (depth, *medians) in measured.items()
         for side, median in zip(("baseline", "fused"), medians, strict=True)
     ]
-    cases = [[name, depth] for name, (depth, *_) in measured.items()]
-    return {"without_fused": None, "plan": {"cases": cases}, "summary": summary}
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +77,9 @@ def test_the_command_reads_the_benchmark_beside_its_table(call, tmp_path):
     arguments = ("bench", "--answer", "--searches", "1", "--out", "b")
     code, out, err = call(*arguments)
     assert code == 0, err
-    assert "b has no bench.json: no seconds" in err
+    assert "b has no bench.csv: no seconds" in err
     assert "| posterior | study | " in out
-    (tmp_path / "b" / "bench.json").write_text(json.dumps(benchmark_of()))
+    benchmark_of().to_csv(tmp_path / "b" / "bench.csv", index=False)
     golden = GOLDEN
     code, out, err = call(*arguments, "--recorded", str(golden), "--json")
     assert code == 0, err

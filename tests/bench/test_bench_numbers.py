@@ -1,6 +1,5 @@
 """A benchmark's plan, arithmetic and figure, on made-up times."""
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -11,21 +10,20 @@ from depthbench.architectures import ARCHITECTURES
 from depthbench.architectures.notebook import NOTEBOOK_STACKS
 from depthbench.architectures.stack import stack_of
 from depthbench.bench import baseline
-from depthbench.bench.document import Benchmark, to_json
+from depthbench.bench.document import Benchmark, to_csv
 from depthbench.bench.figure import bench_figure
 from depthbench.bench.flop import training_flop_per_image
 from depthbench.bench.machine import Peak
 from depthbench.bench.markdown import speed_markdown
 from depthbench.bench.measurement import (
     Measurement,
-    Row,
     linearity,
-    rows,
+    long_table,
+    read_table,
     summaries,
 )
 from depthbench.bench.plan import FULL, QUICK, Side, settings
 from depthbench.cli.bench_tables import print_benchmark
-from depthbench.report.table import table_of_fields
 from depthbench.runtime.environment import capture_environment
 
 STACKS = tuple(stack.name for stack in NOTEBOOK_STACKS)
@@ -124,7 +122,8 @@ def measured(side, number, seconds, **changes):
 
 
 def values_of(table, metric, side):
-    return [row.value for row in table if (row.metric, row.side) == (metric, side)]
+    mine = (table["metric"] == metric) & (table["side"] == side)
+    return table.loc[mine, "value"].tolist()
 
 
 def test_a_ratio_is_formed_within_its_round():
@@ -135,7 +134,7 @@ def test_a_ratio_is_formed_within_its_round():
         for side, mine in times.items()
         for number, seconds in enumerate(mine)
     ]
-    table = rows(given, 50.0, "cpu")
+    table = long_table(given, 50.0, "cpu")
     assert values_of(table, "speedup", Side.FUSED) == pytest.approx([4, 8, 4 / 3])
     assert values_of(table, "speedup", Side.BASELINE) == []
     [summary] = [s for s in summaries(table) if s.metric == "speedup"]
@@ -145,8 +144,8 @@ def test_a_ratio_is_formed_within_its_round():
 
 
 def test_metrics_of_a_step():
-    table = rows([measured(Side.FUSED, 0, 0.5)], 50.0, "cpu")
-    found = {row.metric: row.value for row in table}
+    table = long_table([measured(Side.FUSED, 0, 0.5)], 50.0, "cpu")
+    found = dict(zip(table["metric"], table["value"], strict=True))
     assert found == pytest.approx(
         {
             "ms_per_step": 125.0,
@@ -162,14 +161,17 @@ def test_metrics_of_a_step():
 @pytest.mark.parametrize(("device", "share"), [("cpu", 0.1024), ("cuda", 0.4096)])
 def test_epochs_share_in_the_peak_of_all_threads_and_have_no_time_a_step(device, share):
     epoch = measured(Side.BASELINE, 0, 0.5, part="epoch", num_threads=4)
-    found = {row.metric: row.value for row in rows([epoch], 50.0, device)}
+    table = long_table([epoch], 50.0, device)
+    found = dict(zip(table["metric"], table["value"], strict=True))
     assert found["share_of_peak"] == pytest.approx(share)
     assert "ms_per_step" not in found
 
 
 def test_a_whole_trial_states_its_seconds():
     whole = measured(Side.BASELINE, 0, 7.5, part="trial")
-    assert values_of(rows([whole], 1.0, "cuda"), "seconds", Side.BASELINE) == [7.5]
+    assert values_of(long_table([whole], 1.0, "cuda"), "seconds", Side.BASELINE) == [
+        7.5
+    ]
 
 
 def test_a_round_without_the_baseline_has_no_ratio():
@@ -179,7 +181,7 @@ def test_a_round_without_the_baseline_has_no_ratio():
         measured(Side.FUSED, 1, 0.5),
         measured(Side.FUSED, 0, 0.5, depth=9),
     ]
-    assert values_of(rows(given, 1.0, "cpu"), "speedup", Side.FUSED) == [2.0]
+    assert values_of(long_table(given, 1.0, "cpu"), "speedup", Side.FUSED) == [2.0]
 
 
 def test_linearity_looks_at_the_fastest_steps_of_depths_from_30_to_300_alone():
@@ -196,22 +198,33 @@ def test_linearity_looks_at_the_fastest_steps_of_depths_from_30_to_300_alone():
         for depth, seconds in times.items()
     ]
     disturbed = replace(given[1], round=1, fastest_step_seconds=9.0)
-    found = linearity(summaries(rows([*given, disturbed], 1.0, "cpu")))
+    found = linearity(summaries(long_table([*given, disturbed], 1.0, "cpu")))
     assert found is not None
     assert found.ms_per_layer == pytest.approx({30: 25.0, 102: 25.0, 300: 27.5})
     assert found.spread == pytest.approx(0.1)
-    assert linearity(summaries(rows(given[:2], 1.0, "cpu"))) is None
+    assert linearity(summaries(long_table(given[:2], 1.0, "cpu"))) is None
 
 
 def test_the_csv_has_a_line_for_each_number():
-    table = rows([measured(Side.FUSED, 0, 0.5)], 50.0, "cpu")
-    text = table_of_fields(Row, table).csv
-    lines = text.splitlines()
+    table = long_table([measured(Side.FUSED, 0, 0.5)], 50.0, "cpu")
+    lines = to_csv(replace(benchmark_of([]), table=table)).splitlines()
     assert lines[0] == (
         "part,architecture,depth,batch_size,side,num_processes,num_threads,round,"
-        "metric,value"
+        "metric,value,data,device_name,instruction_set,num_cores,depthbench,git_commit,"
+        "torch"
     )
-    assert lines[1:2] + lines[7:] == ["step,net,6,256,fused,1,1,0,ms_per_step,125.0"]
+    assert lines[1].startswith("step,net,6,256,fused,1,1,0,ms_per_step,125.0,toy,")
+    assert len(lines) == 1 + 6
+
+
+def test_the_csv_is_read_back(tmp_path):
+    table = long_table([measured(Side.FUSED, 0, 0.5)], 50.0, "cpu")
+    path = tmp_path / "bench.csv"
+    path.write_text(to_csv(replace(benchmark_of([]), table=table)))
+    assert summaries(read_table(path)) == summaries(table)
+    path.write_text("part,value\n")
+    with pytest.raises(ValueError, match="no benchmark of this version; run it again"):
+        read_table(path)
 
 
 # The tables and the figure.
@@ -227,7 +240,7 @@ def benchmark_of(given, plan=FULL):
         load_average=0.0,
         peak=Peak(gflop_per_second=50.0, probe="made up"),
         without_fused=None,
-        rows=tuple(rows(given, 50.0, "cpu")),
+        table=long_table(given, 50.0, "cpu"),
         failures=(),
         started_at="",
         seconds=1.0,
@@ -272,10 +285,10 @@ def test_whole_trials_are_said_to_have_fewer_rounds(capsys):
 
 def test_the_table_of_a_readme_is_made_from_the_stored_file():
     """A step of 2 s against one of 0.25 s, four times 10.24 GFLOP in 50 a second."""
-    plan = replace(FULL, cases=(("net", 6), ("unmeasured", 9)))
-    table = speed_markdown(json.loads(to_json(benchmark_of(MADE_UP, plan))))
-    head, rule, net, unmeasured = table.splitlines()
-    assert head.count("|") == rule.count("|") == net.count("|") == unmeasured.count("|")
+    alone = measured(Side.REFERENCE, 0, 0.5, architecture="alone")
+    table = speed_markdown(long_table([*MADE_UP, alone], 50.0, "cpu"))
+    head, rule, net, _, without_others = table.splitlines()
+    assert head.count("|") == rule.count("|") == net.count("|")
     assert [cell.strip() for cell in net.strip("|").split("|")] == [
         "net 6",
         "550",
@@ -284,7 +297,7 @@ def test_the_table_of_a_readme_is_made_from_the_stored_file():
         "8.0 (8.0-8.0)",
         "8.0 (8.0-8.0)",
     ]
-    assert unmeasured.replace("|", "").strip() == "unmeasured 9"
+    assert without_others.replace("|", "").strip() == "alone 6"
 
 
 def test_the_figure_has_a_bar_for_each_side_as_long_as_its_median():

@@ -1,7 +1,6 @@
 """README and docs tell the truth: commands, examples, tables and links."""
 
 import itertools
-import json
 import re
 import shlex
 import shutil
@@ -16,8 +15,10 @@ from toy import TOY_SETS
 
 from depthbench import cli
 from depthbench.bench.markdown import speed_markdown
-from depthbench.calibration.document import totals_of
+from depthbench.bench.measurement import read_table
+from depthbench.calibration.document import read_rows
 from depthbench.calibration.markdown import calibration_markdown
+from depthbench.calibration.summary import totals
 from depthbench.plugins import load_architectures
 from depthbench.record import Outcome, from_line
 from depthbench.report import read_result, study_markdown, study_result
@@ -172,11 +173,10 @@ def test_generated_tables_are_fresh(page, name):
     start = f"<!-- depthbench:{name}:start -->"
     shown = text.split(start)[1].split(f"<!-- depthbench:{name}:end -->")[0]
     folder = ROOT / "results" / name
-    if (folder / "bench.json").exists():
-        table = speed_markdown(json.loads((folder / "bench.json").read_text()))
-    elif (folder / "calibration.json").exists():
-        stored = (folder / "calibration.json").read_text()
-        table = calibration_markdown(totals_of(json.loads(stored)))
+    if (folder / "bench.csv").exists():
+        table = speed_markdown(read_table(folder / "bench.csv"))
+    elif (folder / "calibration.csv").exists():
+        table = calibration_markdown(totals(read_rows(folder / "calibration.csv")))
     else:
         table = study_markdown(read_result(folder))
     assert shown.strip() == table.strip()
