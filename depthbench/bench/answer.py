@@ -199,7 +199,7 @@ def _sum(rows: Sequence[AnswerRow]) -> AnswerRow:
 
 
 def answer_table(rows: Sequence[AnswerRow]) -> Table[AnswerRow]:
-    """Of `answer.csv`; people read hours of the trainings of a search."""
+    """The table in `answer.csv`; people read hours of the trainings of a search."""
     return table_of_fields(AnswerRow, rows, _SHOWN)
 
 

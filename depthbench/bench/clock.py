@@ -20,7 +20,7 @@ class Work:
         num_steps: Updates made.
         num_images: Trained on.
         fastest_step_seconds: Of a single step on a CPU, of the mean one on a GPU; None
-            where steps were not told apart.
+            where steps were not timed one by one.
         peak_memory_bytes: Of the process with torch and data, or of a GPU's allocator.
     """
 

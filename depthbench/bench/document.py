@@ -26,7 +26,7 @@ class Benchmark:
 
     Attributes:
         num_cores: That the measuring processes could use.
-        load_average: Of the system in the minute before the start, where it is told;
+        load_average: Of the system in the minute before the start, if known;
             about 0 on an idle machine.
         without_fused: Why the fused kernels were not measured; None if they were.
         table: Of every measurement, see `long_table`.

@@ -10,10 +10,10 @@ Case = tuple[str, int]  # architecture, depth
 
 
 def speed_markdown(table: pd.DataFrame) -> str:
-    """One row a network, from what `measurement.read_table` gives.
+    """One row per network, from what `measurement.read_table` gives.
 
-    Steps are of one thread; the machine is all its cores, ours as one trial a core. Of
-    a GPU, it is a whole trial.
+    Steps are of one thread; the machine is all its cores, ours as one trial per core,
+    or a whole trial on a GPU.
     """
     found = {
         (s.part, (s.architecture, s.depth), s.side, s.metric): s

@@ -98,7 +98,7 @@ class Setting:
     Attributes:
         part: `step`: training steps alone, on ready batches, one thread; ours take
             theirs from the data set and normalise them. `epoch`: data loading,
-            training and testing, with all cores; ours as one trial a core, which
+            training and testing, with all cores; ours as one trial per core, which
             with BatchNorm tests twice. `trial`: whole trials, instead of epochs,
             where a GPU makes them short. `depth` and `batch`: steps again, of ours
             only.

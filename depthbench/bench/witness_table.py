@@ -108,7 +108,7 @@ def fisher_p(first: int, num_first: int, second: int, num_second: int) -> float:
 
 
 def witness_table(rows: Sequence[WitnessRow]) -> Table[WitnessRow]:
-    """Of `witness.csv`."""
+    """The table in `witness.csv`."""
     return table_of_fields(WitnessRow, rows, _SHOWN)
 
 

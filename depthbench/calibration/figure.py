@@ -132,7 +132,7 @@ def _draw_cells(axes: Axes, middle: float, found: Sequence[float], mark: Mark) -
 
 
 def _draw_cost(axes: Axes, rows: Sequence[Row]) -> None:
-    """Error against cost, a dot a cell."""
+    """Error against cost, a dot per cell."""
     for method in METHODS:
         mine = [row for row in rows if row.method == method]
         color, marker = _MARKS[method]
@@ -150,4 +150,4 @@ def _draw_cost(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_ylim(0, None)
     axes.grid(color=RULE)
     axes.set_xlabel("layers trained, in k50")
-    axes.set_title("RMSE against cost, a dot a cell", loc="left", weight="bold")
+    axes.set_title("RMSE against cost, a dot per cell", loc="left", weight="bold")

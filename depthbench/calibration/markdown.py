@@ -41,7 +41,7 @@ def total_cells(total: Total) -> tuple[str, ...]:
 
 
 def calibration_markdown(totals: Iterable[Total]) -> str:
-    """One row a group of truths."""
+    """One row per group of truths."""
     groups: dict[str, Group] = {}
     for total in totals:
         groups.setdefault(total.group, {})[total.method] = total

@@ -48,7 +48,7 @@ class SeededTrial(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Of seeds tried at two depths, how many ended alike at both.
+    """Seeds tried at two depths, and how many of them ended alike at both.
 
     Attributes:
         num_pairs: Two depths and a seed that was tried at both.
@@ -103,7 +103,10 @@ def alike(trials: Sequence[SeededTrial]) -> Alike:
 
 
 def log_likelihood(trials: Sequence[SeededTrial]) -> Floats:
-    """Of each of `SHARES`, given the trials of one cell; its curve is averaged over."""
+    """The log likelihood of each of `SHARES`, given the trials of one cell.
+
+    The cell's curve is averaged over.
+    """
     depths = sorted({trial.depth for trial in trials})
     grid = CurveGrid.of(Prior(), depths[0], depths[-1])
     chances = np.stack([grid.success(depth)[::_ROWS_APART].ravel() for depth in depths])

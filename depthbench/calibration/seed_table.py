@@ -138,7 +138,7 @@ def _row(
 
 
 def seed_share_table(rows: Sequence[SeedShareRow]) -> Table[SeedShareRow]:
-    """Of `seed_share.csv`; people read it best without its single cells."""
+    """The table in `seed_share.csv`; people read it best without its single cells."""
     return table_of_fields(SeedShareRow, rows, _SHOWN)
 
 

@@ -54,7 +54,7 @@ class Row:
 
 
 def summarize(truth: Truth, answers: Sequence[Answer]) -> list[Row]:
-    """One row a method that answered."""
+    """One row per method that answered."""
     by_method = {
         method: [answer for answer in answers if answer.method == method]
         for method in METHODS

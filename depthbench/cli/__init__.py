@@ -1,4 +1,4 @@
-"""The command line: one file a command, imported only when it is called."""
+"""The command line: one file per command, imported only when it is called."""
 
 import signal
 import sys

@@ -48,7 +48,7 @@ _HEADINGS: dict[Metric, str] = {
 
 
 def _table(title: str, found: list[Summary]) -> Table:
-    """One row a case and side, one column a metric that was measured."""
+    """One row per case and side, one column a metric that was measured."""
     part, architecture, depth, batch_size = found[0].case
     fixed = f"{architecture} {depth}" if part == "batch" else f"batch {batch_size}"
     table = Table(

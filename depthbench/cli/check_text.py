@@ -81,7 +81,7 @@ class Lines:
             self._live = None
 
     def conclude(self, found: Mapping[str, Sequence[CheckResult]]) -> None:
-        """One line an architecture: how many of its checks ended how."""
+        """One line per architecture: how many of its checks ended how."""
         for name, results in found.items():
             verdicts = [result.verdict for result in results]
             counts = {each: verdicts.count(each) for each in _STYLES}

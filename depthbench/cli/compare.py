@@ -43,13 +43,13 @@ class Tolerance(click.ParamType[float]):
     "csv_path",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     metavar="FILE",
-    help="Also write one row a comparison to FILE.",
+    help="Also write one row per comparison to FILE.",
 )
 @click.option(
     "--fail-on-worse",
     is_flag=True,
     help="Exit with 1 if any B is credibly shallower than its A (the 90 % interval of "
-    "the ratio lies below 1), with 5 if that cannot be told of all.",
+    "the ratio lies below 1), with 5 if that is unresolved for any.",
 )
 @click.option(
     "--tolerance",

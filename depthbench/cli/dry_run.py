@@ -11,7 +11,7 @@ from depthbench.text import count, duration
 
 
 def print_plan(folder: Path, plan: DryRun, *, as_json: bool) -> None:
-    """One line a search on standard output, and the total; or one JSON document."""
+    """One line per search on standard output, and the total; or one JSON document."""
     if as_json:
         total = {
             "num_trials": plan.num_trials,

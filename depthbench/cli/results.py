@@ -16,7 +16,7 @@ from depthbench.report.words import answer_sentence, deepest_text
 
 
 def print_results(folder: Path, result: StudyResult, *, as_json: bool) -> None:
-    """One line a cell on standard output, or one JSON document.
+    """One line per cell on standard output, or one JSON document.
 
     What there is to know of trials that did end is said once, on standard error.
     """

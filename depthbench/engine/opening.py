@@ -72,9 +72,9 @@ def open_engine(
     """An engine that can train these cells; at the end its workers are killed.
 
     Data and kernels are looked at first, where they are needed: what is missing or
-    damaged is told at once, and a generated data set is made once. Then two images go
-    through the smallest network of each cell; not on a cluster, where each trial looks
-    for itself. `say` is called with what a user should know meanwhile.
+    damaged is reported at once, and a generated data set is made once. Then two images
+    go through the smallest network of each cell; not on a cluster, where each trial
+    looks for itself. `say` is called with what a user should know meanwhile.
 
     Raises:
         UsageError: If a network cannot be trained.

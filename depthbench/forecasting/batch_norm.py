@@ -45,7 +45,7 @@ def batch_normalized(
 
 
 def patch_covariance(signal: Signal, padding: Padding) -> Floats:
-    """Of the nine pixels that a window reads, over images and windows; [9, 9].
+    """Covariance of the nine pixels of a window, over images and windows; [9, 9].
 
     Of one channel, the mean over all. Needs pairs within 2 of each other.
     """

@@ -100,7 +100,7 @@ class Forecast:
 
 
 def thresholds(lr: float, momentum: float, num_steps: int) -> tuple[float, float]:
-    """Of |D| in nats, where the gradient vanishes and where it explodes.
+    """|D| in nats, where the gradient vanishes and where it explodes.
 
     Args:
         lr: Of SGD.

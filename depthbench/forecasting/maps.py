@@ -88,7 +88,7 @@ class Signal:
 
 
 def image_signal(images: Floats, radius: int, padding: Padding) -> Signal:
-    """Of images [images, channels, height, width]."""
+    """The moments of images [images, channels, height, width]."""
     channels = images.transpose(1, 0, 2, 3)
     offsets = offsets_within(radius)
     pairs = [(channels * shifted(channels, o, padding)).mean(0) for o in offsets]

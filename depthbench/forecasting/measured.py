@@ -54,7 +54,7 @@ class Untrained:
             return build_network(self._architecture, spec, self._data).train()
 
     def profile(self, depth: int, seed: int = 0) -> Profile | None:
-        """Of one network."""
+        """The measurements of one network."""
         return self._first_step(depth, seed)[0]
 
     def at(self, depth: int, seeds: Iterable[int]) -> AtDepth | None:

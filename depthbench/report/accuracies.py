@@ -39,7 +39,7 @@ def _after_last(name: str) -> Callable[[Pictured], str]:
 
 
 def _after_first(one: Pictured) -> str:
-    """Of the images held out, or else of the test images, after one epoch."""
+    """On the images held out, else on the test images, after one epoch."""
     first = [
         record.epochs[0] if len(record.epochs) > (record.ended_by is not None) else None
         for record in _records(one)
@@ -51,7 +51,7 @@ def _median(
     epochs: Sequence[EpochRecord | None],
     errors_of: Callable[[EpochRecord], tuple[float, ...] | None],
 ) -> str:
-    """Of the accuracies of the last head; nothing where any of them is missing."""
+    """The median accuracy of the last head; a dash where any is missing."""
     errors = [None if epoch is None else errors_of(epoch) for epoch in epochs]
     known = [1 - each[-1] for each in errors if each is not None]
     return percent(statistics.median(known)) if len(known) == len(errors) else NOTHING

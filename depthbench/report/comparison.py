@@ -61,7 +61,7 @@ class Comparison:
 
     @property
     def ratio(self) -> Estimate:
-        """Of k50_b / k50_a: 5 %, 50 % and 95 % points, or a bound."""
+        """k50_b / k50_a: its 5 %, 50 % and 95 % points, or a bound."""
         return self.posterior.ratio
 
     @property

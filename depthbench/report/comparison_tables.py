@@ -121,7 +121,7 @@ COMPARISON_COLUMNS: tuple[Column[ComparisonRow], ...] = (
 def comparison_table(
     comparisons: Sequence[Comparison], tolerance: float = 0.0
 ) -> Table[ComparisonRow]:
-    """One row a comparison."""
+    """One row per comparison."""
     rows = [ComparisonRow(each, tolerance) for each in comparisons]
     return Table(COMPARISON_COLUMNS, rows)
 

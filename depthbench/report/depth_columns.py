@@ -1,4 +1,4 @@
-"""The table of depths: one row a cell."""
+"""The table of depths: one row per cell."""
 
 from depthbench.report.cell_columns import cell_columns, columns_of, rate_column
 from depthbench.report.depth_rows import DepthRow, depth_rows
@@ -181,7 +181,7 @@ DEPTH_COLUMNS: tuple[Column[DepthRow], ...] = (
     Column(
         "notebook_trains",
         "k",
-        "the reference notebook's own answer, one training a depth",
+        "the reference notebook's own answer, one training per depth",
         lambda row: (row.cell.cell.reference or (None, None))[0],
         "notebook",
         _notebook,

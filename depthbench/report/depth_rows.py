@@ -10,7 +10,7 @@ _NO_ESTIMATE = Estimate(None, None, None)
 
 
 class DepthRow(NamedTuple):
-    """A cell of the study, and what it cannot be told apart from."""
+    """A cell of the study, and the cells that it ties with."""
 
     cell: CellResult
     ties: Ties
@@ -22,7 +22,7 @@ class DepthRow(NamedTuple):
 
     @property
     def k90(self) -> Estimate:
-        """As `k50`."""
+        """The same of k90."""
         return self.cell.fit.k90 if self.cell.fit else _NO_ESTIMATE
 
 

@@ -159,7 +159,7 @@ def _training(result: StudyResult) -> str:
     parts += _images(study)
     if study.max_train_seconds is not None:
         parts.append(
-            f"at most {study.max_train_seconds:g} s of training a trial, evaluations "
+            f"at most {study.max_train_seconds:g} s of training per trial, evaluations "
             "not counted"
         )
     return f"{', '.join(parts)}."
@@ -213,7 +213,7 @@ def _data(result: StudyResult) -> tuple[str, ...]:
 
 
 def _machines(result: StudyResult) -> tuple[str, ...]:
-    """Environments that read alike are one: a commit is not told here."""
+    """Environments that read alike are one: the commit is not shown here."""
     seen: Counter[str] = Counter()
     for found, number in environments(result):
         seen[

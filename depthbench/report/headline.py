@@ -1,4 +1,4 @@
-"""The table at the top of a README: a row a network, its protocols side by side."""
+"""The table at the top of a README: a row per network, its protocols side by side."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial

@@ -28,7 +28,7 @@ def study_folders(root: Path) -> list[Path]:
 
 
 def index_table(results: Mapping[str, StudyResult]) -> Table[IndexRow]:
-    """One row a cell, as in the table of depths, with its folder in front.
+    """One row per cell, as in the table of depths, with its folder in front.
 
     Args:
         results: By folder.

@@ -16,21 +16,21 @@ class JudgedTrial(NamedTuple):
 
     @property
     def depth(self) -> int:
-        """Of the spec."""
+        """Depth of the network."""
         return self.record.spec.depth
 
     @property
     def seed(self) -> int:
-        """Of the spec."""
+        """Seed of the initial weights and the data order."""
         return self.record.spec.seed
 
     @property
     def lr(self) -> float:
-        """Of the spec."""
+        """Learning rate at the start."""
         return self.record.spec.lr
 
     def row_id(self, protocol: str) -> str:
-        """Of its row on the page, under one of the protocols that share it."""
+        """The id of its row on the page, under one of the protocols that share it."""
         return f"t-{protocol}-{self.record.id}"
 
     @property

@@ -13,8 +13,8 @@ from depthbench.search import strategy_of
 def study_markdown(result: StudyResult) -> str:
     """The table that answers the study, and what a reader must know of its intervals.
 
-    Accuracies for a grid with histories; a row a network where there are several
-    protocols; else a row a cell.
+    Accuracies for a grid with histories; a row per network where there are several
+    protocols; else a row per cell.
     """
     study = result.study
     notes = shared_seeds_notes(result)

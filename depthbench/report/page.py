@@ -29,7 +29,7 @@ from depthbench.search import strategy_of
 FIGURE_TITLES = {
     "depths": "Deepest depth that trains, for each architecture and protocol",
     "success": "Share of trainings that succeed against depth, with the fitted curve",
-    "errors": "Test error against depth, one panel a cell, one point a trial",
+    "errors": "Test error against depth, one panel per cell, one point per trial",
     "curves": "Training loss and test error after each epoch, on both sides of the "
     "limit",
     "criteria": "k50 after each number of epochs, at several thresholds",
@@ -37,12 +37,12 @@ FIGURE_TITLES = {
 
 PICTURE_TITLES = {
     "histories": "Training loss and accuracy against iterations",
-    "filters": "Filters of the first layer after training, a grid a cell",
+    "filters": "Filters of the first layer after training, a grid per cell",
 }
 
-RATE_TITLES = {"rates": "Learning rate against depth, one point a trial"}
+RATE_TITLES = {"rates": "Learning rate against depth, one point per trial"}
 
-CLAIM_TITLES = {"claims": "k50 and what the literature claims, one row a cell"}
+CLAIM_TITLES = {"claims": "k50 and what the literature claims, one row per cell"}
 
 _TITLES = FIGURE_TITLES | PICTURE_TITLES | RATE_TITLES | CLAIM_TITLES
 

@@ -33,15 +33,15 @@ def pictured(result: StudyResult) -> list[Pictured]:
     shown = [
         (cell, trials) for cell in result.cells for trials in _trials(result, cell)
     ]
-    told = [_described(cell, trials[0].depth) for cell, trials in shown]
+    names = [_described(cell, trials[0].depth) for cell, trials in shown]
     varying = [
         place
-        for place, words in enumerate(zip(*told, strict=True))
+        for place, words in enumerate(zip(*names, strict=True))
         if len(set(words)) > 1
     ]
     return [
         Pictured(cell, _label([words[place] for place in varying or (0, 4)]), trials)
-        for (cell, trials), words in zip(shown, told, strict=True)
+        for (cell, trials), words in zip(shown, names, strict=True)
     ]
 
 

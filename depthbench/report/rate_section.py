@@ -10,7 +10,7 @@ from depthbench.report.results import StudyResult
 
 
 def named_sentences(result: StudyResult) -> list[tuple[str, str]]:
-    """Of all groups, each with the name of its group where there are several."""
+    """The sentences of all groups, with the group's name where there are several."""
     groups = rate_groups(result)
     return [
         (_name(group, groups) if len(groups) > 1 else "", sentence)

@@ -1,4 +1,4 @@
-"""The tables of a study of several learning rates: the map, and one row a group."""
+"""The tables of a study of several learning rates: the map, and one row per group."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

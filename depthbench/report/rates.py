@@ -72,7 +72,7 @@ class RateGroup:
 
     @cached_property
     def trials(self) -> tuple[JudgedTrial, ...]:
-        """Of all cells, each once, by rate, depth, then seed."""
+        """The trials of all cells, each once, by rate, depth, then seed."""
         each = {trial.record.id: trial for c in self.cells for trial in c.trials}
         return tuple(sorted(each.values(), key=lambda t: (t.lr, t.depth, t.seed)))
 

@@ -62,7 +62,7 @@ class CellResult:
 
     @property
     def status(self) -> Status:
-        """Of the search."""
+        """Where the search ended, or that it has not."""
         if not self.is_complete:
             return Status.UNFINISHED
         if self.plan.unknown is not None:
@@ -157,7 +157,7 @@ class CellResult:
 
     @property
     def weight_layers(self) -> int | None:
-        """Of the network at `trains`."""
+        """Weight layers of the network at `trains`."""
         layers = {
             trial.record.num_weight_layers
             for trial in self.evidence
@@ -177,7 +177,7 @@ class CellResult:
 
     @property
     def num_classes(self) -> int | None:
-        """Of the data set, once a trial has measured something."""
+        """Classes of the data set, once a trial has measured something."""
         return max((t.record.num_classes for t in self.evidence), default=None)
 
     @property

@@ -72,7 +72,7 @@ class Column(Generic[R]):
 
     @property
     def dtype(self) -> str:
-        """Of pandas."""
+        """The pandas type of its values."""
         return _DTYPES.get(self.unit, "float64")
 
     def value(self, row: R) -> Any:
@@ -161,21 +161,21 @@ class Table(Generic[R]):
 
     def display(self, *, brief: bool = False) -> Display:
         """What people read, without columns that say nothing here."""
-        told = [
+        kept = [
             (column, found)
             for column in self.columns
             if column.title and (column.is_brief or not brief)
             if _is_telling(column, found := [column.field(row) for row in self.rows])
         ]
         return Display(
-            tuple(column for column, _ in told),
+            tuple(column for column, _ in kept),
             tuple(
-                tuple(found[at] for _, found in told) for at in range(len(self.rows))
+                tuple(found[at] for _, found in kept) for at in range(len(self.rows))
             ),
         )
 
     def markdown(self, *, brief: bool = False) -> str:
-        """As `Display.markdown`."""
+        """The table that people read, in Markdown."""
         return self.display(brief=brief).markdown()
 
 

@@ -12,7 +12,7 @@ Key = tuple[str, ...]
 
 
 class Ties(NamedTuple):
-    """What one cell cannot be told apart from.
+    """The cells that one cell ties with.
 
     Attributes:
         cells: Others as ARCH@PROTOCOL, or ARCH@PROTOCOL@RATE, in the study's order.

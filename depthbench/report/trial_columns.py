@@ -21,7 +21,7 @@ class TrialRow(NamedTuple):
 
     @property
     def record(self) -> TrialRecord:
-        """Of the trial."""
+        """What the trial recorded."""
         return self.trial.record
 
     @property

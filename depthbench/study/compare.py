@@ -44,7 +44,7 @@ class Comparisons:
 
     @property
     def table(self) -> "pd.DataFrame":
-        """One row a comparison: both k50, their ratio with its interval, and more."""
+        """One row per comparison: both k50, their ratio with its interval, and more."""
         return comparison_table(self.pairs).frame
 
     def __repr__(self) -> str:

@@ -118,7 +118,7 @@ def _eta(progress: Progress, num_workers: int) -> str:
 
 
 def progress_table(progress: Progress, width: int) -> Table:
-    """One row a cell; the bar only where the terminal is wide enough for it."""
+    """One row per cell; the bar only where the terminal is wide enough for it."""
     table = Table.grid(padding=(0, 2))
     for plan in progress.plans:
         row: list[Text | str] = [

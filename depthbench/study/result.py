@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Result:
     """What the trials of a study say; `measure` and `load` give one.
 
-    It prints as one sentence a cell; in a notebook, as a table and the figure of the
+    It prints as one sentence per cell; in a notebook, as a table and the figure of the
     success curves. Errors are fractions, times are seconds.
 
     Attributes:
@@ -75,17 +75,17 @@ class Result:
 
     @cached_property
     def depths(self) -> "pd.DataFrame":
-        """One row a cell, the columns of `depths.csv`."""
+        """One row per cell, the columns of `depths.csv`."""
         return depths_table(self.found).frame
 
     @cached_property
     def trials(self) -> "pd.DataFrame":
-        """One row a trial, the columns of `trials.csv`."""
+        """One row per trial, the columns of `trials.csv`."""
         return trials_table(self.found).frame
 
     @cached_property
     def epochs(self) -> "pd.DataFrame":
-        """One row an epoch and head, the columns of `epochs.csv`."""
+        """One row per epoch and head, the columns of `epochs.csv`."""
         return epochs_table(self.found).frame
 
     def plot(self, name: str = "success") -> "Figure":

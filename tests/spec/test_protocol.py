@@ -172,7 +172,7 @@ def facts(study: StudySpec, *records: Any) -> dict[str, tuple[str, ...]]:
         ),
         (
             {"max_train_seconds": 60.0},
-            ", at most 60 s of training a trial, evaluations not counted.",
+            ", at most 60 s of training per trial, evaluations not counted.",
         ),
     ],
 )

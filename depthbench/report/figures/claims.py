@@ -1,4 +1,4 @@
-"""What was measured beside what the literature claims, one row a cell."""
+"""What was measured beside what the literature claims, one row per cell."""
 
 import math
 from typing import Any

@@ -37,7 +37,7 @@ _ARROW_POINTS = 16
 
 
 def criteria_figure(result: StudyResult) -> Figure:
-    """One panel a cell: k50 against the epochs it is judged after.
+    """One panel per cell: k50 against the epochs it is judged after.
 
     Colours and markers are thresholds; a vertical line is the 90 % interval, an arrow
     a bound. Filled is the study's own question.

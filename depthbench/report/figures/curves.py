@@ -39,7 +39,7 @@ DIVERGED_LEVEL = 1.22
 
 
 def curves_figure(result: StudyResult) -> Figure:
-    """Training loss and test error after each epoch, a line a trial.
+    """Training loss and test error after each epoch, a line per trial.
 
     Solid lines are at the deepest depth that trains, dashed lines at the next, which
     fails; colours and markers are the outcomes'. A diverged trial ends in the band

@@ -1,4 +1,4 @@
-"""The deepest depth that trains, one row an architecture."""
+"""The deepest depth that trains, one row per architecture."""
 
 import textwrap
 from typing import Any, NamedTuple

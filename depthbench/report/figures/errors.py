@@ -1,4 +1,4 @@
-"""The test error of every trial against its depth, one panel a cell."""
+"""The test error of every trial against its depth, one panel per cell."""
 
 from collections.abc import Sequence
 
@@ -42,7 +42,7 @@ _POINTS_APART = 3.2
 
 
 def errors_figure(result: StudyResult) -> Figure:
-    """Test error against depth, a point a trial, coloured and shaped by its outcome.
+    """Test error against depth, a point per trial, coloured and shaped by its outcome.
 
     Trials without an error stand in bands above 100 %: the diverged, and, if there
     are any, those that could not be measured. The bracket is shaded.

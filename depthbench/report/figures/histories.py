@@ -22,7 +22,7 @@ from depthbench.spec import Criterion
 from depthbench.spec.criterion import ErrorSource
 from depthbench.verdict import error_of
 
-# Ten that can be told apart with any colour vision.
+# Ten that can be distinguished with any colour vision.
 _COLORS = sns.color_palette("colorblind", 10).as_hex()
 _MARKERS = ("o", "s", "^", "D", "v", "X", "P", "*", "<", ">")
 _COLUMNS = 3
@@ -32,13 +32,13 @@ _MOST_ROOM = 3
 
 
 def histories_figure(result: StudyResult) -> Figure:
-    """Training loss and accuracy against iterations; a line a trial, a colour a cell.
+    """Training loss and accuracy against iterations.
 
-    The loss is of every step, faint, and of the mean of every few, on a logarithmic
-    axis where it rises to several times that of chance. Solid accuracies are of
-    validation images where the study holds some out, else of test images; hollow ones
-    are over the training images: after each epoch if the study tested on them, else as
-    they were trained on.
+    A line is a trial, a colour a cell. The loss is of every step, faint, and of the
+    mean of every few, on a logarithmic axis where it rises to several times that of
+    chance. Solid accuracies are of validation images where the study holds some out,
+    else of test images; hollow ones are over the training images: after each epoch if
+    the study tested on them, else as they were trained on.
     """
     shown = pictured(result)
     rows = -(-len(shown) // _COLUMNS)

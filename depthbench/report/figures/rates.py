@@ -31,7 +31,7 @@ _BELOW = 8  # points from a row of trials to the bar of its k50
 
 
 def rates_figure(result: StudyResult) -> Figure:
-    """The lr x depth map, a panel a group, a point a trial in its outcome's colour.
+    """The lr x depth map, a panel per group, a point per trial in its outcome's colour.
 
     The seeds of one depth and rate stand side by side. Below the trials of a rate that
     all depths share, the bar is the 90 % interval of its k50. The line is the fitted

@@ -24,7 +24,7 @@ SHADE = "#e9edf2"
 BRACKET = "#d9e2ec"
 PAPER = "#ffffff"
 
-# Okabe and Ito's palette, made to be told apart with any colour vision. Each colour
+# Okabe and Ito's palette, made to be distinguished with any colour vision. Each colour
 # comes with a marker of its own, so that nothing is lost in greyscale.
 BLUE, ORANGE, GREEN = "#0072b2", "#e69f00", "#009e73"
 VERMILLION, PURPLE, SKY = "#d55e00", "#cc79a7", "#56b4e9"
@@ -154,7 +154,7 @@ def outcome_handles(labels: set[str], **look: Any) -> list[Line2D]:
 
 
 def protocol_mark(result: StudyResult, protocol: str) -> Mark:
-    """Of a protocol, by its place in the study."""
+    """A protocol's colour and marker, by its place in the study."""
     place = tuple(dict.fromkeys(cell.cell.protocol for cell in result.cells))
     return _PROTOCOL_MARKS[place.index(protocol) % len(_PROTOCOL_MARKS)]
 
