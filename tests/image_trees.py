@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from depthbench.datasets import DATASETS
@@ -40,8 +39,3 @@ def small_tree(*shape: int) -> Tree:
 
 
 SMALL = (("train", 0), ("train", 1), ("test", 0))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return grown(tmp_path / "set", small_tree(5, 4))

@@ -20,16 +20,26 @@ def command() -> None:
 
 @command.command("fetch")
 @click.argument("names", nargs=-1, required=True)
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Replace files that are there and are not the data set.",
+)
 @data_dir_option
 @json_option
 @debug_option
-def fetch(names: tuple[str, ...], data_dir: Path | None, as_json: bool) -> None:
-    """Download data sets, or make built-in ones, then verify them."""
+def fetch(
+    names: tuple[str, ...], replace: bool, data_dir: Path | None, as_json: bool
+) -> None:
+    """Download data sets, or make built-in ones, then verify them.
+
+    Files that are there stay as they are unless --replace says otherwise.
+    """
     from depthbench.datasets import DATASETS
 
     folder = data_dir or runtime.data_dir()
     for name in _matched(names):
-        DATASETS[name].fetch(folder)
+        DATASETS[name].fetch(folder, replace=replace)
     _verify(names, folder, as_json)
 
 

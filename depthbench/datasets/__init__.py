@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from depthbench.datasets.image_data import DataMissingError, ImageData
 from depthbench.registry import Registry
@@ -22,6 +22,15 @@ FOLDER_DESCRIPTION = (
 )
 
 
+class Fetch(Protocol):
+    """Puts under a folder what a data set needs there; raises `DataError`.
+
+    Files that are there stay as they are unless `replace` says otherwise.
+    """
+
+    def __call__(self, data_dir: Path, *, replace: bool = False) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """A source of images to train on.
@@ -32,7 +41,7 @@ class Dataset:
         source: Who made it and under which licence, in one line.
         load: The data from the files under a folder, checked; never downloads;
             raises `DataError`.
-        fetch: Puts under a folder what `load` needs there; raises `DataError`.
+        fetch: Puts under a folder what `load` needs there.
         is_builtin: Whether it needs neither files nor a network.
         is_published: Whether `fetch` gets its files from a network.
     """
@@ -41,7 +50,7 @@ class Dataset:
     description: str
     source: str
     load: Callable[[Path], ImageData]
-    fetch: Callable[[Path], None]
+    fetch: Fetch
     is_builtin: bool = False
     is_published: bool = False
 
@@ -60,8 +69,8 @@ def _official(name: str, description: str, source: str) -> Dataset:
     def load(data_dir: Path) -> ImageData:
         return files().load(data_dir)
 
-    def fetch(data_dir: Path) -> None:
-        files().fetch(data_dir)
+    def fetch(data_dir: Path, *, replace: bool = False) -> None:
+        files().fetch(data_dir, replace=replace)
 
     return Dataset(name, description, source, load, fetch, is_published=True)
 
@@ -72,7 +81,8 @@ def _load_stroke_digits(data_dir: Path) -> ImageData:
     return stroke_digits.load(data_dir)
 
 
-def _fetch_stroke_digits(data_dir: Path) -> None:
+def _fetch_stroke_digits(data_dir: Path, *, replace: bool = False) -> None:
+    del replace  # a damaged copy is made anew at any load
     _load_stroke_digits(data_dir)
 
 
@@ -86,7 +96,8 @@ def _from_folder(path: str) -> Dataset:
 
         return image_folder.load(name, data_dir / path)
 
-    def fetch(data_dir: Path) -> None:
+    def fetch(data_dir: Path, *, replace: bool = False) -> None:
+        del replace
         raise DataMissingError(
             f"{name} is a folder of your own and cannot be fetched; put images in "
             f"{data_dir / path}/train/CLASS and {data_dir / path}/test/CLASS"

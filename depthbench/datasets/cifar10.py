@@ -49,4 +49,5 @@ SOURCE = OfficialFiles(
     files=tuple(_md5_by_file()),
     read=_read,
     download=_download,
+    archive=CIFAR10.filename,
 )

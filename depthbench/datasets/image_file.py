@@ -59,9 +59,23 @@ def decoded(path: str) -> npt.NDArray[np.uint8]:
         ) from error
 
 
+def size_of(path: str) -> str:
+    """Width x height of an image, "?" if it has none, from its first bytes."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            return f"{image.width} x {image.height}"
+    except _DECODING_ERRORS:
+        return "?"
+
+
 def _plain(path: str, image: Image.Image) -> Image.Image:
     """The image in mode L or RGB."""
     num_pictures = getattr(image, "n_frames", 1)
+    if image.format == "MPO":
+        raise DataDamagedError(
+            f"{path} is a photograph with {num_pictures - 1} more behind it, as phones "
+            "and cameras add a preview or a depth; save the first alone, as PNG or JPEG"
+        )
     if num_pictures != 1:
         raise DataDamagedError(
             f"{path} holds {num_pictures} pictures; keep one per file"

@@ -4,9 +4,9 @@
     PATH/test/CLASS/*
 
 - The classes are the folders of `train`, sorted; `test` has the same ones or some of
-  them. Names starting with "." and the files that Windows leaves (Thumbs.db,
-  desktop.ini) are skipped; anything else that is not an image is an error. What else
-  PATH holds is not looked at.
+  them; two names that look the same in Unicode are one. Names starting with "." and the
+  files that Windows leaves (Thumbs.db, desktop.ini) are skipped; anything else that is
+  not an image is an error. What else PATH holds is not looked at.
 - A file is a BMP, JPEG, PNG, PPM (PGM, PBM), TIFF or WebP image with 8 bits a channel
   and one picture, as its content says; its name's ending does not matter. An
   orientation that a camera noted is not applied.
@@ -25,7 +25,10 @@ them in; JPEG files up to the rounding of the decoder.
 
 import hashlib
 import os
-from collections.abc import Sequence
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,9 +42,16 @@ from depthbench.datasets.image_data import (
     DataMissingError,
     ImageData,
 )
-from depthbench.datasets.image_file import decoded
+from depthbench.datasets.image_file import decoded, size_of
+from depthbench.datasets.nearby import split_instead
 
 _SKIPPED = ("thumbs.db", "desktop.ini")
+
+_NEEDED = (
+    "put the images of each class in {folder}/train/CLASS and {folder}/test/CLASS, "
+    "where CLASS is its name; a relative PATH starts at --data-dir or DEPTHBENCH_DATA; "
+    "--data stroke_digits needs no files"
+)
 
 
 class _File(NamedTuple):
@@ -64,14 +74,15 @@ def load(name: str, folder: Path) -> ImageData:
         train_classes = _classes(name, folder, "train")
         test_classes = _classes(name, folder, "test")
         _check_classes(folder, train_classes, test_classes)
-        train = _files(folder / "train", train_classes, train_classes)
-        test = _files(folder / "test", test_classes, train_classes)
+        classes = list(train_classes)
+        train = _files(folder / "train", train_classes, classes)
+        test = _files(folder / "test", test_classes, classes)
         images = torch.from_numpy(_read([*train, *test]))
         return ImageData.from_tensors(
             name,
             _shuffled(images[: len(train)], train),
             _shuffled(images[len(train) :], test),
-            num_classes=len(train_classes),
+            num_classes=len(classes),
         )
     except OSError as error:
         raise DataMissingError(f"cannot read {name}: {error}") from error
@@ -90,27 +101,31 @@ def _digest(position: int) -> bytes:
     return hashlib.sha256(str(position).encode()).digest()
 
 
-def _classes(name: str, folder: Path, split: str) -> list[str]:
+def _classes(name: str, folder: Path, split: str) -> dict[str, str]:
+    """The folders of a split, by their names in Unicode's composed form."""
     place = folder / split
     if not place.is_dir():
-        raise DataMissingError(
-            f"{name} needs a folder {place}: put the images of each class in "
-            f"{folder}/train/CLASS and {folder}/test/CLASS, where CLASS is its name; "
-            "a relative PATH starts at --data-dir or DEPTHBENCH_DATA; "
-            "--data stroke_digits needs no files"
-        )
-    entries = _entries(place)
-    for entry in entries:
+        found = split_instead(name, folder, split)
+        how = found or _NEEDED.format(folder=folder)
+        raise DataMissingError(f"{name} needs a folder {place}: {how}")
+    folders: dict[str, str] = {}
+    for entry in _entries(place):
         if not entry.is_dir():
             raise DataDamagedError(
                 f"{entry.path} is not a folder; {place} has a folder for each class "
                 "and nothing else: move it away"
             )
-    return [entry.name for entry in entries]
+        same = folders.setdefault(unicodedata.normalize("NFC", entry.name), entry.name)
+        if same != entry.name:
+            raise DataDamagedError(
+                f"{place} has {same!a} and {entry.name!a}, which look the "
+                "same: rename one, or put their images together"
+            )
+    return folders
 
 
 def _check_classes(
-    folder: Path, train_classes: Sequence[str], test_classes: Sequence[str]
+    folder: Path, train_classes: Collection[str], test_classes: Collection[str]
 ) -> None:
     if len(train_classes) < 2:
         found = ", ".join(train_classes) or "none"
@@ -123,17 +138,22 @@ def _check_classes(
             f"{folder}/test has no classes; it needs folders named like those of train"
         )
     for unknown in (each for each in test_classes if each not in train_classes):
-        known = ", ".join(train_classes[:10]) + ", ..." * (len(train_classes) > 10)
+        near = get_close_matches(unknown, train_classes, 1)
+        known = ", ".join(near or list(train_classes)[:10])
+        known += ", ..." * (len(train_classes) > 10 and not near)
         raise DataDamagedError(
-            f"{folder}/test/{unknown} is a class that train lacks; known are {known}: "
-            "rename it, or add images of it to train"
+            f"{folder}/test/{unknown} is a class that train lacks; "
+            f"{'near is' if near else 'known are'} {known}: rename it, or add images "
+            "of it to train"
         )
 
 
-def _files(place: Path, names: Sequence[str], classes: Sequence[str]) -> list[_File]:
+def _files(
+    place: Path, folders: Mapping[str, str], classes: Sequence[str]
+) -> list[_File]:
     """Files of the classes in one split, sorted; a label is a place in `classes`."""
     files = []
-    for name in names:
+    for class_name, name in folders.items():
         entries = _entries(place / name)
         if not entries:
             raise DataDamagedError(
@@ -145,7 +165,7 @@ def _files(place: Path, names: Sequence[str], classes: Sequence[str]) -> list[_F
                     f"{entry.path} is not a file; the folder of a class has images and "
                     "nothing else: move it away"
                 )
-        label = classes.index(name)
+        label = classes.index(class_name)
         files += [_File(entry.path, label) for entry in entries]
     return files
 
@@ -168,16 +188,22 @@ def _read(files: Sequence[_File]) -> npt.NDArray[np.uint8]:
     for place, file in enumerate(files):
         pixels = decoded(file.path)
         if pixels.shape[:2] != first.shape[:2]:
-            raise DataDamagedError(
-                f"images differ in size: {files[0].path} is {_size(first)}, "
-                f"{file.path} is {_size(pixels)} (width x height); resize them to "
-                "one size"
-            )
+            raise DataDamagedError(_sizes_message(files, file))
         if pixels.ndim == 3 and images.shape[1] == 1:
             images = images.repeat(3, axis=1)
         images[place] = pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
     return images
 
 
-def _size(pixels: npt.NDArray[np.uint8]) -> str:
-    return f"{pixels.shape[1]} x {pixels.shape[0]}"
+def _sizes_message(files: Sequence[_File], other: _File) -> str:
+    sizes = Counter(size_of(file.path) for file in files)
+    counts = ", ".join(
+        f"{number:,} {'is' if number == 1 else 'are'} {size}"
+        for size, number in sizes.most_common(3)
+    )
+    more = ", ..." * (len(sizes) > 3)
+    return (
+        f"images differ in size (width x height): {counts}{more}; {other.path} is "
+        f"{size_of(other.path)}, {files[0].path} {size_of(files[0].path)}; resize them "
+        "to one size"
+    )

@@ -19,6 +19,7 @@ from depthbench.datasets.image_data import (
     DataMissingError,
     ImageData,
 )
+from depthbench.datasets.nearby import files_instead, with_data_dir
 
 # torchvision sets none, and waits for ever on a network that swallows packets.
 _SILENCE_SECONDS = 10.0
@@ -56,6 +57,7 @@ class OfficialFiles:
         download: Makes the same folder under another one, by torchvision.
         sha256: Of the official arrays, as `ImageData` defines it; None where no
             official copy has been hashed.
+        archive: In which all files are published, by name; None if each is its own.
     """
 
     name: str
@@ -64,6 +66,7 @@ class OfficialFiles:
     read: Callable[[Path], ImageData]
     download: Callable[[Path], object]
     sha256: str | None = None
+    archive: str | None = None
 
     def load(self, data_dir: Path) -> ImageData:
         """The data set from the files under `data_dir`; nothing is ever downloaded.
@@ -74,35 +77,50 @@ class OfficialFiles:
         """
         folder = data_dir / self.folder
         try:
-            missing = [file for file in self.files if not (folder / file).is_file()]
-            if missing:
-                raise DataMissingError(self._missing_message(folder, missing))
+            if missing := self._missing(folder):
+                raise DataMissingError(self._missing_message(data_dir, missing))
             return self._read(folder)
         except OSError as error:
             raise DataMissingError(f"cannot read {self.name}: {error}") from error
         except DataDamagedError as error:
+            command = f"depthbench data fetch {self.name} --replace"
             raise DataDamagedError(
-                f"{self.name} in {folder} is damaged: {error}; "
-                f"`depthbench data fetch {self.name}` replaces it, "
-                "--data stroke_digits needs no files"
+                f"what {folder} holds is not {self.name}, or is damaged: {error}; "
+                f"`{with_data_dir(command, data_dir)}` replaces these files; a set of "
+                "your own belongs elsewhere, as folder:PATH; --data stroke_digits "
+                "needs no files"
             ) from error
 
-    def fetch(self, data_dir: Path) -> None:
+    def fetch(self, data_dir: Path, *, replace: bool = False) -> None:
         """Put the data set under `data_dir`, so that `load` finds it.
 
-        Nothing is downloaded if a sound copy is there; a damaged one is replaced, file
-        by file. torchvision tries its mirrors and checks the MD5 of each archive.
+        Nothing is downloaded if a sound copy is there. Files that are there stay as
+        they are unless `replace` says otherwise. torchvision tries its mirrors and
+        checks the MD5 of each archive.
 
         Raises:
             DataMissingError: If the download fails; the files there stay as they were.
-            DataDamagedError: If what was downloaded is not the data set.
+            DataDamagedError: If what was downloaded is not the data set, or what is
+                there is not and may not be replaced.
         """
-        try:
+        folder = data_dir / self.folder
+        missing = self._missing(folder)
+        if not missing:
+            try:
+                self.load(data_dir)
+                return
+            except DataError:
+                if not replace:
+                    raise
+        self._download(folder, self.files if replace else missing)
+        if not replace:
             self.load(data_dir)
-        except DataError:
-            self._replace(data_dir / self.folder)
 
-    def _replace(self, folder: Path) -> None:
+    def _missing(self, folder: Path) -> tuple[str, ...]:
+        return tuple(file for file in self.files if not (folder / file).is_file())
+
+    def _download(self, folder: Path, files: tuple[str, ...]) -> None:
+        """Download all, and put `files` into their place."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # torchvision writes under the final names and may take any file it finds
@@ -112,7 +130,7 @@ class OfficialFiles:
                     self.download(Path(staging))
                 fetched = Path(staging) / self.folder
                 self._read(fetched)
-                for file in self.files:
+                for file in files:
                     with (fetched / file).open("rb") as content:
                         os.fsync(content.fileno())
                     (fetched / file).replace(folder / file)
@@ -137,17 +155,18 @@ class OfficialFiles:
             )
         return data
 
-    def _missing_message(self, folder: Path, missing: list[str]) -> str:
+    def _missing_message(self, data_dir: Path, missing: tuple[str, ...]) -> str:
+        says = f"{self.name} is not in {data_dir / self.folder}: no "
+        says += ", ".join(missing)
+        found = files_instead(missing, data_dir, self.folder, self.archive)
+        if found:
+            return f"{says}; {found}"
+        command = with_data_dir(f"depthbench data fetch {self.name}", data_dir)
+        sha256 = f" (expected SHA-256 of the arrays: {self.sha256})"
         return (
-            f"{self.name} is not in {folder}: no {', '.join(missing)}; "
-            f"run `depthbench data fetch {self.name}`, or let --data-dir DIR or "
-            f"DEPTHBENCH_DATA name the folder that holds {self.folder}, or use the "
-            "built-in --data stroke_digits"
-            + (
-                f" (expected SHA-256 of the arrays: {self.sha256})"
-                if self.sha256
-                else ""
-            )
+            f"{says}; run `{command}`, or let --data-dir DIR or DEPTHBENCH_DATA name "
+            f"the folder that holds {self.folder}, or use the built-in "
+            f"--data stroke_digits{sha256 if self.sha256 else ''}"
         )
 
 

@@ -15,6 +15,8 @@ from torch import Tensor
 from depthbench.datasets.image_data import DataDamagedError, ImageData
 from depthbench.datasets.official_files import OfficialFiles
 
+_GZIP = b"\x1f\x8b"
+
 # The shape in each file's header; one byte an element follows. The sets share them.
 FILES = {
     "train-images-idx3-ubyte": (60_000, 28, 28),
@@ -52,13 +54,24 @@ def _read(name: str, folder: Path) -> ImageData:
 def _decoded(path: Path, shape: tuple[int, ...]) -> Tensor:
     """The images [N, 1, H, W] or labels [N] of one file, found whole."""
     header = struct.pack(f">{1 + len(shape)}I", 0x0800 + len(shape), *shape)
-    expected, found = len(header) + math.prod(shape), path.stat().st_size
-    if found != expected:
-        raise DataDamagedError(f"{path.name} has {found} bytes, expected {expected}")
+    found, expected = path.stat().st_size, len(header) + math.prod(shape)
     with path.open("rb") as content:
-        if content.read(len(header)) != header:
-            sizes = " x ".join(map(str, shape))
-            raise DataDamagedError(f"{path.name} does not begin as {sizes} bytes do")
+        begins = content.read(len(header))
+    if begins.startswith(_GZIP):
+        raise DataDamagedError(
+            f"{path.name} is still packed: `mv {path.name} {path.name}.gz; gunzip "
+            f"{path.name}.gz`"
+        )
+    if begins[:found] != header[:found]:
+        sizes = " x ".join(map(str, shape))
+        raise DataDamagedError(f"{path.name} does not begin as {sizes} bytes do")
+    if found != expected:
+        what = "labels" if len(shape) == 1 else "images"
+        number = max(0, found - len(header)) // math.prod(shape[1:])
+        raise DataDamagedError(
+            f"{path.name} holds {number:,} of {shape[0]:,} {what} ({found:,} bytes, "
+            f"expected {expected:,})"
+        )
     elements = np.fromfile(path, np.uint8, offset=len(header)).reshape(shape)
     array = torch.from_numpy(elements)
     return array.unsqueeze(1) if array.ndim == 3 else array.to(torch.int64)

@@ -22,6 +22,8 @@ from depthbench.runtime.process import (
     ProcessUnusableError,
     configure_process,
     num_cores,
+    open_standard_streams,
+    quiet_libraries,
 )
 from depthbench.runtime.seeds import generator, seed_for, seeded_global_generators
 from depthbench.runtime.signals import end_by_signal, noted_signals
@@ -30,6 +32,7 @@ from depthbench.runtime.variables import (
     PLUGIN_VARIABLE,
     child_environment,
     data_dir,
+    default_data_dir,
     is_completing,
     other_hashes,
     plugin_paths,
@@ -44,6 +47,7 @@ __all__ = [
     "configure_process",
     "cpu_seconds",
     "data_dir",
+    "default_data_dir",
     "end_by_signal",
     "generator",
     "is_completing",
@@ -53,9 +57,11 @@ __all__ = [
     "monotonic_seconds",
     "noted_signals",
     "num_cores",
+    "open_standard_streams",
     "other_hashes",
     "peak_memory_bytes",
     "plugin_paths",
+    "quiet_libraries",
     "reset_peak_memory",
     "resolve_device",
     "seed_for",

@@ -2,20 +2,43 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 DATA_VARIABLE = "DEPTHBENCH_DATA"
 PLUGIN_VARIABLE = "DEPTHBENCH_PLUGINS"
 
 
+class NoHomeError(OSError):
+    """There is no folder of this user; the message says how to name one."""
+
+
 def data_dir() -> Path:
     """Where data sets are kept unless DEPTHBENCH_DATA says otherwise.
 
     `DEPTHBENCH_DATA` if it is set, else `depthbench` in the user's cache folder.
+
+    Raises:
+        NoHomeError: If neither is known.
     """
-    named = os.environ.get(DATA_VARIABLE)
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(named) if named else Path(cache) / "depthbench"
+    if named := os.environ.get(DATA_VARIABLE):
+        return Path(named)
+    if cache := os.environ.get("XDG_CACHE_HOME"):
+        return Path(cache) / "depthbench"
+    try:
+        return Path.home() / ".cache" / "depthbench"
+    except RuntimeError as error:
+        raise NoHomeError(
+            "this user has no home folder, so that there is none for data sets: give "
+            f"one by --data-dir DIR or {DATA_VARIABLE}=DIR"
+        ) from error
+
+
+def default_data_dir() -> Path | None:
+    """The same; None where there is none."""
+    with suppress(NoHomeError):
+        return data_dir()
+    return None
 
 
 def plugin_paths() -> tuple[Path, ...]:

@@ -36,6 +36,9 @@ def check_study(study: "StudySpec") -> None:
     )
     for what in ("arch", "data", "protocol"):
         _require(bool(getattr(study, what)), what, (), "name at least one")
+    for what in ("arch", "data"):
+        for text in getattr(study, what):
+            _require(_is_utf8(text), what, ascii(text), "text in UTF-8; rename it")
     for what, words in _CHOICES.items():
         given = getattr(study, what)
         for word in given if isinstance(given, tuple) else (given,):
@@ -60,6 +63,11 @@ def check_study(study: "StudySpec") -> None:
     study.search_spec  # noqa: B018 - it checks itself
     check_rates(study)
     check_protocol(study)
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether it can be written to a file; a path of other bytes cannot."""
+    return text.encode(errors="ignore").decode() == text
 
 
 def _require(holds: bool, what: str, given: Any, allowed: str) -> None:

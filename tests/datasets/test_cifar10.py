@@ -3,7 +3,11 @@
 import hashlib
 import pickle
 import shutil
+import tarfile
+import threading
 from collections.abc import Callable
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +127,7 @@ def test_fetch_replaces_damaged_files_and_keeps_stdout_clean(
     folder = data_dir / "cifar-10-batches-py"
     (folder / "test_batch").write_bytes(b"half")
     (folder / "data_batch_2").unlink()
-    DATASETS["cifar10"].fetch(data_dir)
+    DATASETS["cifar10"].fetch(data_dir, replace=True)
     assert DATASETS["cifar10"].load(data_dir).test_labels.tolist() == labels_of(5)
     assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
     assert capsys.readouterr().out == ""
@@ -161,9 +165,30 @@ def test_a_failed_fetch_gives_the_reason_and_leaves_what_was_there(
     monkeypatch.setattr(cifar10, "download_and_extract_archive", chosen)
     (folder / "test_batch").write_bytes(b"half")
     with pytest.raises(kind, match=told):
-        DATASETS["cifar10"].fetch(data_dir)
+        DATASETS["cifar10"].fetch(data_dir, replace=True)
     assert (folder / "test_batch").read_bytes() == b"half"
     assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+
+
+def test_another_archive_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose members would be written above the folder."""
+    archive = tmp_path / "web" / "evil.tar.gz"
+    archive.parent.mkdir()
+    with tarfile.open(archive, "w:gz") as packed:
+        for name in ("../../evil", "cifar-10-batches-py/test_batch"):
+            packed.add(__file__, name)
+    serve = partial(SimpleHTTPRequestHandler, directory=archive.parent)
+    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever).start()
+        url = f"http://127.0.0.1:{server.server_port}/{archive.name}"
+        monkeypatch.setattr(cifar10.CIFAR10, "url", url)
+        with pytest.raises(DataMissingError, match="corrupted"):
+            DATASETS["cifar10"].fetch(tmp_path / "data")
+        server.shutdown()
+    assert not [path for path in tmp_path.rglob("*") if path.name == "evil"]
+    assert list((tmp_path / "data" / "cifar-10-batches-py").iterdir()) == []
 
 
 def test_a_sound_copy_is_left_alone(

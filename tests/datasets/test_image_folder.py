@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,11 +16,17 @@ from hypothesis import strategies as st
 from image_trees import Tree, grown, load, pixels, save, small_tree
 from PIL import Image
 
+from depthbench.datasets import DATASETS
 from depthbench.datasets.image_data import (
     DataDamagedError,
     DataError,
     DataMissingError,
 )
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return grown(tmp_path / "set", small_tree(5, 4))
+
 
 # What is read
 
@@ -239,6 +246,11 @@ def two_pictures(path: Path) -> None:
     one.save(path, "TIFF", save_all=True, append_images=[one])
 
 
+def photograph(path: Path) -> None:
+    one = Image.new("RGB", (4, 5))
+    one.save(path, "MPO", save_all=True, append_images=[one])
+
+
 @pytest.mark.parametrize(
     ("write", "complaint"),
     [
@@ -247,6 +259,7 @@ def two_pictures(path: Path) -> None:
         (ppm_of_16_bits, "is of mode RGB with 16 bits a channel; convert it"),
         (cmyk, "is of mode CMYK; convert it to grey or RGB"),
         (two_pictures, "holds 2 pictures; keep one a file"),
+        (photograph, "is a photograph with 1 more behind it, as phones"),
     ],
 )
 def test_other_kinds_are_refused_by_name(
@@ -358,8 +371,8 @@ def another_size(folder: Path) -> None:
             another_size,
             DataDamagedError,
             [
-                "{}/train/a/0.png is 4 x 5, {}/test/c/0.png is 7 x 5 (width x height)",
-                "resize them to one size",
+                "images differ in size (width x height): 8 are 4 x 5, 1 is 7 x 5; ",
+                "{}/test/c/0.png is 7 x 5, {}/train/a/0.png 4 x 5; resize them to one",
             ],
         ),
     ],
@@ -375,6 +388,58 @@ def test_what_is_wrong_is_said_with_the_way_out(
     assert "\n" not in message
     for words in told:
         assert words.replace("{}", str(folder)) in message
+
+
+@pytest.mark.parametrize(
+    ("asked", "there", "told"),
+    [
+        ("set", "set/val", "there is {}/set/val: rename it to test"),
+        ("set", "set/Test", "there is {}/set/Test: rename it to test"),
+        ("set", "set/deep/test", "there is {}/set/deep/train: write --data folder:"),
+        ("set/train", "set/test", "there is {}/set/train: write --data folder:set"),
+        ("set", "beside/set/test", "there is {}/beside/set: write --data folder:"),
+    ],
+)
+def test_what_is_there_instead_is_named(
+    asked: str, there: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = (tmp_path / there).with_name("train")
+    for place in (tmp_path / there, other):
+        for name in "ab":
+            (place / name).mkdir(parents=True)
+            save(place / name / "0.png", pixels(0, 5, 4))
+    (tmp_path / "beside").mkdir(exist_ok=True)
+    monkeypatch.chdir(tmp_path / "beside")
+    with pytest.raises(DataMissingError) as caught:
+        DATASETS[f"folder:{asked}"].load(tmp_path)
+    assert told.replace("{}", str(tmp_path)) in str(caught.value)
+
+
+def test_an_archive_is_not_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "set.zip").touch()
+    for name in ("set", "set.zip"):
+        with pytest.raises(DataMissingError, match=r"set\.zip is a file: unpack it"):
+            DATASETS[f"folder:{name}"].load(tmp_path)
+
+
+def test_a_class_has_one_name_however_it_is_composed(tmp_path: Path) -> None:
+    names = ("K\u00e4fer", "Zu\u0308rich", os.fsdecode(b"pl\xe4in"))
+    for split, form in (("train", "NFC"), ("test", "NFD")):
+        for place, name in enumerate(names):
+            folder = tmp_path / split / unicodedata.normalize(form, name)
+            folder.mkdir(parents=True)
+            image = np.full((5, 4), 50 * place, np.uint8)
+            save(folder / "0.png", image)
+    data = load(tmp_path)
+    for images, labels in (
+        (data.train_images, data.train_labels),
+        (data.test_images, data.test_labels),
+    ):
+        assert (images[:, 0, 0, 0] // 50).tolist() == labels.tolist()
+    twin = unicodedata.normalize("NFD", names[0])
+    (tmp_path / "train" / twin).mkdir()
+    with pytest.raises(DataDamagedError, match="which look the same: rename one"):
+        load(tmp_path)
 
 
 def test_an_unreadable_folder_is_a_data_error(

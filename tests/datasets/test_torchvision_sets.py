@@ -1,6 +1,7 @@
 """MNIST, Fashion-MNIST and KMNIST: read whole and right, or refused with a reason."""
 
 import errno
+import gzip
 import socket
 import struct
 from collections.abc import Callable
@@ -102,9 +103,10 @@ def test_unreadable_file_is_told_apart_from_a_missing_one(
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (lambda content: content[:-1], "has .* bytes, expected"),
-        (lambda content: content + b"\0", "has .* bytes, expected"),
-        (lambda _: b"", "has 0 bytes, expected"),
+        (lambda content: content[:-1], "holds .*9,999 of .*0,000 (images|labels) "),
+        (lambda content: content + b"\0", "holds .* bytes, expected"),
+        (lambda _: b"", "holds 0 of .* \\(0 bytes, expected"),
+        (gzip.compress, "is still packed: `mv"),
         (lambda content: b"<html>" + content[6:], "does not begin as"),
     ],
 )
@@ -115,7 +117,8 @@ def test_garbled_file_is_refused_by_name(
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(DataDamagedError, match=f"{file} {complaint}") as caught:
         DATASETS["fashion_mnist"].load(fashion_dir)
-    assert "depthbench data fetch fashion_mnist" in str(caught.value)
+    command = f"data fetch fashion_mnist --replace --data-dir {fashion_dir}`"
+    assert command in str(caught.value)
     assert str(path.parent) in str(caught.value)
 
 
@@ -196,7 +199,10 @@ def test_fetch_replaces_damaged_files_and_keeps_stdout_clean(
     replace_download(download)
     raw = fashion_dir / "FashionMNIST/raw"
     (raw / FILES[0]).write_bytes(b"half")
-    DATASETS["fashion_mnist"].fetch(fashion_dir)
+    with pytest.raises(DataDamagedError, match=r"fetch fashion_mnist --replace --data"):
+        DATASETS["fashion_mnist"].fetch(fashion_dir)
+    assert (raw / FILES[0]).read_bytes() == b"half"
+    DATASETS["fashion_mnist"].fetch(fashion_dir, replace=True)
     assert DATASETS["fashion_mnist"].load(fashion_dir).train_images[777, 0, 3, 5] == 24
     assert sorted(path.name for path in raw.iterdir()) == sorted(FILES)
     assert capsys.readouterr().out == ""
@@ -214,9 +220,87 @@ def test_fetch_refuses_what_is_not_the_data_set_and_keeps_what_was_there(
     raw = fashion_dir / "FashionMNIST/raw"
     (raw / FILES[0]).write_bytes(b"half")
     with pytest.raises(DataDamagedError, match="the downloaded fashion_mnist"):
-        DATASETS["fashion_mnist"].fetch(fashion_dir)
+        DATASETS["fashion_mnist"].fetch(fashion_dir, replace=True)
     assert (raw / FILES[0]).read_bytes() == b"half"
     assert sorted(path.name for path in raw.iterdir()) == sorted(FILES)
+
+
+def test_fetch_adds_what_is_missing_and_keeps_what_is_there(
+    fashion_dir: Path,
+    idx_contents: dict[str, bytes],
+    replace_download: Callable[[Download], None],
+) -> None:
+    def download(_url: str, *, download_root: str, filename: str, md5: str) -> None:
+        file = filename.removesuffix(".gz")
+        (Path(download_root) / file).write_bytes(idx_contents[file])
+
+    replace_download(download)
+    raw = fashion_dir / "FashionMNIST/raw"
+    (raw / FILES[1]).unlink()
+    (raw / FILES[0]).write_bytes(b"my own")
+    with pytest.raises(DataDamagedError, match=f"{FILES[0]} does not begin"):
+        DATASETS["fashion_mnist"].fetch(fashion_dir)
+    assert (raw / FILES[0]).read_bytes() == b"my own"
+    (raw / FILES[0]).unlink()
+    DATASETS["fashion_mnist"].fetch(fashion_dir)
+    DATASETS["fashion_mnist"].load(fashion_dir)
+
+
+# What is there instead: the names that unpackers and people give
+
+
+def dotted(file: str) -> str:
+    return file.replace("-idx", ".idx")
+
+
+@pytest.mark.parametrize(
+    ("where", "named", "told"),
+    [
+        ("MNIST/raw", dotted, "rename it to train-images-idx3-ubyte, and the others"),
+        ("MNIST/raw", lambda f: f"{f}.gz", "unpack it (gunzip), and the others alike"),
+        ("MNIST/raw", lambda f: f"{dotted(f)}.gz", "unpack it (gunzip), rename it to"),
+        ("MNIST/raw", lambda f: f"{f}/{f}", "move it to {}/MNIST/raw, and the others"),
+        (".", str, "move it to {}/MNIST/raw, and the others alike"),
+        ("MNIST", str, "move it to {}/MNIST/raw"),
+        ("mnist", dotted, "rename it to train-images-idx3-ubyte, move it to {}/MNIST"),
+        ("deeper/MNIST/raw", str, "say --data-dir {}/deeper"),
+    ],
+)
+def test_what_is_there_instead_is_named(
+    where: str, named: Callable[[str], str], told: str, tmp_path: Path
+) -> None:
+    for file in FILES:
+        path = tmp_path / where / named(file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    with pytest.raises(DataMissingError) as caught:
+        DATASETS["mnist"].load(tmp_path)
+    says = str(caught.value)
+    assert f"; there is {tmp_path / where / named(FILES[0])}: " in says
+    assert told.replace("{}", str(tmp_path)) in says
+
+
+def test_a_set_beside_the_user_or_above_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = tmp_path / "my data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for file in FILES:
+        (raw / file).touch()
+    for data_dir in (raw, raw.parent):
+        with pytest.raises(DataMissingError, match=f"--data-dir '{tmp_path}/my data'"):
+            DATASETS["mnist"].load(data_dir)
+    monkeypatch.chdir(tmp_path / "my data")
+    with pytest.raises(DataMissingError, match=f"--data-dir '{tmp_path}/my data'"):
+        DATASETS["mnist"].load(tmp_path / "elsewhere")
+
+
+def test_a_packed_archive_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cifar-10-python.tar.gz").touch()
+    with pytest.raises(
+        DataMissingError, match=f"still packed: unpack it in {tmp_path}"
+    ):
+        DATASETS["cifar10"].load(tmp_path)
 
 
 def test_fetch_leaves_a_sound_copy_alone(
