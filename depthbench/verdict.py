@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from depthbench.record import EpochRecord, Outcome, TrialRecord
+from depthbench.record import Chance, EpochRecord, Outcome, TrialRecord
 from depthbench.spec import Criterion
 
 REFERENCE_CRITERION = Criterion()
 
 # An error this fraction of chance or lower shows that something was learned. The
-# notebook's stuck networks end at 0.985 to 1.002 of chance (0.9).
+# notebook's stuck networks end at 0.985 to 1.002 of 0.9, chance for equal classes.
 LEARNED_FRACTION_OF_CHANCE = 0.9
 
 # A rise of the error, as a fraction, above the best earlier epoch that counts as
@@ -22,7 +22,7 @@ LEARNED_FRACTION_OF_CHANCE = 0.9
 COLLAPSE_RISE = 0.10
 
 # A fall of the training loss from one epoch to the next, in nats, that counts as
-# still improving. ln 10 = 2.3026 is chance for ten classes.
+# still improving. ln 10 = 2.3026 is chance for ten equal classes.
 IMPROVEMENT_NATS = 0.02
 
 
@@ -62,18 +62,29 @@ def error_of(epoch: EpochRecord, criterion: Criterion) -> float:
     return _over_heads(heads, criterion)
 
 
+def chance_of(chance: Chance, criterion: Criterion) -> float:
+    """The error, a fraction, that always answering alike would have at best."""
+    source = criterion.source
+    if source == "validation" and chance.validation_error is not None:
+        return chance.validation_error
+    if source == "either":
+        return min(chance.train_error, chance.test_error)
+    return chance.train_error if source.startswith("train") else chance.test_error
+
+
 def outcome_of(
     epochs: Sequence[EpochRecord],
     *,
     first_nonfinite_step: int | None,
-    num_classes: int,
+    chance: Chance,
     criterion: Criterion,
 ) -> Outcome:
     """How a measured training ended, in this order of precedence.
 
     - `diverged`: a loss, with the penalty that is minimised with it, or a weight
       became NaN or infinite.
-    - `trained`: the last epoch's error is below the threshold.
+    - `trained`: the last epoch's error is below the threshold, and below that of the
+      best constant answer.
     - `collapsed`: an earlier epoch had learned, and the error rose again to chance
       or by more than `COLLAPSE_RISE`.
     - `slow`: the last epoch still lowered the training loss, below chance, by more
@@ -82,16 +93,17 @@ def outcome_of(
 
     A test loss that alone is not finite, as when BatchNorm's running statistics
     overflow, is no divergence of the training; the errors decide, and the record shows
-    the loss. The training losses are cross entropies, so that chance is ln(classes)
-    whatever the penalty. One that a limit on its time ended is judged by the epoch in
+    the loss. The training losses are cross entropies, so that chance does not depend
+    on the penalty. One that a limit on its time ended is judged by the epoch in
     which it ended, as far as that went. Epochs without a test have no error.
     """
     if first_nonfinite_step is not None:
         return Outcome.DIVERGED
     errors = [error_of(each, criterion) for each in epochs if each.is_tested]
-    learned = LEARNED_FRACTION_OF_CHANCE * (1 - 1 / num_classes)
+    chance_error = chance_of(chance, criterion)
+    learned = LEARNED_FRACTION_OF_CHANCE * chance_error
     best_before = min(errors[:-1], default=math.inf)
-    if errors[-1] < criterion.threshold:
+    if errors[-1] < min(criterion.threshold, chance_error):
         return Outcome.TRAINED
     if best_before < learned and (
         errors[-1] >= learned or errors[-1] > best_before + COLLAPSE_RISE
@@ -99,7 +111,7 @@ def outcome_of(
         return Outcome.COLLAPSED
     losses = [_over_heads(epoch.train_loss, criterion) for epoch in epochs]
     # A loss that falls from above, after a blow-up, only returns to chance.
-    before = min([math.log(num_classes), *losses[-2:-1]])
+    before = min([chance.train_loss, *losses[-2:-1]])
     return Outcome.SLOW if before - losses[-1] > IMPROVEMENT_NATS else Outcome.STUCK
 
 
@@ -116,7 +128,7 @@ def outcome_under(record: TrialRecord, criterion: Criterion) -> Outcome:
     return outcome_of(
         record.epochs,
         first_nonfinite_step=record.first_nonfinite_step,
-        num_classes=record.num_classes,
+        chance=record.chance or Chance.even(record.num_classes),
         criterion=criterion,
     )
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from depthbench.record import EpochRecord, Outcome, TrialRecord
+from depthbench.record import Chance, EpochRecord, Outcome, TrialRecord
 from depthbench.spec import Criterion, TrialSpec
 from depthbench.verdict import (
     REFERENCE_CRITERION,
+    chance_of,
     error_of,
     outcome_of,
     outcome_under,
@@ -34,18 +35,21 @@ def an_epoch(
     )
 
 
+EVEN = Chance.even(10)
+
+
 def outcome(
     errors: Sequence[float],
     losses: Sequence[float] | None = None,
     nonfinite: int | None = None,
-    num_classes: int = 10,
+    chance: Chance = EVEN,
 ) -> Outcome:
     losses = [1.0] * len(errors) if losses is None else losses
     pairs = zip(errors, losses, strict=True)
     return outcome_of(
         [an_epoch([error], loss=[loss]) for error, loss in pairs],
         first_nonfinite_step=nonfinite,
-        num_classes=num_classes,
+        chance=chance,
         criterion=REFERENCE_CRITERION,
     )
 
@@ -107,10 +111,10 @@ def test_a_training_that_diverged_in_its_first_epoch_has_none() -> None:
 
 
 def test_chance_depends_on_the_number_of_classes() -> None:
-    assert outcome([0.44, 0.5], num_classes=2) is Outcome.COLLAPSED
-    assert outcome([0.46, 0.5], num_classes=2) is Outcome.STUCK
-    assert outcome([0.44], [math.log(2) - 0.03], num_classes=2) is Outcome.SLOW
-    assert outcome([0.44], [math.log(2) - 0.01], num_classes=2) is Outcome.STUCK
+    assert outcome([0.44, 0.5], chance=Chance.even(2)) is Outcome.COLLAPSED
+    assert outcome([0.46, 0.5], chance=Chance.even(2)) is Outcome.STUCK
+    assert outcome([0.44], [math.log(2) - 0.03], chance=Chance.even(2)) is Outcome.SLOW
+    assert outcome([0.44], [math.log(2) - 0.01], chance=Chance.even(2)) is Outcome.STUCK
 
 
 @pytest.mark.parametrize(
@@ -156,7 +160,7 @@ def test_a_training_is_judged_by_the_epochs_that_were_tested() -> None:
         found = outcome_of(
             [first, lost],
             first_nonfinite_step=None,
-            num_classes=10,
+            chance=EVEN,
             criterion=REFERENCE_CRITERION,
         )
         assert found is expected
@@ -171,9 +175,29 @@ def test_losses_are_read_off_the_same_heads_as_errors() -> None:
     for heads, expected in (("last", Outcome.STUCK), ("mean", Outcome.SLOW)):
         criterion = Criterion(heads=heads)  # type: ignore[arg-type]
         found = outcome_of(
-            epochs, first_nonfinite_step=None, num_classes=10, criterion=criterion
+            epochs, first_nonfinite_step=None, chance=EVEN, criterion=criterion
         )
         assert found is expected
+
+
+def test_a_constant_answer_is_no_training() -> None:
+    """With 95 % of one class it has 5 % error, and the loss of the shares, 0.2 nats."""
+    shares = Chance(
+        train_loss=0.199, train_error=0.05, test_error=0.1, validation_error=0.25
+    )
+    assert outcome([0.05], [0.2], chance=shares) is Outcome.STUCK
+    assert outcome([0.05, 0.05], [0.3, 0.21], chance=shares) is Outcome.STUCK
+    assert outcome([0.049], chance=shares) is Outcome.TRAINED
+    assert outcome([0.044, 0.05], chance=shares) is Outcome.COLLAPSED
+    for source, error in (
+        ("train", 0.05),
+        ("train_after", 0.05),
+        ("either", 0.05),
+        ("test", 0.1),
+        ("test_batch_stats", 0.1),
+        ("validation", 0.25),
+    ):
+        assert chance_of(shares, Criterion(source=source)) == error
 
 
 @pytest.mark.parametrize("stored", Outcome)

@@ -1,6 +1,7 @@
 """Before a run trains: what cannot be trained ends it, and costs no trial."""
 
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
@@ -12,17 +13,16 @@ from depthbench.checks.preflight import (
     why_not_repeatable,
 )
 from depthbench.datasets import Dataset
-from depthbench.datasets.image_data import (
-    DataMissingError,
-    ImageData,
-    num_trained_on,
-)
+from depthbench.datasets.image_data import DataMissingError, ImageData
+from depthbench.datasets.nearby import with_data_dir
 from depthbench.engine.errors import TaskTimedOutError, WorkerDiedError
 from depthbench.kernels import compiled
 from depthbench.registry import Registry
 from depthbench.spec import Cell, TrialSpec, UsageError
+from depthbench.training import ResidentData
 from depthbench.trial import TrialContext
 from depthbench.trial.self_check import wrong_kernels
+from depthbench.verdict import chance_of
 
 # A depth is decided by so many seeds unless a study says otherwise: as many processes
 # for each cell are soon wanted, and may start meanwhile.
@@ -83,22 +83,29 @@ def data_sums(
     *,
     load: Callable[[Dataset, Path], ImageData] = loaded,
 ) -> dict[str, str]:
-    """The SHA-256 of each data set, loaded once; all are large enough for their cells.
+    """The SHA-256 of each data set, loaded once; all are fit for their cells.
 
     Raises:
         DataError: If a data set cannot be had.
+        UsageError: If the best constant answer would count as trained.
         TooFewImagesError: If a cell asks for more training images than there are.
     """
     names = dict.fromkeys(cell.data for cell in cells)
     data = {name: load(data_sets[name], folder) for name in names}
-    for spec in (cell.template for cell in cells):
-        num_trained_on(
-            spec.data,
-            len(data[spec.data].train_labels),
-            num_validation=spec.num_validation,
-            train_limit=spec.train_limit,
-        )
+    for cell in cells:
+        whole = ResidentData.on("cpu", data[cell.data])
+        _check_threshold(cell, whole.under(cell.template))
     return {name: each.sha256 for name, each in data.items()}
+
+
+def _check_threshold(cell: Cell, data: ResidentData) -> None:
+    error, criterion = chance_of(data.chance, cell.criterion), cell.criterion
+    if criterion.threshold >= error:
+        raise UsageError(
+            f"threshold = {criterion.threshold:g}: on {cell.data}, always giving the "
+            f"most frequent class has an error of {error:.4g} (criterion = "
+            f"{criterion.source}); give a lower one, or classes more equal in size"
+        )
 
 
 def require_trainable(
@@ -123,18 +130,28 @@ def require_trainable(
     futures = [executor.submit(preflight, trial, context) for trial in trials]
     for _ in range(len(trials), min(num_workers, _USUAL_SEEDS * len(cells))):
         executor.submit(len, ())
-    reasons: dict[str, str] = {}
+    reasons: dict[str, TrialSpec] = {}
     for trial, future in zip(trials, futures, strict=True):
         look = _answer(trial, future, say)
         where = f"{trial.architecture}, k={trial.depth}"
         for note in look.notes:
             say(f"note: {where}: {note}")
         if reason := look.reason or why_not_repeatable(trial, context, look):
-            reasons[f"{where}: {reason}"] = trial.architecture
+            reasons[f"{where}: {reason}"] = trial
     if reasons:
-        names = " ".join(dict.fromkeys(reasons.values()))
-        hint = f"nothing was trained; see depthbench check {names}"
+        hint = f"nothing was trained; see {_check_command(reasons.values(), context)}"
         raise UsageError("\n".join([*reasons, hint]))
+
+
+def _check_command(trials: Collection[TrialSpec], context: TrialContext) -> str:
+    """The command that looks at the networks of these trials as they would be."""
+    parts = ["depthbench check", *dict.fromkeys(each.architecture for each in trials)]
+    for plugin in context.plugins:
+        parts += ["--plugin", shlex.quote(str(plugin))]
+    data = next(each.data for each in trials)
+    return with_data_dir(
+        " ".join([*parts, "--data", shlex.quote(data)]), context.data_dir
+    )
 
 
 def _answer(

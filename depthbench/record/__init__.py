@@ -8,8 +8,10 @@ from depthbench.record.line import (
     to_line,
 )
 from depthbench.record.profile import Profile
+from depthbench.record.sound import sound
 from depthbench.record.trial_record import (
     TRACE_STEPS,
+    Chance,
     Environment,
     EpochRecord,
     EvaluationPoint,
@@ -22,6 +24,7 @@ from depthbench.record.trial_record import (
 __all__ = [
     "SCHEMA_VERSION",
     "TRACE_STEPS",
+    "Chance",
     "Environment",
     "EpochRecord",
     "EvaluationPoint",
@@ -33,5 +36,6 @@ __all__ = [
     "TracePoint",
     "TrialRecord",
     "from_line",
+    "sound",
     "to_line",
 ]

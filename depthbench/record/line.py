@@ -9,6 +9,7 @@ from typing import Any
 
 from depthbench.record.profile import Profile
 from depthbench.record.trial_record import (
+    Chance,
     Environment,
     EpochRecord,
     EvaluationPoint,
@@ -34,6 +35,7 @@ _LATER_FIELDS = {
     "ended_by": None,
     "tests": (),
     "step_losses": (),
+    "chance": None,
 }
 
 _PROFILES = ("profile_start", "profile_end")
@@ -124,6 +126,7 @@ def _record(body: dict[str, Any]) -> TrialRecord:
     environment = body.pop("environment")
     at_stop = body.pop("at_stop", None)
     filters = body.pop("first_filters", None)
+    chance = body.pop("chance", None)
     profiles = [_profile(body.pop(name, None)) for name in _PROFILES]
     spec = body.pop("spec")
     for name in ("stop_rules", "lr_milestones"):
@@ -144,6 +147,7 @@ def _record(body: dict[str, Any]) -> TrialRecord:
             for num_steps, loss, error in body.pop("tests", ())
         ),
         step_losses=_floats(body.pop("step_losses", ())),
+        chance=None if chance is None else Chance(*chance),
         at_stop=None if at_stop is None else _epoch(at_stop),
         first_filters=None if filters is None else _filters(filters),
         profile_start=profiles[0],

@@ -1,5 +1,6 @@
 """What happened: frozen records of a trial, its epochs, its trace and its place."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -43,7 +44,7 @@ class EpochRecord:
         train_loss: Cross entropy, mean over the epoch's training images, measured as
             they were trained on, so it lags behind the weights at the epoch's end.
             Without the L2 penalty, if the trial has one: it belongs to no head, and
-            chance stays at ln(classes).
+            chance stays where it is.
         train_error: The same, of the error.
         test_loss: On the test set after the epoch, in evaluation mode; None, as all of
             the following, in an epoch after which the trial was not tested.
@@ -108,6 +109,28 @@ class TracePoint(NamedTuple):
     gradient_norm: float
 
 
+class Chance(NamedTuple):
+    """What the best constant answer reaches on the images of a trial.
+
+    Attributes:
+        train_loss: Cross entropy, in nats, of always giving the shares of the classes.
+        train_error: Share of the training images that are not of the largest class.
+        test_error: The same of the test images.
+        validation_error: The same of those held out; None where there are none.
+    """
+
+    train_loss: float
+    train_error: float
+    test_error: float
+    validation_error: float | None
+
+    @classmethod
+    def even(cls, num_classes: int) -> "Chance":
+        """Of classes of one size."""
+        error = 1 - 1 / num_classes
+        return cls(math.log(num_classes), error, error, error)
+
+
 @dataclass(frozen=True, slots=True)
 class FirstFilters:
     """Filters of the convolution that sees the image, after training; for pictures.
@@ -160,7 +183,7 @@ class TrialRecord:
             update left non-finite weights. None if there was none.
         num_steps: Updates made.
         num_weight_layers: Convolution and linear layers from image to the last head.
-        num_classes: Of the data set; chance is an error of 1 - 1/num_classes.
+        num_classes: Of the data set.
         data_sha256: Of the decoded arrays trained and tested on.
         seconds: Wall time of the trial without loading the data.
         peak_memory_bytes: Of the process on a CPU, of the allocator on a GPU.
@@ -189,6 +212,8 @@ class TrialRecord:
         step_losses: The batch's cross entropy of every step, in nats, the mean over
             heads, to three significant digits; the step of a divergence included. Empty
             in records of versions that kept none.
+        chance: What the best constant answer reaches; None in records of versions that
+            did not say so, which took the classes for equally large.
     """
 
     spec: TrialSpec
@@ -215,6 +240,7 @@ class TrialRecord:
     ended_by: str | None = None
     tests: tuple[EvaluationPoint, ...] = ()
     step_losses: tuple[float, ...] = ()
+    chance: Chance | None = None
 
     @property
     def id(self) -> str:

@@ -49,7 +49,8 @@ def criterion_points(cell: CellResult) -> list[CriterionPoint]:
     Budgets are of epochs after which the trials were tested.
     """
     own = cell.cell.criterion.threshold
-    thresholds = sorted({*THRESHOLDS, own})
+    chance = cell.chance_error or 1.0
+    thresholds = sorted({own, *(each for each in THRESHOLDS if each < chance)})
     template = cell.cell.template
     cadence = cadence_of(template.test_every)
     return [

@@ -6,14 +6,14 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from depthbench.record import Outcome, TrialRecord
+from depthbench.record import Chance, Outcome, TrialRecord
 from depthbench.report.fit import CurveFit
 from depthbench.report.judged import JudgedTrial, observations_of
 from depthbench.search import CellPlan, layer_epochs, strategy_of
 from depthbench.search.strategy import Bracket
 from depthbench.spec import Cell, StudySpec
 from depthbench.spec.trial import FIRST_SEEDING
-from depthbench.verdict import error_of
+from depthbench.verdict import chance_of, error_of
 
 
 class Status(StrEnum):
@@ -176,9 +176,17 @@ class CellResult:
         return sum(layer_epochs(trial.record) for trial in self.trials)
 
     @property
-    def num_classes(self) -> int | None:
-        """Classes of the data set, once a trial has measured something."""
-        return max((t.record.num_classes for t in self.evidence), default=None)
+    def chance(self) -> Chance | None:
+        """What the best constant answer reaches, once a trial has measured."""
+        records = [trial.record for trial in self.evidence]
+        said = (record.chance for record in records if record.chance)
+        even = (Chance.even(each.num_classes) for each in records if each.num_classes)
+        return next(said, next(even, None))
+
+    @property
+    def chance_error(self) -> float | None:
+        """The same, of the error that its criterion reads."""
+        return self.chance and chance_of(self.chance, self.cell.criterion)
 
     @property
     def shares_seeds(self) -> bool:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from depthbench.datasets.image_data import ImageData, num_trained_on
+from depthbench.record import Chance
 from depthbench.spec import TrialSpec
 
 
@@ -18,6 +19,11 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def constant_error(self) -> float:
+        """Share of the images that are not of the largest class."""
+        return 1 - int(self.labels.bincount().max()) / len(self)
 
     def __getitem__(self, part: slice) -> "Split":
         """Some of the images; no copy."""
@@ -84,6 +90,18 @@ class ResidentData:
             return own
         half = torch.full_like(self.mean, 0.5)
         return replace(own, mean=half, std=half)
+
+    @property
+    def chance(self) -> Chance:
+        """What always answering alike reaches at best."""
+        shares = self.train.labels.bincount().double() / len(self.train)
+        held = self.validation
+        return Chance(
+            train_loss=float(torch.special.entr(shares).sum()),
+            train_error=self.train.constant_error,
+            test_error=self.test.constant_error,
+            validation_error=None if held is None else held.constant_error,
+        )
 
     def normalized(self, images: Tensor) -> Tensor:
         """Float32 images; of the whole training set, mean 0 and deviation 1.

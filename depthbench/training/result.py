@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from depthbench.record import (
+    Chance,
     EpochRecord,
     EvaluationPoint,
     FirstFilters,
@@ -35,14 +36,14 @@ class Training:
 
 
 def record_of(
-    spec: TrialSpec, training: Training, *, num_classes: int, **others: Any
+    spec: TrialSpec, training: Training, *, chance: Chance, **others: Any
 ) -> TrialRecord:
     """The record of a trial whose training was measured, judged.
 
     Args:
         spec: Of the trial.
         training: What it came to.
-        num_classes: Of the data set.
+        chance: On the images it had.
         others: Further fields of the record.
     """
     diverged = training.first_nonfinite_step is not None
@@ -51,13 +52,13 @@ def record_of(
         outcome=outcome_of(
             training.epochs,
             first_nonfinite_step=training.first_nonfinite_step,
-            num_classes=num_classes,
+            chance=chance,
             criterion=REFERENCE_CRITERION,
         ),
         epochs=training.epochs,
         first_nonfinite_step=training.first_nonfinite_step,
         num_steps=training.num_steps,
-        num_classes=num_classes,
+        chance=chance,
         stopped_early="non-finite loss" if diverged else None,
         trace=training.trace,
         ended_by=training.ended_by,

@@ -113,6 +113,7 @@ def _measured(spec: TrialSpec, context: TrialContext) -> TrialRecord:
         num_weight_layers=num_weight_layers(architecture, spec.depth, net),
         num_parameters=sum(weight.numel() for weight in net.parameters()),
         num_classes=data.num_classes,
+        chance=resident.chance,
         data_sha256=data.sha256,
         seconds=runtime.monotonic_seconds() - began,
         peak_memory_bytes=runtime.peak_memory_bytes(spec.device),

@@ -354,7 +354,8 @@ def test_what_cannot_be_trained_ends_a_run_before_any_trial(run_toy, tmp_path, f
     code, out, err = run_toy("--arch", "tanh", "--arch", "seven")
     assert code == 2, err
     assert FAULTS[fault] in err
-    assert "nothing was trained; see depthbench check seven\n" in err
+    how = f"depthbench check seven --plugin {tmp_path}/mine.py --data toy\n"
+    assert f"nothing was trained; see {how}" in err
     assert "Traceback" not in err
     assert out == ""
     assert (tmp_path / "r" / "trials.jsonl").read_text() == ""

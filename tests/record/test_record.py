@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from depthbench.record import (
+    Chance,
     Environment,
     EpochRecord,
     EvaluationPoint,
@@ -79,6 +80,7 @@ RECORD = TrialRecord(
     ended_by="max_train_seconds",
     tests=(EvaluationPoint(50, (2.0, 1.5), (0.5, 0.25)),),
     step_losses=(2.3, math.nan, math.inf, 1.2e9),
+    chance=Chance(2.25, 0.75, 0.5, None),
 )
 
 texts = st.text(st.characters(codec=None), max_size=20)

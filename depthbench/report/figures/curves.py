@@ -1,6 +1,5 @@
 """Learning curves on the two sides of the bracket."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from depthbench.record import EpochRecord
+from depthbench.record import Chance, EpochRecord
 from depthbench.report.figures.panels import cell_name, cell_panels
 from depthbench.report.figures.style import (
     INK,
@@ -28,7 +27,7 @@ from depthbench.report.figures.style import (
 from depthbench.report.judged import JudgedTrial, shown_criterion
 from depthbench.report.results import CellResult, StudyResult
 from depthbench.spec import Criterion
-from depthbench.verdict import error_of
+from depthbench.verdict import chance_of, error_of
 
 _DASHES: dict[str, Any] = {"trains": (1, 0), "fails": (3, 1.6)}
 
@@ -121,9 +120,9 @@ def _train_loss(epoch: EpochRecord, criterion: Criterion) -> float:
 
 
 def _chances(cell: CellResult) -> tuple[float, float]:
-    """Loss and error of a network that only guesses."""
-    num_classes = max(cell.num_classes or 0, 2)
-    return math.log(num_classes), 1 - 1 / num_classes
+    """Loss and error of the best constant answer."""
+    chance = cell.chance or Chance.even(2)
+    return chance.train_loss, chance_of(chance, cell.cell.criterion)
 
 
 def _draw_cell(pair: Sequence[Axes], result: StudyResult, cell: CellResult) -> None:

@@ -125,9 +125,10 @@ def _draw_frame(axes: Axes, cell: CellResult, *, has_failed: bool) -> None:
     axes.axhline(
         threshold, color=INK, lw=1, ls=(0, (4, 2)), zorder=1, label="threshold"
     )
-    if cell.num_classes:
-        chance = 1 - 1 / cell.num_classes
-        axes.axhline(chance, color=MUTED, lw=1, ls=":", zorder=1, label="chance")
+    if cell.chance_error:
+        axes.axhline(
+            cell.chance_error, color=MUTED, lw=1, ls=":", zorder=1, label="chance"
+        )
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     sns.despine(ax=axes)
 
@@ -172,8 +173,8 @@ def _label_sides(row: Row) -> None:
     """Names of the lines at the right end of a row, of the errors at the left."""
     cell, (last,) = row[-1]
     lines = [("threshold", cell.cell.criterion.threshold, INK)]
-    if cell.num_classes:
-        lines.append(("chance", 1 - 1 / cell.num_classes, MUTED))
+    if cell.chance_error:
+        lines.append(("chance", cell.chance_error, MUTED))
     push = _push(last, [height for _, height, _ in lines])
     for (name, height, color), up in zip(lines, push, strict=True):
         last.annotate(

@@ -130,7 +130,8 @@ def _draw_accuracy(axes: Axes, one: Pictured, record: TrialRecord, place: int) -
 
 def _scale_losses(axes: Axes, shown: Sequence[Pictured]) -> None:
     """From 0 to the highest, or logarithmic; no finite loss is cut off."""
-    chance = max([math.log(one.cell.num_classes or 10) for one in shown], default=1.0)
+    chances = [one.cell.chance for one in shown]
+    chance = max((each.train_loss for each in chances if each), default=1.0)
     losses = np.concatenate([line.get_ydata() for line in axes.lines] or [[chance]])
     highest = losses[np.isfinite(losses)].max(initial=chance)
     if highest > _MOST_ROOM * chance:
