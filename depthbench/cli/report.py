@@ -62,6 +62,7 @@ def _report_study(
         write_report,
     )
     from depthbench.store import write_atomic
+    from depthbench.text import count
 
     if not (folder / "study.toml").exists():
         if readme or optuna or has_pdf or as_json:
@@ -90,6 +91,9 @@ def _report_study(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     print_results(folder, result, as_json=as_json)
+    if result.num_damaged:
+        lines = count(result.num_damaged, "damaged line")
+        click.echo(f"note: {lines} of trials.jsonl passed over", err=True)
     click.echo(f"report: {paths.page}", err=True)
 
 

@@ -167,5 +167,8 @@ def command(
 
     result = carry_out(run, forecast=forecast)
     print_results(result.folder, result.found, as_json=as_json)
+    if result.unwritten:
+        say(f"depthbench: the report could not be written: {result.unwritten}")
+        return errors.ENVIRONMENT
     say(f"report: {result.folder / 'report.html'}")
     return errors.NO_EVIDENCE if any(c.plan.not_measured for c in result.cells) else 0

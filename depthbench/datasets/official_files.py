@@ -112,15 +112,16 @@ class OfficialFiles:
             except DataError:
                 if not replace:
                     raise
-        self._download(folder, self.files if replace else missing)
+        self._download(data_dir, self.files if replace else missing)
         if not replace:
             self.load(data_dir)
 
     def _missing(self, folder: Path) -> tuple[str, ...]:
         return tuple(file for file in self.files if not (folder / file).is_file())
 
-    def _download(self, folder: Path, files: tuple[str, ...]) -> None:
+    def _download(self, data_dir: Path, files: tuple[str, ...]) -> None:
         """Download all, and put `files` into their place."""
+        folder = data_dir / self.folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # torchvision writes under the final names and may take any file it finds
@@ -141,10 +142,13 @@ class OfficialFiles:
             ) from error
         except _DOWNLOAD_ERRORS as error:
             reason = " ".join(str(error).split()) or type(error).__name__
+            found = files_instead(files, data_dir, self.folder, self.archive)
+            how = found or (
+                f"without a network, put {', '.join(self.files)} in {folder}, or use "
+                "the built-in --data stroke_digits"
+            )
             raise DataMissingError(
-                f"could not fetch {self.name}: {reason}; without a network, put "
-                f"{', '.join(self.files)} in {folder}, or use the built-in "
-                "--data stroke_digits"
+                f"could not fetch {self.name}: {reason}; {how}"
             ) from error
 
     def _read(self, folder: Path) -> ImageData:

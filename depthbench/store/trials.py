@@ -12,11 +12,13 @@ from depthbench.record import (
     RecordError,
     TrialRecord,
     from_line,
+    sound,
     to_line,
 )
 from depthbench.store.errors import StoreDamagedError, shown, store_error
 from depthbench.store.files import make_folder, write_all, write_atomic
 from depthbench.store.lock import WRITER_NAME, hold_lock
+from depthbench.text import count
 
 TRIALS_NAME = "trials.jsonl"
 
@@ -78,6 +80,7 @@ class Store:
     Attributes:
         num_quarantined: Damaged lines that opening moved out of the records.
         quarantine: The file they were moved to, if there were any.
+        repairs: What opening found wrong and did about it, a sentence each.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -86,6 +89,7 @@ class Store:
         _remove_leftovers(folder)
         self.num_quarantined = len(scan.damaged)
         self.quarantine = _free_name(folder) if scan.damaged else None
+        self.repairs = tuple(_repairs(folder, scan, self.quarantine))
         if self.quarantine is not None:
             write_atomic(self.quarantine, b"\n".join(scan.damaged) + b"\n")
         if not scan.is_clean:
@@ -158,12 +162,14 @@ class _Scan:
         records: By trial id.
         intact: The intact lines, each with a newline.
         damaged: Complete lines that are no intact record.
+        torn: The bytes after the last newline, if they are none.
         is_clean: Whether the file is there and holds the intact lines only.
     """
 
     records: dict[str, TrialRecord]
     intact: bytes
     damaged: tuple[bytes, ...]
+    torn: bytes
     is_clean: bool
 
 
@@ -175,19 +181,54 @@ def _scan(path: Path) -> _Scan:
     records: dict[str, TrialRecord] = {}
     intact: list[bytes] = []
     damaged: list[bytes] = []
+    torn = b""
     for number, line in enumerate(lines, start=1):
         try:
             record = from_line(line.decode())
         except NewerSchemaError as error:
             raise NewerSchemaError(f"{shown(path)}: {error}") from error
         except (RecordError, UnicodeDecodeError):
-            if line and number < len(lines):
+            if number == len(lines):
+                torn = line
+            elif line:
                 damaged.append(line)
             continue
-        records[record.id] = record
+        records[record.id] = sound(record)
         intact.append(line + b"\n")
     whole = b"".join(intact)
-    return _Scan(records, whole, tuple(damaged), is_clean=whole == data)
+    return _Scan(records, whole, tuple(damaged), torn, is_clean=whole == data)
+
+
+def _repairs(folder: Path, scan: _Scan, quarantine: Path | None) -> Iterator[str]:
+    if quarantine is not None:
+        yield (
+            f"{count(len(scan.damaged), 'damaged record')} moved to {shown(quarantine)}"
+            "; what is missing is run again"
+        )
+    if scan.torn and not scan.torn.strip(b"\0"):
+        yield (
+            f"{TRIALS_NAME} ended in {count(len(scan.torn), 'zero byte')}, as a power "
+            "failure leaves them; cut off"
+        )
+    elif scan.torn:
+        yield (
+            f"{TRIALS_NAME} ended in the midst of a record, as a killed run leaves it; "
+            f"{count(len(scan.torn), 'byte')} cut off, the trial is run again"
+        )
+    listed = _num_listed(folder)
+    if not scan.records and listed:
+        yield (
+            f"{TRIALS_NAME} holds no record, though trials.csv lists "
+            f"{count(listed, 'trial')}: if it was emptied or removed by mistake, stop "
+            "this run and put it back"
+        )
+
+
+def _num_listed(folder: Path) -> int:
+    """Trials in the table that the last report wrote; 0 without one."""
+    with suppress(OSError):
+        return max(0, len((folder / "trials.csv").read_bytes().splitlines()) - 1)
+    return 0
 
 
 def _remove_leftovers(folder: Path) -> None:

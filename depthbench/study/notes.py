@@ -24,6 +24,17 @@ def kernel_notes(
         yield f"note: {reason}. Until then the slower reference kernels are used."
 
 
+def rate_notes(study: StudySpec, cells: Iterable[Cell]) -> Iterator[str]:
+    """If the images that choose a learning rate are those that judge it."""
+    chooses = any(cell.rate.range is not None for cell in cells)
+    if chooses and study.criterion in ("either", "test", "test_batch_stats"):
+        yield (
+            f"note: learning rates are chosen by test images (criterion = "
+            f"{study.criterion}); to choose them by others, hold some out: "
+            "num_validation = 10000, criterion = validation"
+        )
+
+
 def mixture_notes(cells: Sequence[Cell]) -> Iterator[str]:
     """If some cells of a folder were trained with other kernels than the rest."""
     names: dict[str, list[str]] = {}

@@ -21,7 +21,7 @@ from depthbench.study.folder import (
 )
 from depthbench.study.kernels import with_sound_kernels
 from depthbench.study.messages import say
-from depthbench.study.notes import kernel_notes, mixture_notes
+from depthbench.study.notes import kernel_notes, mixture_notes, rate_notes
 from depthbench.study.resolve import resolve_cells
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ def on_top_of(run: Run, records: Iterable[TrialRecord]) -> Run:
         cells = with_stored_kernels(stored, run.study, run.cells)
         shown = with_stored_cells(stored, run.study, cells)
         run = replace(run, cells=cells, shown_cells=shown)
+    _say_all(rate_notes(run.study, run.cells))
     _say_all(mixture_notes(run.shown_cells))
     return run
 

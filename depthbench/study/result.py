@@ -32,10 +32,12 @@ class Result:
     Attributes:
         folder: Of the results, with the report of all cells: `report.html`.
         found: The study with its cells and records.
+        unwritten: Why the report could not be written, and how it can; None if it was.
     """
 
     folder: Path
     found: StudyResult
+    unwritten: str | None = None
 
     @property
     def study(self) -> StudySpec:
@@ -54,7 +56,7 @@ class Result:
             UsageError: If there are none.
         """
         cells = chosen(text, self.cells, self.folder)
-        return Result(self.folder, replace(self.found, cells=cells))
+        return replace(self, found=replace(self.found, cells=cells))
 
     @property
     def k50(self) -> Estimate:

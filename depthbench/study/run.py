@@ -1,5 +1,6 @@
 """A study, run: its trials trained and stored, its report written."""
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,10 +11,10 @@ from depthbench.datasets.image_data import DataDamagedError
 from depthbench.engine import OpenEngine, open_engine
 from depthbench.plugins import end_of_plugin
 from depthbench.record import TrialRecord
-from depthbench.report import study_result, write_report
+from depthbench.report import StudyResult, study_result, write_report
 from depthbench.report.freshness import is_up_to_date
 from depthbench.spec import write_study
-from depthbench.store import Store, open_store, write_atomic
+from depthbench.store import Store, StoreError, open_store, write_atomic
 from depthbench.study.architectures import Given
 from depthbench.study.drive import begin_searches, run_study
 from depthbench.study.forecasts import store_forecasts
@@ -98,9 +99,9 @@ def measure(  # noqa: PLR0913 - every one is named at the call
 def carry_out(run: Run, *, progress: bool = True, forecast: bool = False) -> Result:
     """Run every trial that is missing, then derive the report and the result.
 
-    What is stored is read once; a report that is newer is left as it is. The first
-    Ctrl-C or SIGTERM lets records be stored and ends the workers before it does what it
-    always does.
+    What is stored is read once; a report that is newer is left as it is. One that cannot
+    be written costs no answer: the result says so. The first Ctrl-C or SIGTERM lets
+    records be stored and ends the workers before it does what it always does.
 
     Raises:
         UsageError: If the folder holds another study, or a network cannot be trained.
@@ -109,11 +110,8 @@ def carry_out(run: Run, *, progress: bool = True, forecast: bool = False) -> Res
         Exception: What `open_engine` raises besides.
     """
     with open_store(run.folder) as store:
-        if store.num_quarantined:
-            say(
-                f"{store.num_quarantined} damaged records were moved to "
-                f"{store.quarantine}; their trials are run again"
-            )
+        for repair in store.repairs:
+            say(f"note: {repair}")
         run = on_top_of(run, store.records.values())
         for name, text in run.written.items():
             write_atomic(run.folder / name, text)
@@ -126,11 +124,20 @@ def carry_out(run: Run, *, progress: bool = True, forecast: bool = False) -> Res
         stopped_by = _search(run, store, progress=progress)
         if not stopped_by:
             found = study_result(run.study, run.shown_cells, store.records.values())
-            if not is_up_to_date(run.folder):
-                write_report(run.folder, found)
+            unwritten = _unwritten(run.folder, found)
     if stopped_by:
         runtime.end_by_signal(stopped_by)
-    return Result(run.folder, found)
+    return Result(run.folder, found, unwritten)
+
+
+def _unwritten(folder: Path, found: StudyResult) -> str | None:
+    """Write the report unless it is newer; why that was not possible, if it was not."""
+    try:
+        if not is_up_to_date(folder):
+            write_report(folder, found)
+    except (OSError, StoreError) as error:
+        return f"{error}; `depthbench report {shlex.quote(str(folder))}` writes it"
+    return None
 
 
 def _search(run: Run, store: Store, *, progress: bool) -> int:

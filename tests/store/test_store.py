@@ -3,9 +3,11 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import study_cases
 from places import FIXTURES, ROOT
 
 from depthbench.record import (
@@ -43,7 +45,8 @@ with open_store(Path(sys.argv[1])) as store:
 
 def a_record(seed: int = 0, outcome: Outcome = Outcome.TRAINED) -> TrialRecord:
     spec = TrialSpec(architecture="elu", depth=3, data="mnist", seed=seed, lr=0.05)
-    return TrialRecord(spec=spec, outcome=outcome, message="größer\n")
+    record = study_cases.record_of(spec, trained=True)
+    return replace(record, outcome=outcome, message="größer\n")
 
 
 def names(folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ from depthbench.store import open_store, read_records
 
 def a_record(seed: int) -> TrialRecord:
     spec = TrialSpec(architecture="elu", depth=3, data="mnist", seed=seed, lr=0.05)
-    return TrialRecord(spec=spec, outcome=Outcome.STUCK, seconds=1.5e-7)
+    return TrialRecord(spec=spec, outcome=Outcome.CRASHED, seconds=1.5e-7)
 
 
 def lines_of(*seeds: int) -> bytes:

@@ -4,17 +4,15 @@ import errno
 import itertools
 import os
 import random
-import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
+from failing_disk import Disk
 from places import ROOT
 
 from depthbench.record import Outcome, TrialRecord, to_line
@@ -122,31 +120,6 @@ def test_a_disk_that_fills_up_costs_only_what_it_has_no_room_for(
         "File too large; what was stored before is safe, the same command continues it"
     )
     assert (folder / "trials.jsonl").read_bytes() == lines_of(0, 1, 4, 5)
-
-
-class Disk:
-    """Counts the calls that change the disk, and fails those in `failing`."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: int = 0) -> None:
-        self.num_calls = 0
-        self.calls: list[str] = []
-        self.failing = range(0)
-        self.error = error
-        for name in ("write", "fsync", "replace", "ftruncate", "mkdir", "unlink"):
-            monkeypatch.setattr(os, name, self._failing(name, getattr(os, name)))
-
-    def _failing(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **options: Any) -> Any:
-            self.num_calls += 1
-            is_folder = name == "fsync" and stat.S_ISDIR(os.fstat(*arguments).st_mode)
-            self.calls.append(f"{name} folder" if is_folder else name)
-            if self.num_calls not in self.failing:
-                return real(*arguments, **options)
-            if name == "write":
-                real(arguments[0], arguments[1][: len(arguments[1]) // 2])
-            raise OSError(self.error, os.strerror(self.error))
-
-        return call
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC])
