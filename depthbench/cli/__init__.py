@@ -51,11 +51,14 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the `depthbench` command."""
+    runtime.open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="backslashreplace")
     if runtime.is_completing():
         cli.main(prog_name="depthbench")
+    if "--debug" not in sys.argv:
+        runtime.quiet_libraries()
     signal.signal(signal.SIGTERM, terminate)
     # Not `cli.main`, which turns a reader that went away into exit code 1.
     try:

@@ -57,7 +57,7 @@ def explain(error: BaseException, *, debug: bool) -> int:
 
 def _described(error: BaseException) -> tuple[str, int]:
     from depthbench.datasets.image_data import DataError
-    from depthbench.engine import ClusterError, ClusterLostError
+    from depthbench.engine import ClusterError, ClusterLostError, WorkerStartError
     from depthbench.kernels.compiled import KernelsUnusableError
     from depthbench.record import NewerSchemaError
     from depthbench.runtime import DeviceError
@@ -85,6 +85,7 @@ def _described(error: BaseException) -> tuple[str, int]:
         DeviceError,
         KernelsUnusableError,
         StoreError,
+        WorkerStartError,
         OSError,
     )
     if isinstance(error, environment):

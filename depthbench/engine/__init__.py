@@ -9,6 +9,7 @@ from depthbench.engine.errors import (
     ClusterLostError,
     TaskTimedOutError,
     WorkerDiedError,
+    WorkerStartError,
 )
 from depthbench.engine.local import LocalProcesses
 from depthbench.engine.opening import Engine, OpenEngine, open_engine
@@ -22,6 +23,7 @@ __all__ = [
     "OpenEngine",
     "TaskTimedOutError",
     "WorkerDiedError",
+    "WorkerStartError",
     "engine_choice",
     "open_engine",
 ]

@@ -40,6 +40,7 @@ def launch(
             where they usually are.
     """
     sent = pickle.dumps(prepare)
+    runtime.open_standard_streams()
     ours, theirs = multiprocessing.Pipe()
     with _interrupts_blocked():
         process = subprocess.Popen(
@@ -109,6 +110,8 @@ class Process:
 def launched(descriptor: int) -> None:
     """The life of a process that `launch` started: it takes calls from the pipe."""
     pipe = Connection(descriptor)
+    runtime.open_standard_streams()
+    runtime.quiet_libraries()
     prepare: Prepare = pickle.loads(pipe.recv_bytes())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()

@@ -5,6 +5,10 @@ class WorkerDiedError(Exception):
     """A worker process died under a task, and so did the one that tried it again."""
 
 
+class WorkerStartError(Exception):
+    """No worker process ever became ready: the environment's fault, not a task's."""
+
+
 class TaskTimedOutError(Exception):
     """A task ran longer than it was allowed to, and its worker was killed."""
 

@@ -9,7 +9,11 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from depthbench.engine.child import INSTEAD, RETURNED, Process, Start, launch
-from depthbench.engine.errors import TaskTimedOutError, WorkerDiedError
+from depthbench.engine.errors import (
+    TaskTimedOutError,
+    WorkerDiedError,
+    WorkerStartError,
+)
 
 
 class LocalProcesses(Executor):
@@ -17,8 +21,9 @@ class LocalProcesses(Executor):
 
     A worker that dies (killed, out of memory, a crash in native code) costs only the
     task it held: that is tried once more in a new process, then fails with
-    `WorkerDiedError`. Workers end with the process that started them, however that
-    ends, and are deaf to Ctrl-C, which is their parent's to handle.
+    `WorkerDiedError`; or with `WorkerStartError`, if no worker was ever ready. Workers
+    end with the process that started them, however that ends, and are deaf to Ctrl-C,
+    which is their parent's to handle.
 
     A task that raises `runtime.ProcessUnusableError` ends its worker, too; if the error
     names another call, a new process makes that one in its place.
@@ -44,6 +49,7 @@ class LocalProcesses(Executor):
         self._timeout_seconds = timeout_seconds
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._is_stopping = threading.Event()
+        self._was_ready = threading.Event()
         self._processes: dict[int, Process] = {}
         self._handlers = [
             threading.Thread(target=self._handle, args=(slot,), daemon=True)
@@ -95,7 +101,7 @@ class LocalProcesses(Executor):
         """
         while True:
             if worker is None:
-                worker = _Worker(*self._start(self._prepare))
+                worker = _Worker(*self._start(self._prepare), self._was_ready)
                 self._processes[slot] = worker.process
             # Only now: `shutdown` kills the processes it sees after setting the flag.
             if self._is_stopping.is_set():
@@ -140,8 +146,11 @@ class _Task:
 class _Worker:
     """One worker process and the pipe to it."""
 
-    def __init__(self, process: Process, pipe: Connection) -> None:
+    def __init__(
+        self, process: Process, pipe: Connection, was_any_ready: threading.Event
+    ) -> None:
         self._is_ready = False
+        self._was_any_ready = was_any_ready
         self._pipe = pipe
         self.process = process
 
@@ -154,15 +163,16 @@ class _Worker:
         try:
             if not self._is_ready:
                 self._is_ready = self._pipe.recv()
+                self._was_any_ready.set()
             self._pipe.send(task.call)
-            if not self._pipe.poll(timeout_seconds):
+            if not _answers(self._pipe, timeout_seconds):
                 self.kill()
                 task.fail(TaskTimedOutError(f"took longer than {timeout_seconds:g} s"))
                 return True
             ending, value = self._pipe.recv()
         except (EOFError, OSError):
             self.process.join(timeout=5)
-            died = WorkerDiedError(_died(self.process.exitcode))
+            died = _death(self.process.exitcode, self._was_any_ready.is_set())
             self.kill()
             task.num_deaths += 1
             if task.num_deaths == 2:
@@ -186,10 +196,31 @@ class _Worker:
         self._pipe.close()
 
 
-def _died(exit_code: int | None) -> str:
+def _answers(pipe: Connection, timeout_seconds: float | None) -> bool:
+    """Whether an answer comes in time.
+
+    A stop of this process, or of the machine, counts as one slice of a second at most.
+    """
+    if timeout_seconds is None:
+        return pipe.poll(None)
+    left = timeout_seconds
+    while left > 0:
+        if pipe.poll(min(left, 1.0)):
+            return True
+        left -= 1.0
+    return False
+
+
+def _death(exit_code: int | None, was_any_ready: bool) -> Exception:
     if exit_code is not None and exit_code < 0:
         how = f"was killed by {signal.Signals(-exit_code).name}"
     else:
         how = f"ended with exit code {exit_code}"
     hint = "; the system may be short of memory" if exit_code == -9 else ""
-    return f"the worker process {how}, twice{hint}"
+    if was_any_ready:
+        return WorkerDiedError(f"the worker process {how}, twice{hint}")
+    return WorkerStartError(
+        f"no worker process could begin to work: it {how} before it was ready, "
+        f"twice{hint}. No network was looked at yet; what the process printed, above, "
+        "says more, and `depthbench env` what is installed"
+    )

@@ -197,4 +197,5 @@ def _where(error: BaseException, source: str) -> str:
     hint = ""
     if isinstance(error, ModuleNotFoundError):
         hint = "; a module of your own is found beside the plugin or by PYTHONPATH"
-    return f"{at}: {type(error).__name__}: {error}{inner}{hint}"
+    said = str(error).partition("\n")[0]
+    return f"{at}: {type(error).__name__}: {said}{inner}{hint}"

@@ -2,13 +2,17 @@
 
 import ctypes
 import gc
+import logging
 import math
 import os
 import platform
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+
+from depthbench.runtime.installed import is_users_code
 
 # The beginnings, as patterns, of what torch says where nothing is wrong: of a
 # checkpointed network that is tested, which needs no gradients.
@@ -85,6 +89,49 @@ def _quota_of(group: Path) -> float:
         return int(given) / int(period) if int(given) > 0 else math.inf
     except (OSError, ValueError):  # no limit here, or "max"
         return math.inf
+
+
+def open_standard_streams() -> None:
+    """Open to nothing those of the three standard streams that are closed.
+
+    A daemon's often are. The next file that is opened would get the number of one, and
+    with it what is printed.
+    """
+    for number, name, mode in (
+        (0, "stdin", "r"),
+        (1, "stdout", "w"),
+        (2, "stderr", "w"),
+    ):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number, which is this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
+
+
+def quiet_libraries() -> None:
+    """Let no warning of a library stand in place of what this program has to say.
+
+    Those about a user's own code are shown, in a line that names it.
+    """
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        del file, line
+        if is_users_code(filename):
+            said = str(message).strip().partition("\n")[0]
+            sys.stderr.write(f"{filename}:{lineno}: {category.__name__}: {said}\n")
+
+    warnings.showwarning = show
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
 def configure_process(num_threads: int) -> None:

@@ -18,6 +18,7 @@ from depthbench.engine import (
     LocalProcesses,
     TaskTimedOutError,
     WorkerDiedError,
+    WorkerStartError,
     child,
 )
 
@@ -144,7 +145,9 @@ def test_what_cannot_cross_the_pipe_is_an_error_not_a_wait(workers, call, messag
 def test_a_process_that_cannot_be_prepared_is_an_error_not_a_wait():
     for prepare in (fail, lambda: None):
         with LocalProcesses(1, prepare=prepare) as executor:
-            with pytest.raises(Exception, match=r"exit code 1, twice|pickle"):
+            with pytest.raises(
+                Exception, match=r"exit code 1 before it was ready, twice|pickle"
+            ):
                 executor.submit(pid_after, 0).result(timeout=60)
             executor.shutdown(cancel_futures=True)
 
@@ -249,3 +252,21 @@ def test_a_future_that_its_owner_cancels_harms_no_other():
         assert first.cancel()
         assert executor.submit(pid_after, 0).result(timeout=60) > 0
         assert first.cancelled()
+
+
+def test_workers_that_never_begin_are_not_the_task_s_fault(tmp_path):
+    with LocalProcesses(1, prepare=partial(os._exit, 7)) as executor:
+        future = executor.submit(pid_after, 0)
+        with pytest.raises(WorkerStartError, match="with exit code 7 before it was re"):
+            future.result(timeout=60)
+    once = partial(die_but_first, tmp_path / "first")
+    with LocalProcesses(1, prepare=once) as executor:
+        assert executor.submit(pid_after, 0).result(timeout=60) > 0
+        with pytest.raises(WorkerDiedError, match="killed by SIGKILL, twice"):
+            executor.submit(die, signal.SIGKILL).result(timeout=60)
+
+
+def die_but_first(marker: Path):
+    if marker.exists():
+        die(signal.SIGKILL)
+    marker.touch()

@@ -120,6 +120,10 @@ BAD_NETWORKS = {
     "nn.Flatten()": r"\(2, 64\), expected .* \(2, 10\)",
     "1 / 0": r"^ZeroDivisionError: division by zero \(bad.py:8\)$",
     "sys.exit(3)": r"^SystemExit: 3 \(bad.py:8\)$",
+    "nn.Sequential(nn.Flatten(), nn.Linear(60, 10))": r"^RuntimeError: mat1 and mat2 "
+    r"shapes cannot .* \(in Linear\(.*; count the linear layer's inputs from image_sh",
+    "nn.Sequential(nn.Conv2d(3, 4, 3))": r"to have 3 channels, but got 1 .* \(in Conv2d"
+    r"\(.*; take as many channels as come in; the images have image_shape\[0\]$",
     "None": "^TypeError: the builder of bad returned a NoneType; return an nn.Module",
 }
 
