@@ -146,6 +146,35 @@ def test_signals_save_and_say_how_to_go_on(place, uninterrupted):
     assert stable_columns(out / "trials.csv") == expected
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("times", [1, 2])
+def test_signals_at_random_moments(place, uninterrupted, times):
+    """Once or twice, from the first import to the last file of the report."""
+    chance = random.Random(times)
+    out = place / f"signalled {times} times"
+    for number in [signal.SIGINT, signal.SIGTERM] * 3:
+        before = num_stored(out)
+        process = start(place, out.name)
+        # Earlier, nothing has been begun, and Python itself ends by the signal.
+        while not out.exists() and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 6))
+        children = workers_of(process.pid) if process.poll() is None else []
+        for _ in range(times):
+            process.send_signal(number)
+            time.sleep(chance.uniform(0, 0.1))
+        _, err = process.communicate(timeout=60)
+        assert process.returncode in (0, 128 + number), err
+        assert "Traceback" not in err
+        assert are_gone(children)
+        assert num_stored(out) >= before
+    process = start(place, out.name)
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    expected = stable_columns(uninterrupted / "trials.csv")
+    assert stable_columns(out / "trials.csv") == expected
+
+
 def workers_of(pid: int) -> list[int]:
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for task in tasks for child in task.read_text().split()]
