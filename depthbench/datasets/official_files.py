@@ -142,7 +142,8 @@ class OfficialFiles:
             ) from error
         except _DOWNLOAD_ERRORS as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            found = files_instead(files, data_dir, self.folder, self.archive)
+            lacking = self._missing(folder)
+            found = files_instead(lacking, data_dir, self.folder, self.archive)
             how = found or (
                 f"without a network, put {', '.join(self.files)} in {folder}, or use "
                 "the built-in --data stroke_digits"

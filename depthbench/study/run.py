@@ -99,9 +99,9 @@ def measure(  # noqa: PLR0913 - every one is named at the call
 def carry_out(run: Run, *, progress: bool = True, forecast: bool = False) -> Result:
     """Run every trial that is missing, then derive the report and the result.
 
-    What is stored is read once; a report that is newer is left as it is. One that cannot
-    be written costs no answer: the result says so. The first Ctrl-C or SIGTERM lets
-    records be stored and ends the workers before it does what it always does.
+    What is stored is read once; a report that is newer is left as it is. One that
+    cannot be written costs no answer: the result says so. The first Ctrl-C or SIGTERM
+    lets records be stored and ends the workers before it does what it always does.
 
     Raises:
         UsageError: If the folder holds another study, or a network cannot be trained.
@@ -117,23 +117,28 @@ def carry_out(run: Run, *, progress: bool = True, forecast: bool = False) -> Res
             write_atomic(run.folder / name, text)
         resolved = write_study(run.study, run.shown_cells)
         path = run.folder / "study.toml"
-        if not path.exists() or path.read_text(encoding="utf-8") != resolved:
+        if not path.exists() or path.read_bytes() != resolved.encode():
             write_atomic(path, resolved)
         if forecast:
             store_forecasts(run)
+        before = dict(store.records)
         stopped_by = _search(run, store, progress=progress)
         if not stopped_by:
             found = study_result(run.study, run.shown_cells, store.records.values())
-            unwritten = _unwritten(run.folder, found)
+            is_new = dict(store.records) != before
+            unwritten = _unwritten(run.folder, found, is_new=is_new)
     if stopped_by:
         runtime.end_by_signal(stopped_by)
     return Result(run.folder, found, unwritten)
 
 
-def _unwritten(folder: Path, found: StudyResult) -> str | None:
-    """Write the report unless it is newer; why that was not possible, if it was not."""
+def _unwritten(folder: Path, found: StudyResult, *, is_new: bool) -> str | None:
+    """Write the report of what `is_new`, or is newer than the one that is there.
+
+    Returns why that was not possible, if it was not.
+    """
     try:
-        if not is_up_to_date(folder):
+        if is_new or not is_up_to_date(folder):
             write_report(folder, found)
     except (OSError, StoreError) as error:
         return f"{error}; `depthbench report {shlex.quote(str(folder))}` writes it"

@@ -10,7 +10,6 @@ from torch import nn
 from depthbench.record import Outcome
 from depthbench.runtime import is_users_code
 
-
 # By what an error says, what to change in the network.
 _ADVICE = {
     r"mat1 and mat2 shapes": "count the linear layer's inputs from image_shape, or use "
@@ -19,8 +18,8 @@ _ADVICE = {
     "have image_shape[0]",
     r"modified by an inplace operation": "let it make a new tensor: no x += 1, no "
     "inplace=True",
-    r"Expected all tensors to be on the same device": "make tensors where the input is: "
-    "device=x.device, or register_buffer",
+    r"Expected all tensors to be on the same device": "make tensors on x.device, or "
+    "register_buffer",
     r"does not require grad": "let the output depend on the parameters, without "
     "detach() or no_grad()",
     r"unexpected keyword argument '(image_shape|num_classes|generator)'": "a builder "

@@ -23,6 +23,7 @@ from depthbench.datasets.image_data import (
     DataMissingError,
 )
 
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return grown(tmp_path / "set", small_tree(5, 4))
@@ -258,7 +259,7 @@ def photograph(path: Path) -> None:
         (grey_of_16_bits, "is of mode I;16 with 16 bits a channel; convert it"),
         (ppm_of_16_bits, "is of mode RGB with 16 bits a channel; convert it"),
         (cmyk, "is of mode CMYK; convert it to grey or RGB"),
-        (two_pictures, "holds 2 pictures; keep one a file"),
+        (two_pictures, "holds 2 pictures; keep one per file"),
         (photograph, "is a photograph with 1 more behind it, as phones"),
     ],
 )

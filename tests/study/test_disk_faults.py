@@ -87,3 +87,19 @@ def test_an_answer_outlives_a_report_that_cannot_be_written(
     assert result.cells[0].trains == 6
     assert "No space left" in result.unwritten
     assert f"`depthbench report '{tmp_path}/my study'` writes it" in result.unwritten
+
+
+def test_new_trials_are_reported_whatever_the_dates_of_files(
+    carry_out, tmp_path, monkeypatch
+):
+    """After a clock was set back, the old page is younger than what it lacks."""
+    monkeypatch.setattr(study_run, "is_up_to_date", lambda folder: True)
+    carry_out(tmp_path / "r")
+    depths = tmp_path / "r" / "depths.csv"
+    depths.unlink()
+    carry_out(tmp_path / "r")
+    assert not depths.exists()
+    lines = (tmp_path / "r" / "trials.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "r" / "trials.jsonl").write_bytes(b"".join(lines[:-1]))
+    carry_out(tmp_path / "r")
+    assert depths.exists()

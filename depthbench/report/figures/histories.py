@@ -1,6 +1,5 @@
 """A picture on request: loss and accuracy along trainings, side by side."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import mean
