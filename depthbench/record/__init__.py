@@ -7,11 +7,11 @@ from depthbench.record.line import (
     from_line,
     to_line,
 )
+from depthbench.record.chance import Chance
 from depthbench.record.profile import Profile
 from depthbench.record.sound import sound
 from depthbench.record.trial_record import (
     TRACE_STEPS,
-    Chance,
     Environment,
     EpochRecord,
     EvaluationPoint,

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+from depthbench.record.chance import Chance
 from depthbench.record.profile import Profile
 from depthbench.record.trial_record import (
-    Chance,
     Environment,
     EpochRecord,
     EvaluationPoint,

@@ -1,10 +1,10 @@
 """What happened: frozen records of a trial, its epochs, its trace and its place."""
 
-import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from depthbench.record.chance import Chance
 from depthbench.record.profile import Profile
 from depthbench.spec import TrialSpec
 
@@ -107,28 +107,6 @@ class TracePoint(NamedTuple):
     num_steps: int
     loss: float
     gradient_norm: float
-
-
-class Chance(NamedTuple):
-    """What the best constant answer reaches on the images of a trial.
-
-    Attributes:
-        train_loss: Cross entropy, in nats, of always giving the shares of the classes.
-        train_error: Share of the training images that are not of the largest class.
-        test_error: The same of the test images.
-        validation_error: The same of those held out; None where there are none.
-    """
-
-    train_loss: float
-    train_error: float
-    test_error: float
-    validation_error: float | None
-
-    @classmethod
-    def even(cls, num_classes: int) -> "Chance":
-        """Of classes of one size."""
-        error = 1 - 1 / num_classes
-        return cls(math.log(num_classes), error, error, error)
 
 
 @dataclass(frozen=True, slots=True)
