@@ -1,5 +1,6 @@
 """What happened: frozen records, to and from one line of JSON. Imports no torch."""
 
+from depthbench.record.chance import Chance
 from depthbench.record.line import (
     SCHEMA_VERSION,
     NewerSchemaError,
@@ -7,7 +8,6 @@ from depthbench.record.line import (
     from_line,
     to_line,
 )
-from depthbench.record.chance import Chance
 from depthbench.record.profile import Profile
 from depthbench.record.sound import sound
 from depthbench.record.trial_record import (
