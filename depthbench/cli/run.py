@@ -28,6 +28,7 @@ _GROUPS = {
         "precision",
         "max_trials",
         "budget",
+        "start",
         "ahead",
         "first_seed",
     ),
@@ -135,9 +136,9 @@ or help(depthbench.StudySpec) in Python.
     "--dry-run", is_flag=True, help="Show the plan and its cost; train nothing."
 )
 @click.option(
-    "--forecast",
-    is_flag=True,
-    help="First store in the results folder how deep each cell is expected to train.",
+    "--forecast/--no-forecast",
+    default=True,
+    help="First say how deep each cell will train. [--forecast]",
 )
 @data_dir_option
 @plugin_option

@@ -14,6 +14,7 @@ from depthbench.record import TrialRecord
 from depthbench.spec import Cell, TrialSpec
 
 if TYPE_CHECKING:
+    from depthbench.forecasting.limit import Forecast
     from depthbench.trial import TrialContext
 
 _PREPARE = partial(runtime.configure_process, num_threads=1)
@@ -51,12 +52,15 @@ class OpenEngine:
         engine: For the driver.
         data_sha256: Of each data set that is needed.
         num_workers: Trials at once when it was opened.
+        forecast: Makes the forecast of a cell in a worker; the future raises what
+            `make_forecast` does.
         place: Of the data, for messages.
     """
 
     engine: Engine
     data_sha256: dict[str, str]
     num_workers: int
+    forecast: Callable[[Cell], "Future[Forecast]"]
     place: str
 
 
@@ -104,6 +108,7 @@ def _local(
         require_kernels,
         require_trainable,
     )
+    from depthbench.forecasting.task import make_forecast
     from depthbench.plugins import load_architectures
     from depthbench.trial import run_trial
 
@@ -117,7 +122,13 @@ def _local(
     engine = Engine(lambda spec: executor.submit(run_trial, spec, context), number)
     try:
         require_trainable(executor, cells, context, num_workers=number, say=say)
-        yield OpenEngine(engine, sums, number, str(context.data_dir))
+        yield OpenEngine(
+            engine,
+            sums,
+            number,
+            forecast=lambda cell: executor.submit(make_forecast, cell, context),
+            place=str(context.data_dir),
+        )
     finally:
         executor.shutdown(cancel_futures=True)
 
@@ -131,7 +142,12 @@ def _dask(
     say: Callable[[str], None],
 ) -> Iterator[OpenEngine]:
     from depthbench.engine.dask_cluster import DaskCluster
-    from depthbench.engine.remote import examine, remote_context, run_remote_trial
+    from depthbench.engine.remote import (
+        examine,
+        make_remote_forecast,
+        remote_context,
+        run_remote_trial,
+    )
 
     assert choice.scheduler is not None
     sent = remote_context(context.plugins, choice.data_dir)
@@ -154,6 +170,12 @@ def _dask(
             lambda spec: cluster.submit(run_remote_trial, spec, sent), num_workers
         )
         place = str(choice.data_dir or "the workers' folder")
-        yield OpenEngine(engine, sums, num_workers(), place)
+        yield OpenEngine(
+            engine,
+            sums,
+            num_workers(),
+            forecast=lambda cell: cluster.submit(make_remote_forecast, cell, sent),
+            place=place,
+        )
     finally:
         cluster.shutdown(cancel_futures=True)

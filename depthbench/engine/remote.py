@@ -9,6 +9,8 @@ from pathlib import Path
 from depthbench import datasets, runtime
 from depthbench.architectures.plugin_file import PluginFile
 from depthbench.engine.readiness import data_sums, require_kernels
+from depthbench.forecasting.limit import Forecast
+from depthbench.forecasting.task import make_forecast
 from depthbench.plugins import load_architectures
 from depthbench.record import TrialRecord
 from depthbench.spec import Cell, TrialSpec
@@ -48,6 +50,11 @@ def remote_context(plugins: Sequence[Path], data_dir: Path | None) -> RemoteCont
 def run_remote_trial(spec: TrialSpec, context: RemoteContext) -> TrialRecord:
     """`run_trial` with what was sent along; raises what that raises."""
     return run_trial(spec, _unpacked(context))
+
+
+def make_remote_forecast(cell: Cell, context: RemoteContext) -> Forecast:
+    """`make_forecast` with what was sent along; raises what that raises."""
+    return make_forecast(cell, _unpacked(context))
 
 
 def examine(

@@ -1,12 +1,11 @@
 """What untrained networks show on one batch, and short trainings: any architecture."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from depthbench import runtime
 from depthbench.architectures.definition import Architecture
@@ -16,8 +15,9 @@ from depthbench.record import Profile
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData
 from depthbench.training.batches import as_heads, head_losses
-from depthbench.training.blocks import run_by_blocks
+from depthbench.training.blocks import Forward, run_by_blocks
 from depthbench.training.profile import NUM_IMAGES, profiled, sample
+from depthbench.training.updates import optimizer_of
 from depthbench.trial.network import build_network
 
 # Of a probe: that many small steps at most, the mean loss of the last ten below which
@@ -34,12 +34,19 @@ class Untrained:
         architecture: Looked at.
         spec: Any trial of it; depth and seed are replaced.
         data: Whose training images are run through.
+        until: Reading of `runtime.cpu_seconds` after which none is built.
     """
 
     def __init__(
-        self, architecture: Architecture, spec: TrialSpec, data: ImageData
+        self,
+        architecture: Architecture,
+        spec: TrialSpec,
+        data: ImageData,
+        *,
+        until: float = math.inf,
     ) -> None:
         self._architecture, self._spec, self._data = architecture, spec, data
+        self._until = until
         self._resident = ResidentData.on("cpu", data).under(spec)
         self.images, self.labels = sample(self._resident)
 
@@ -47,8 +54,11 @@ class Untrained:
         """The network as a trial builds it, in train mode.
 
         Raises:
+            TimeoutError: If the time is up.
             Exception: What a user's builder raises.
         """
+        if runtime.cpu_seconds() > self._until:
+            raise TimeoutError("the time for a forecast is up")
         spec = self._at(depth, seed)
         with runtime.seeded_global_generators(*spec.entropy, "modules"):
             return build_network(self._architecture, spec, self._data).train()
@@ -77,13 +87,12 @@ class Untrained:
             run = run_by_blocks(net, self.images)
             if len(run.blocks) < 2:
                 return None, math.nan, math.nan
-            last = functional.cross_entropy(run.heads[-1], self.labels)
-            profile = profiled(run.blocks, last, self.labels)
-            loss = head_losses(run.heads, self.labels).mean()
-            _optimizer(net, self._at(depth, seed)).zero_grad()
-            loss.backward()
+            losses = head_losses(run.heads, self.labels)
+            gradients = _gradients(run, losses)
+            profile = profiled(run.blocks, gradients, self.labels)
+            loss = losses.mean()
             before = [block.signal.detach() for block in run.blocks]
-            _optimizer(net, self._at(depth, seed)).step()
+            _optimizer(net, self._spec).step()
             again = run_by_blocks(net, self.images)
         after = head_losses(again.heads, self.labels).mean().item()
         moves = [
@@ -95,9 +104,8 @@ class Untrained:
 
     def probe(self, depth: int, seed: int) -> Probe:
         """Train on 64 images a step until it has learned, diverges, or time is up."""
-        spec = self._at(depth, seed)
         net = self.build(depth, seed)
-        optimizer = _optimizer(net, spec)
+        optimizer = _optimizer(net, self._spec)
         source = runtime.generator(seed, depth, "probe")
         chance, losses = math.log(self._data.num_classes), list[float]()
         lowest = math.inf
@@ -132,18 +140,22 @@ class Untrained:
         return replace(self._spec, depth=depth, seed=seed, device="cpu")
 
 
+def _gradients(run: Forward, losses: Tensor) -> Sequence[Tensor]:
+    """Of the last head's loss, at each block; the weights get that of all heads'."""
+    signals = [block.signal for block in run.blocks]
+    if len(losses) > 1:
+        gradients = torch.autograd.grad(losses[-1], signals, retain_graph=True)
+        losses.mean().backward()
+        return gradients
+    for signal in signals:
+        signal.retain_grad()
+    losses[0].backward()
+    return [signal.grad for signal in signals if signal.grad is not None]
+
+
 def _optimizer(net: nn.Module, spec: TrialSpec) -> torch.optim.Optimizer:
-    """Torch's own: short trainings need no captured steps."""
-    weights = [weight for weight in net.parameters() if weight.requires_grad]
-    if spec.optimizer == "adam":
-        return torch.optim.Adam(weights, lr=spec.lr, weight_decay=spec.weight_decay)
-    return torch.optim.SGD(
-        weights,
-        lr=spec.lr,
-        momentum=spec.momentum,
-        weight_decay=spec.weight_decay,
-        nesterov=spec.nesterov,
-    )
+    weights = (weight for weight in net.parameters() if weight.requires_grad)
+    return optimizer_of(spec, weights)
 
 
 def _share(difference: Tensor, whole: Tensor) -> float:

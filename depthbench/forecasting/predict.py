@@ -9,6 +9,7 @@ from depthbench.architectures.stack import Stack
 from depthbench.datasets.image_data import ImageData
 from depthbench.forecasting.limit import (
     FACTOR,
+    LITERATURE,
     AtDepth,
     Ended,
     Forecast,
@@ -24,12 +25,12 @@ from depthbench.forecasting.stack_theory import has_theory, stack_theory
 from depthbench.spec import Cell, DepthGrid
 
 NUM_SEEDS = 4
+DEEPEST = 300
 _RATIO = 1.6  # between the depths that are looked at
 _NUM_PROBES = 3  # at a depth; most of them decide
 _DEEPEST_PROBE = 100  # deeper ones would take longer than a minute together
 _SHALLOWEST = 12  # times shallower than the limit so far, where probes begin
 _NUM_IMAGES_OF_THEORY = 4
-_SURELY = 1.25  # times a threshold of D, beyond which no deeper network is looked at
 
 
 def predict(
@@ -40,6 +41,7 @@ def predict(
     depths: tuple[int, int] | None = None,
     seeds: int = NUM_SEEDS,
     probe: bool = True,
+    until: float = math.inf,
 ) -> Forecast:
     """How deep the trainings of a cell will go; nothing is stored.
 
@@ -54,20 +56,23 @@ def predict(
         architecture: Of the cell.
         data: Of the cell.
         depths: Smallest and largest depth to look at; None for the grid's first and
-            300.
+            300, or the cap of the search.
         seeds: Networks at each depth, at least 1.
         probe: Whether to train at all.
+        until: Reading of `runtime.cpu_seconds` when time is up.
 
     Raises:
+        TimeoutError: If time is up before the forecast is made.
         Exception: What a user's builder raises.
     """
     item = architecture.with_initializer(cell.template.initializer)
-    untrained = Untrained(item, cell.template, data)
+    untrained = Untrained(item, cell.template, data, until=until)
     num_train = cell.template.train_limit or len(data.train_labels)
     num_steps = cell.template.epochs * math.ceil(num_train / cell.template.batch_size)
     momentum = cell.template.momentum if cell.template.optimizer == "sgd" else 0.0
     limits = thresholds(cell.template.lr, momentum, num_steps)
-    low, high = depths or (cell.grid.start, cell.grid.floor(300))
+    deepest = cell.grid.floor(min(DEEPEST, cell.search.cap))
+    low, high = depths or (cell.grid.start, deepest)
     measured = tuple(_measured(untrained, cell.grid, (low, high), limits, seeds))
     signal = signal_limit(measured, limits, 0.5)
     deepest = measured[-1].depth if measured else high
@@ -103,13 +108,15 @@ def _measured(
     limits: tuple[float, float],
     seeds: int,
 ) -> Iterator[AtDepth]:
+    # Until every threshold is passed, those of literature too.
+    vanishing, exploding = (max(limit, *LITERATURE) for limit in limits)
     for depth in _ladder(grid, *depths):
         found = untrained.at(depth, range(seeds))
         if found is None:
             continue
         yield found
         nats = typical(found.nats)
-        is_beyond = not -_SURELY * limits[0] < nats < _SURELY * limits[1]
+        is_beyond = not -vanishing < nats < exploding
         if is_beyond or all(not math.isfinite(ratio) for ratio in found.loss_ratio):
             return
 

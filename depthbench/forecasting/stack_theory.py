@@ -96,11 +96,7 @@ def _forward(
 ) -> tuple[list[_Layer], list[Signal]]:
     moments = Moments.of(stack.activation)
     num_stages = len(stack.channels)
-    # Pooling reads pairs up to 2 r + 1 apart to know those up to r apart.
-    radii = [0, 2]
-    while len(radii) < num_stages:
-        radii.append(2 * radii[-1] + 1)
-    radii = radii[num_stages - 1 :: -1]
+    radii = _radii(num_stages)
     signal = image_signal(images, radii[0], padding)
     in_channels, num_in_stage = images.shape[1], depth // num_stages
     layers: list[_Layer] = []

@@ -17,13 +17,19 @@ from depthbench.search.expected import expected_layers
 from depthbench.search.information import NUM_WITNESSES, PosteriorSearch
 from depthbench.search.measured import BySeed, Measured, Trials, by_seed
 from depthbench.search.plan import CellPlan, End, from_trials
+from depthbench.search.start import first_depths
 from depthbench.search.strategy import CUT_SENTENCE, Strategy
-from depthbench.spec import Budget, Cell, SearchSpec, parse_budget
+from depthbench.spec import Budget, Cell, SearchSpec
+from depthbench.spec.budget import parse_budget
 from depthbench.text import count, short_percent
 
 # Trials of one depth that may fail to be measured before the search stops there.
 MAX_NOT_MEASURED = 2
 
+_START = (
+    " Where there is a forecast, the first two are made at its low end and at the "
+    "forecast itself; it has no other part in the answer."
+)
 _BEFORE = "before the precision asked for"
 
 Trial = tuple[int, int]  # depth, seed
@@ -33,7 +39,16 @@ class Posterior(Strategy):
     """A sequence of trials, chosen a few ahead."""
 
     settings = frozenset(
-        {"first_seed", "depths", "cap", "precision", "max_trials", "budget", "ahead"}
+        [
+            "first_seed",
+            "depths",
+            "cap",
+            "precision",
+            "max_trials",
+            "budget",
+            "ahead",
+            "start",
+        ]
     )
     prior = Prior()
     may_end_early = True
@@ -104,7 +119,8 @@ class Posterior(Strategy):
         return (
             "Each trial is made at the depth, up to "
             f"{search.cap}, where it is expected to tell most about k50 for what it "
-            "costs, given the outcomes before it.",
+            "costs, given the outcomes before it."
+            f"{_START if search.start == 'forecast' else ''}",
             "The search ends when k50 is known to within "
             f"{short_percent(search.precision)}, or half a step between depths, with "
             f"{NUM_WITNESSES} trainings that succeeded below it and {NUM_WITNESSES} "
@@ -116,11 +132,12 @@ class Posterior(Strategy):
 
 def posterior_search(cell: Cell) -> PosteriorSearch:
     """How a posterior search of `cell` chooses, and when it has seen enough."""
-    search = cell.search
+    search, cap = cell.search, cell.grid.floor(cell.search.cap)
+    forecast = cell.forecast if search.start == "forecast" else None
     return PosteriorSearch(
         grid=cell.grid,
-        cap=cell.grid.floor(search.cap),
-        bracket=search.depths,
+        cap=cap,
+        bracket=search.depths or first_depths(forecast, cell.grid, cap),
         precision=search.precision,
         max_trials=search.max_trials,
     )

@@ -5,7 +5,7 @@ protocol, `StudySpec` what a user writes in a TOML file or in flags.
 """
 
 from depthbench.spec.budget import Budget, parse_budget
-from depthbench.spec.cell import Cell, Claim, DepthGrid
+from depthbench.spec.cell import Cell, Claim, DepthGrid, ForecastDepth
 from depthbench.spec.criterion import Criterion
 from depthbench.spec.errors import UsageError
 from depthbench.spec.rate import Rate
@@ -26,6 +26,7 @@ __all__ = [
     "Claim",
     "Criterion",
     "DepthGrid",
+    "ForecastDepth",
     "Rate",
     "SearchSpec",
     "StudySpec",

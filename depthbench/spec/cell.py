@@ -65,6 +65,26 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastDepth:
+    """How deep a cell was expected to train before its first trial.
+
+    Attributes:
+        k50: Depth where half of all trainings succeed; None if no limit was found up
+            to `deepest`.
+        low: The least that it is expected to be; None where `k50` is.
+        high: The most.
+        limited_by: What sets it, in words.
+        deepest: Depth that was looked at.
+    """
+
+    k50: float | None = None
+    low: float | None = None
+    high: float | None = None
+    limited_by: str
+    deepest: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One architecture x data set x protocol x rate: what one search is run for.
 
@@ -79,6 +99,7 @@ class Cell:
         claim: What the literature says of it, where it gives a depth.
         rate: From the template's learning rate to that of a depth.
         search: How its depths are chosen.
+        forecast: None where there was none before its first trial.
     """
 
     protocol: str
@@ -91,6 +112,7 @@ class Cell:
     claim: Claim | None = None
     rate: Rate = field(default_factory=Rate)
     search: SearchSpec = field(default_factory=SearchSpec)
+    forecast: ForecastDepth | None = None
 
     @property
     def architecture(self) -> str:

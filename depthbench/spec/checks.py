@@ -19,6 +19,7 @@ _CHOICES = {
     "optimizer": choices.OptimizerName,
     "normalization": choices.Normalization,
     "pictures": choices.Picture,
+    "start": choices.Start,
 }
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 
 from depthbench.spec.budget import parse_budget
+from depthbench.spec.choices import Start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class SearchSpec:
     max_trials: int = 40
     budget: str | None = None
     ahead: int = 2
+    start: Start = "forecast"
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():

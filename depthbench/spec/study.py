@@ -10,6 +10,7 @@ from depthbench.spec.choices import (
     OptimizerName,
     Picture,
     ProtocolName,
+    Start,
 )
 from depthbench.spec.criterion import Criterion, ErrorSource
 from depthbench.spec.protocol import PROTOCOL_FIELDS
@@ -87,6 +88,7 @@ class StudySpec:
         ahead: Trials of a `posterior` search that can be under way at once. Each is
             chosen from the outcomes of all but the `ahead` - 1 before it, however
             many workers there are.
+        start: Where a `posterior` search begins: at its `forecast` or the `bottom`.
         device: `cpu`, `cuda`, or `auto`: CUDA where there is one.
         kernels: What computes the built-in blocks: `reference`, `fused` or `auto`. The
             first is plain PyTorch, the second this package's own kernels, `auto` the
@@ -135,6 +137,7 @@ class StudySpec:
     max_trials: int = 40
     budget: str | None = None
     ahead: int = 2
+    start: Start = "forecast"
     device: DeviceChoice = "auto"
     kernels: KernelsChoice = "auto"
     pictures: tuple[Picture, ...] = ()

@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import tomli_w
 
-from depthbench.spec.cell import Cell, Claim, DepthGrid
+from depthbench.spec.cell import Cell, Claim, DepthGrid, ForecastDepth
 from depthbench.spec.rate import Rate
 from depthbench.spec.study import STUDY_KEYS, StudySpec
 from depthbench.spec.trial import FIRST_SEEDING, TrialSpec
@@ -57,7 +57,8 @@ def read_resolved(path: Path) -> tuple[StudySpec, tuple[Cell, ...]]:
         ValueError: If the file is no resolved study.
         OSError: If the file cannot be read.
     """
-    document = _document(path)
+    # Searches of earlier versions began at the bottom.
+    document = {"start": "bottom", **_document(path)}
     study = _study(path, document, {})
     try:
         return study, tuple(_cell(table, study) for table in document["cells"])
@@ -92,8 +93,9 @@ def _study(
 
 def write_study(study: StudySpec, cells: Iterable[Cell]) -> str:
     """A study as TOML that `read_study` reads back, its cells spelt out below it."""
-    keys = {key: value for key, value in asdict(study).items() if value is not None}
-    return tomli_w.dumps(keys | {"cells": [_cell_table(cell) for cell in cells]})
+    return tomli_w.dumps(
+        _given(asdict(study)) | {"cells": [_cell_table(cell) for cell in cells]}
+    )
 
 
 _CELL_KEYS = (
@@ -104,6 +106,7 @@ _CELL_KEYS = (
     "source",
     "claim",
     "rate",
+    "forecast",
 )
 
 
@@ -117,8 +120,13 @@ def _cell_table(cell: Cell) -> dict[str, Any]:
         "source": cell.source or None,
         "claim": list(astuple(cell.claim)) if cell.claim else None,
         "rate": _rate_table(cell.rate) or None,
+        "forecast": cell.forecast and _given(asdict(cell.forecast)),
     } | {key: trial[key] for key in trial if key not in ("depth", "seed")}
     return {key: value for key, value in table.items() if value not in (None, ())}
+
+
+def _given(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if value is not None}
 
 
 def _rate_table(rate: Rate) -> dict[str, Any]:
@@ -139,6 +147,7 @@ def _cell(table: Mapping[str, Any], study: StudySpec) -> Cell:
     trial.setdefault("seeding", FIRST_SEEDING)
     grid = DepthGrid(*table["grid"])
     reference, claim = table.get("reference"), table.get("claim")
+    forecast = table.get("forecast")
     return Cell(
         protocol=table["protocol"],
         template=TrialSpec(depth=grid.start, seed=0, **trial),
@@ -150,6 +159,7 @@ def _cell(table: Mapping[str, Any], study: StudySpec) -> Cell:
         claim=Claim(*claim) if claim else None,
         rate=_rate(table.get("rate", {})),
         search=study.search_spec,
+        forecast=ForecastDepth(**forecast) if forecast else None,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from depthbench.record import TrialRecord
+from depthbench.search import strategy_of
 from depthbench.spec import Cell, StudySpec, TrialSpec, UsageError, read_resolved
 from depthbench.spec.study import SEARCH_FIELDS, TRAINING_FIELDS
 
@@ -38,6 +39,22 @@ def stored_in(folder: Path, records: Iterable[TrialRecord]) -> Stored | None:
     except ValueError as error:
         raise UsageError(f"{error}; give another folder (out)") from error
     return Stored(folder, study, cells, specs)
+
+
+def as_begun(
+    stored: Stored, study: StudySpec, cells: Sequence[Cell]
+) -> tuple[StudySpec, tuple[Cell, ...]]:
+    """What is asked for, its searches started where those of the folder were.
+
+    Another first depth would make another search, and lose what was trained for it.
+    """
+    if "start" in strategy_of(study.search_spec).settings:
+        study = replace(study, start=stored.study.start)
+    forecasts = {cell.key: cell.forecast for cell in stored.cells}
+    return study, tuple(
+        replace(cell, search=study.search_spec, forecast=forecasts.get(cell.key))
+        for cell in cells
+    )
 
 
 def with_stored_kernels(
@@ -98,7 +115,8 @@ def with_stored_cells(
         and stored.has_trials_of(cell)
     ]
     # Cells that are kept would be searched and judged anew, and not as they were.
-    fields = TRAINING_FIELDS + (SEARCH_FIELDS if kept else ())
+    searched = tuple(name for name in SEARCH_FIELDS if name != "start")
+    fields = TRAINING_FIELDS + (searched if kept else ())
     differences = study.differences(stored.study, fields)
     if differences:
         others = ", ".join(dict.fromkeys(cell.architecture for cell in kept))

@@ -2,17 +2,20 @@
 
 import json
 import math
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depthbench import runtime
-from depthbench.spec import Cell, UsageError
+from depthbench.engine import OpenEngine
+from depthbench.spec import Cell, ForecastDepth, TrialSpec, UsageError
 from depthbench.store import write_atomic
 from depthbench.study.architectures import Given
 from depthbench.study.messages import say
 from depthbench.study.prepare import Run, prepare
+from depthbench.text import count
 
 if TYPE_CHECKING:
     from depthbench.forecasting.limit import Forecast
@@ -56,7 +59,7 @@ def forecast(
     for cell in run.cells:
         _check_depths(cell, depths)
     # A protocol changes what follows the first epoch, and nothing that is looked at.
-    cells = {(c.architecture, c.data, c.rate.name): c for c in run.cells}
+    cells = {_looked_at(cell): cell for cell in run.cells}
     return [
         _forecast(run, cell, depths=depths, seeds=num_networks, probe=probe)
         for cell in cells.values()
@@ -84,27 +87,78 @@ def _forecast(run: Run, cell: Cell, **given: Any) -> "Forecast":
     return predict(cell, run.registry[cell.architecture], data, **given)
 
 
-def store_forecasts(run: Run) -> None:
-    """Write the forecasts of a run's cells to its folder, unless they are there.
+def with_forecasts(run: Run, engine: OpenEngine, begun: Iterable[TrialSpec]) -> Run:
+    """The run, its cells with forecasts, which are stored in its folder in full.
 
-    Before the first trial, so that no forecast has seen a measurement. A network that
-    cannot be looked at has none: its trials will say why.
+    A cell that has trials gets none, so that no forecast has seen a measurement; nor
+    does one whose rate differs between depths, or that asks about a single depth. A
+    forecast that fails costs nothing but its time.
+
+    Args:
+        run: Before its first trial, or continued.
+        engine: Whose workers make the forecasts.
+        begun: Trials that are stored.
     """
-    path = run.folder / FILE_NAME
+    specs = tuple(begun)
+    wanted = [cell for cell in run.cells if _wants_forecast(cell, specs)]
+    if not wanted:
+        return run
+    unlike = {_looked_at(cell): cell for cell in wanted}
+    say(f"forecasting {count(len(unlike), 'cell')}")
+    futures = {each: engine.forecast(cell) for each, cell in unlike.items()}
+    made = {each: _made(future) for each, future in futures.items()}
+    found = {
+        cell.key: forecast
+        for cell in wanted
+        if (forecast := made[_looked_at(cell)]) is not None
+    }
+    _store(run.folder / FILE_NAME, found)
+
+    def with_found(cells: Iterable[Cell]) -> tuple[Cell, ...]:
+        return tuple(
+            replace(cell, forecast=_in_short(found[cell.key]))
+            if cell.key in found
+            else cell
+            for cell in cells
+        )
+
+    return replace(
+        run, cells=with_found(run.cells), shown_cells=with_found(run.shown_cells)
+    )
+
+
+def _wants_forecast(cell: Cell, begun: Iterable[TrialSpec]) -> bool:
+    return (
+        cell.forecast is None
+        and cell.rate.is_fixed
+        and cell.search.only_depth is None
+        and not any(cell.owns(spec) for spec in begun)
+    )
+
+
+def _looked_at(cell: Cell) -> TrialSpec:
+    """What the forecasts of two cells have in common if they are the same."""
+    return replace(cell.template, train_mode="every_epoch")
+
+
+def _made(future: "Future[Forecast]") -> "Forecast | None":
+    try:
+        return future.result()
+    except Exception as error:  # in the user's own code; or its worker died
+        say(f"no forecast: {error}; its search begins without one")
+        return None
+
+
+def _store(path: Path, found: "Mapping[tuple[str, ...], Forecast]") -> None:
     stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    missing = [cell for cell in run.cells if _key(cell) not in stored]
-    for cell in missing:
-        try:
-            found = _forecast(run, cell)
-        except Exception as error:  # in the user's own code, or no data here
-            say(f"no forecast of {cell.architecture}: {error}")
-            continue
-        stored[_key(cell)] = as_json(found)
-        write_atomic(path, json.dumps(stored, indent=1) + "\n")
+    stored |= {" / ".join(key): as_json(each) for key, each in found.items()}
+    write_atomic(path, json.dumps(stored, indent=1) + "\n")
 
 
-def _key(cell: Cell) -> str:
-    return " / ".join(cell.key)
+def _in_short(found: "Forecast") -> ForecastDepth:
+    numbers = as_json(found)
+    names = [field.name for field in fields(ForecastDepth)]
+    return ForecastDepth(**{name: numbers[name] for name in names})
 
 
 def as_json(found: "Forecast") -> dict[str, Any]:

@@ -14,6 +14,7 @@ from depthbench.registry import Registry
 from depthbench.spec import Cell, StudySpec, UsageError, read_study, study_of
 from depthbench.study.architectures import Given, asked_for
 from depthbench.study.folder import (
+    as_begun,
     have_begun,
     stored_in,
     with_stored_cells,
@@ -114,7 +115,7 @@ def prepare(  # noqa: PLR0913 - each is a keyword of `measure`
 
 
 def on_top_of(run: Run, records: Iterable[TrialRecord]) -> Run:
-    """The run, given the records in its folder, which it continues.
+    """The run, given the records in its folder, which it continues as it began.
 
     Raises:
         UsageError: If they belong to another study.
@@ -128,9 +129,10 @@ def on_top_of(run: Run, records: Iterable[TrialRecord]) -> Run:
         if wrong:
             say(f"note: {wrong}. Cells that begin now have the reference kernels.")
     if stored is not None:
-        cells = with_stored_kernels(stored, run.study, run.cells)
-        shown = with_stored_cells(stored, run.study, cells)
-        run = replace(run, cells=cells, shown_cells=shown)
+        study, cells = as_begun(stored, run.study, run.cells)
+        cells = with_stored_kernels(stored, study, cells)
+        shown = with_stored_cells(stored, study, cells)
+        run = replace(run, study=study, cells=cells, shown_cells=shown)
     _say_all(rate_notes(run.study, run.cells))
     _say_all(mixture_notes(run.shown_cells))
     return run

@@ -17,7 +17,7 @@ from depthbench.spec import write_study
 from depthbench.store import Store, StoreError, open_store, write_atomic
 from depthbench.study.architectures import Given
 from depthbench.study.drive import begin_searches, run_study
-from depthbench.study.forecasts import store_forecasts
+from depthbench.study.forecasts import with_forecasts
 from depthbench.study.messages import say
 from depthbench.study.notes import machine_notes, watched
 from depthbench.study.prepare import Run, on_top_of, prepare
@@ -38,7 +38,7 @@ def measure(  # noqa: PLR0913 - every one is named at the call
     fetch: bool = True,
     plugins: Iterable[str | Path] = (),
     progress: bool = True,
-    forecast: bool = False,
+    forecast: bool = True,
     **values: Any,
 ) -> Result:
     """Measure how deep architectures can be and still train; `depthbench run`.
@@ -66,8 +66,8 @@ def measure(  # noqa: PLR0913 - every one is named at the call
             that are there are never replaced.
         plugins: Files that define further architectures.
         progress: Whether to show it, on standard error or in the notebook.
-        forecast: Whether to store what `forecast` says of each cell in the results
-            folder, before the first trial; it takes some seconds to a minute a cell.
+        forecast: Whether to say of each cell, before its first trial, how deep it
+            will train; it takes some seconds, and two minutes a cell at most.
         **values: Fields of `StudySpec`, as `data="mnist"`, `search="posterior"` or
             `depths=(30, 90)`.
 
@@ -96,7 +96,7 @@ def measure(  # noqa: PLR0913 - every one is named at the call
     return carry_out(run, progress=progress, forecast=forecast)
 
 
-def carry_out(run: Run, *, progress: bool = True, forecast: bool = False) -> Result:
+def carry_out(run: Run, *, progress: bool = True, forecast: bool = True) -> Result:
     """Run every trial that is missing, then derive the report and the result.
 
     What is stored is read once; a report that is newer is left as it is. One that
@@ -115,14 +115,9 @@ def carry_out(run: Run, *, progress: bool = True, forecast: bool = False) -> Res
         run = on_top_of(run, store.records.values())
         for name, text in run.written.items():
             write_atomic(run.folder / name, text)
-        resolved = write_study(run.study, run.shown_cells)
-        path = run.folder / "study.toml"
-        if not path.exists() or path.read_bytes() != resolved.encode():
-            write_atomic(path, resolved)
-        if forecast:
-            store_forecasts(run)
+        _write_study(run)
         before = dict(store.records)
-        stopped_by = _search(run, store, progress=progress)
+        run, stopped_by = _search(run, store, progress=progress, forecast=forecast)
         if not stopped_by:
             found = study_result(run.study, run.shown_cells, store.records.values())
             is_new = dict(store.records) != before
@@ -145,20 +140,34 @@ def _unwritten(folder: Path, found: StudyResult, *, is_new: bool) -> str | None:
     return None
 
 
-def _search(run: Run, store: Store, *, progress: bool) -> int:
+def _write_study(run: Run) -> None:
+    resolved = write_study(run.study, run.shown_cells)
+    path = run.folder / "study.toml"
+    if not path.exists() or path.read_bytes() != resolved.encode():
+        write_atomic(path, resolved)
+
+
+def _search(
+    run: Run, store: Store, *, progress: bool, forecast: bool
+) -> tuple[Run, int]:
     """Run the study in worker processes, which end with this call.
 
-    Returns the number of the signal that stopped it, or 0.
+    Returns the run as it was searched, and the number of the signal that stopped it,
+    or 0.
     """
     evidence = [r for r in store.records.values() if r.outcome.is_evidence]
     searches = begin_searches(run.cells, evidence)
     cells = [search.cell for search in searches if not search.plan.is_done]
     if not cells:
         say("every trial of this study is stored already")
-        return 0
+        return run, 0
     opening = open_engine(run.choice, cells, run.study.device, run.context, say=say)
     with opening as opened:
         keep = _keeper(run, store, opened, evidence)
+        if forecast:
+            run = with_forecasts(run, opened, [r.spec for r in store.records.values()])
+            _write_study(run)
+            searches = begin_searches(run.cells, evidence)
         quiet = nullcontext(lambda _: None)
         showing = show_progress(opened.num_workers) if progress else quiet
         with runtime.noted_signals() as stopped, showing as report:
@@ -170,7 +179,7 @@ def _search(run: Run, store: Store, *, progress: bool) -> int:
                 report=report,
                 should_stop=lambda: bool(stopped()),
             )
-            return stopped()
+            return run, stopped()
 
 
 def _keeper(

@@ -1,6 +1,7 @@
 """A network's profile: what its blocks carry forward and backward, at one moment."""
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -45,13 +46,15 @@ def profile_of(net: nn.Module, images: Tensor, labels: Tensor) -> Profile | None
     if len(run.blocks) < 2:
         return None
     loss = functional.cross_entropy(run.heads[-1], labels)
-    return profiled(run.blocks, loss, labels)
+    gradients = torch.autograd.grad(loss, [block.signal for block in run.blocks])
+    return profiled(run.blocks, gradients, labels)
 
 
-def profiled(blocks: list[BlockOutput], loss: Tensor, labels: Tensor) -> Profile:
-    """The profile of blocks that were run; the graph is kept."""
+def profiled(
+    blocks: Sequence[BlockOutput], gradients: Sequence[Tensor], labels: Tensor
+) -> Profile:
+    """The profile of blocks that were run, given the gradient at each."""
     signals = [block.signal for block in blocks]
-    gradients = torch.autograd.grad(loss, signals, retain_graph=True)
     kept = _kept(len(blocks))
     return Profile(
         num_layers=tuple(blocks[i].num_layers for i in kept),

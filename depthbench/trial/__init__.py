@@ -3,6 +3,7 @@
 from depthbench.trial.run import (
     TrialContext,
     architecture_of,
+    data_of,
     graphed_steps,
     look_at,
     run_trial,
@@ -14,6 +15,7 @@ from depthbench.trial.run import (
 __all__ = [
     "TrialContext",
     "architecture_of",
+    "data_of",
     "graphed_steps",
     "look_at",
     "run_trial",

@@ -154,6 +154,15 @@ def architecture_of(spec: TrialSpec, context: TrialContext) -> Architecture:
     return _architectures(context.plugins)[spec.architecture]
 
 
+def data_of(spec: TrialSpec, context: TrialContext) -> ImageData:
+    """The data set of a spec, loaded once a process.
+
+    Raises:
+        DataError: If it cannot be had.
+    """
+    return _loaded(spec.data, context.data_dir, spec.device)[0]
+
+
 def untrained(spec: TrialSpec, context: TrialContext) -> nn.Module:
     """The network that a trial begins with; the global generators stay as they are."""
     with runtime.seeded_global_generators(*spec.entropy, "modules"):

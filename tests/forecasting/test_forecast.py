@@ -17,8 +17,6 @@ from depthbench.forecasting.limit import (
     thresholds,
 )
 from depthbench.runtime import generator
-from depthbench.study.forecasts import store_forecasts
-from depthbench.study.prepare import prepare
 
 
 def falling(slope, spread=0.0, depths=(3, 12, 24, 48)):
@@ -145,18 +143,6 @@ def test_the_command_prints_what_the_function_returns():
     )
     shown = CliRunner().invoke(command, asked, catch_exceptions=False).output
     assert "tanh_naive on stroke_digits" in shown
-
-
-def test_forecasts_are_stored_once_in_the_folder_of_a_run(tmp_path):
-    run = prepare(shrinking, data="stroke_digits", out=tmp_path, device="cpu", cap=6)
-    store_forecasts(run)
-    path = tmp_path / "forecasts.json"
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    (found,) = stored.values()
-    assert found["architecture"] == "shrinking" and found["measured"]
-    before = path.stat().st_mtime_ns
-    store_forecasts(run)
-    assert path.stat().st_mtime_ns == before
 
 
 def test_show_prints_the_profile_of_one_depth():

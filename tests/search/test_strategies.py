@@ -92,6 +92,7 @@ OTHER = {
     "max_trials": 9,
     "budget": "2h",
     "ahead": 5,
+    "start": "bottom",
 }
 
 
