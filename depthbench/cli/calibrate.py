@@ -5,7 +5,7 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from depthbench.calibration.curves import RecordedCurve
     from depthbench.calibration.document import Calibration
     from depthbench.calibration.plan import CalibrationPlan
+    from depthbench.report.table import Table
 
 _WIDTH = 140  # what a line of the table needs; a narrower one would be cut
 
@@ -44,6 +45,12 @@ _WIDTH = 140  # what a line of the table needs; a narrower one would be cut
     help="A trials.jsonl. Simulate nothing, but estimate how much of the luck of these "
     "trials a seed carries from depth to depth, into seed_share.csv. Repeatable.",
 )
+@click.option(
+    "--start",
+    is_flag=True,
+    help="Simulate only posterior searches that begin at forecasts, right and wrong "
+    "ones, into forecast_start.csv.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="[0]")
 @click.option(
     "--out",
@@ -53,11 +60,12 @@ _WIDTH = 140  # what a line of the table needs; a narrower one would be cut
 )
 @json_option
 @debug_option
-def command(
+def command(  # noqa: PLR0913 - each is a flag
     quick: bool,
     searches: int | None,
     recorded: tuple[Path, ...],
     seeds_of: tuple[Path, ...],
+    start: bool,
     seed: int,
     out: Path | None,
     as_json: bool,
@@ -76,6 +84,9 @@ def command(
     out = out or Path("results/calibration-quick" if quick else "results/calibration")
     if seeds_of:
         _share_of_seeds(seeds_of, out, as_json=as_json)
+        return 0
+    if start:
+        _starts(_recorded(recorded), searches or 20, seed, out, as_json=as_json)
         return 0
     try:
         calibration = _simulated(plan, _recorded(recorded), out)
@@ -111,20 +122,50 @@ def _share_of_seeds(paths: tuple[Path, ...], out: Path, *, as_json: bool) -> Non
         seed_share_rows,
         seed_share_table,
     )
-    from depthbench.store import write_atomic
-    from depthbench.store.files import make_folder
 
     try:
         rows = seed_share_rows(read_seeded(paths))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    make_folder(out)
-    table = seed_share_table(rows)
-    write_atomic(out / "seed_share.csv", table.csv)
-    shown = json.dumps(table.dicts, indent=1) + "\n"
     sums = seed_share_table([row for row in rows if row.cell == ALL_CELLS])
-    click.echo(shown if as_json else sums.markdown(), nl=False)
-    say(f"files: {out}/seed_share.csv")
+    _write(
+        out / "seed_share.csv", seed_share_table(rows), sums.markdown(), as_json=as_json
+    )
+
+
+def _starts(
+    recorded: "list[RecordedCurve]",
+    num_searches: int,
+    seed: int,
+    out: Path,
+    *,
+    as_json: bool,
+) -> None:
+    """Simulate, write and print what a start from a forecast saves."""
+    from depthbench.calibration.forecast_start import (
+        TRUTHS,
+        start_rows,
+        start_table,
+    )
+
+    rows = [
+        row
+        for name, truths in (("synthetic", TRUTHS), ("recorded", recorded))
+        for row in start_rows(truths, name, num_searches=num_searches, seed=seed)
+    ]
+    table = start_table(rows)
+    _write(out / "forecast_start.csv", table, table.markdown(), as_json=as_json)
+
+
+def _write(path: Path, table: "Table[Any]", text: str, *, as_json: bool) -> None:
+    """A CSV file, and its rows printed as JSON or as a text."""
+    from depthbench.store import write_atomic
+    from depthbench.store.files import make_folder
+
+    make_folder(path.parent)
+    write_atomic(path, table.csv)
+    click.echo(json.dumps(table.dicts, indent=1) if as_json else text.rstrip())
+    say(f"files: {path}")
 
 
 def _simulated(

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 @click.argument(
     "targets",
     nargs=-1,
-    required=True,
     metavar="NAME|FILE.py...",
     shell_complete=architecture_names,
 )
@@ -54,6 +53,25 @@ if TYPE_CHECKING:
     help="Train nothing at all: faster, and blind to a rate that is too large only "
     "once the network learns.",
 )
+@click.option(
+    "--score",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Forecast nothing, but hold stored forecasts against the depths measured in a "
+    "results folder DIR.",
+)
+@click.option(
+    "--forecasts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="For --score: what --json printed; score.csv is written beside it. "
+    "[DIR/forecasts.json]",
+)
+@click.option(
+    "--readme",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="For --score: a page whose table forecast_score is made anew.",
+)
 @data_dir_option
 @plugin_option
 @json_option
@@ -66,6 +84,9 @@ def command(  # noqa: PLR0913 - each is a flag
     depths: tuple[int, int] | None,
     networks: int,
     no_probe: bool,
+    score: Path | None,
+    forecasts: Path | None,
+    readme: Path | None,
     data_dir: Path | None,
     plugin: tuple[Path, ...],
     as_json: bool,
@@ -76,6 +97,11 @@ def command(  # noqa: PLR0913 - each is a flag
     or explodes in untrained networks, and that at which the learning rate is too large,
     from one step and from short trainings on 64 images a step.
     """
+    if score is not None:
+        _score(score, forecasts or score / "forecasts.json", readme, as_json=as_json)
+        return
+    if not targets:
+        raise click.UsageError("name an architecture, as elu_bn, or a FILE.py")
     from depthbench.study.forecasts import as_json as document
     from depthbench.study.forecasts import forecast
 
@@ -95,6 +121,26 @@ def command(  # noqa: PLR0913 - each is a flag
         return
     for each in found:
         _show(each)
+
+
+def _score(folder: Path, stored: Path, readme: Path | None, *, as_json: bool) -> None:
+    """Write score.csv and print the table."""
+    from depthbench.calibration import forecast_score as scoring
+    from depthbench.report import read_result, refresh_between_markers
+    from depthbench.store import write_atomic
+
+    try:
+        rows = scoring.score_rows(read_result(folder), scoring.read_forecasts(stored))
+        table = scoring.score_markdown(rows)
+        if readme is not None:
+            text = readme.read_text(encoding="utf-8")
+            text = refresh_between_markers(text, "forecast_score", table)
+            write_atomic(readme, text)
+    except (ValueError, LookupError, OSError) as error:
+        raise click.UsageError(f"{stored}, {folder}: {error}") from error
+    scored = scoring.score_table(rows)
+    write_atomic(stored.parent / "score.csv", scored.csv)
+    click.echo(json.dumps(scored.dicts, indent=1) if as_json else table.rstrip())
 
 
 def _show(found: "Forecast") -> None:

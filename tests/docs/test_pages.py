@@ -1,5 +1,6 @@
 """README and docs tell the truth: commands, examples, tables and links."""
 
+import csv
 import itertools
 import re
 import shlex
@@ -17,6 +18,13 @@ from depthbench import cli
 from depthbench.bench.markdown import speed_markdown
 from depthbench.bench.measurement import read_table
 from depthbench.calibration.document import read_rows
+from depthbench.calibration.forecast_score import (
+    read_forecasts,
+    score_markdown,
+    score_rows,
+    score_table,
+)
+from depthbench.calibration.forecast_start import StartRow, start_table
 from depthbench.calibration.markdown import calibration_markdown
 from depthbench.calibration.summary import totals
 from depthbench.plugins import load_architectures
@@ -167,13 +175,40 @@ def test_the_readme_is_one_page():
     assert len(README.split()) <= 900
 
 
+def stored_starts():
+    with (ROOT / "results/calibration/forecast_start.csv").open() as file:
+        for row in csv.DictReader(file):
+            numbers = {
+                key: int(text) if key.startswith("num_") else float(text or "nan")
+                for key, text in row.items()
+                if key != "truths"
+            }
+            numbers["factor"] = numbers["factor"] if row["factor"] else None
+            yield StartRow(truths=row["truths"], **numbers)
+
+
+def forecasts_and_measured():
+    stored = read_forecasts(ROOT / "results/forecast/forecasts.json")
+    return read_result(ROOT / "results/notebook"), stored
+
+
+def test_the_committed_score_is_that_of_the_committed_records():
+    rows = score_rows(*forecasts_and_measured())
+    stored = (ROOT / "results/forecast/score.csv").read_text(encoding="utf-8")
+    assert stored == score_table(rows).csv
+
+
 @pytest.mark.parametrize(("page", "name"), tables(), ids=lambda each: Path(each).name)
 def test_generated_tables_are_fresh(page, name):
     text = page.read_text(encoding="utf-8")
     start = f"<!-- depthbench:{name}:start -->"
     shown = text.split(start)[1].split(f"<!-- depthbench:{name}:end -->")[0]
     folder = ROOT / "results" / name
-    if (folder / "bench.csv").exists():
+    if name == "forecast_start":
+        table = start_table(list(stored_starts())).markdown()
+    elif name == "forecast_score":
+        table = score_markdown(score_rows(*forecasts_and_measured()))
+    elif (folder / "bench.csv").exists():
         table = speed_markdown(read_table(folder / "bench.csv"))
     elif (folder / "calibration.csv").exists():
         table = calibration_markdown(totals(read_rows(folder / "calibration.csv")))
