@@ -3,6 +3,7 @@
 from depthbench.report.cell_columns import cell_columns, columns_of, rate_column
 from depthbench.report.depth_rows import DepthRow, depth_rows
 from depthbench.report.fit_columns import FIT_COLUMNS
+from depthbench.report.forecast_columns import FORECAST_COLUMNS
 from depthbench.report.results import Status, StudyResult
 from depthbench.report.table import NOTHING, Column, Field, Table
 from depthbench.report.words import causes_text, deepest_text, note_text
@@ -124,6 +125,7 @@ DEPTH_COLUMNS: tuple[Column[DepthRow], ...] = (
         "weight layers",
     ),
     *FIT_COLUMNS,
+    *FORECAST_COLUMNS,
     Column(
         "layer_epochs",
         "count",

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from depthbench.curves.words import estimate_text
+from depthbench.report.forecast_columns import forecast_text
 from depthbench.report.results import CellResult, Status, StudyResult
 from depthbench.report.table import NOTHING, Column, Table, escaped, shown
 from depthbench.report.ties import Key, Ties, ties
@@ -36,6 +37,8 @@ def _columns(result: StudyResult, tied: Mapping[Key, Ties]) -> Iterator[Column[R
     for protocol in protocols:
         k50 = partial(_k50, protocol=protocol, tied=tied)
         yield shown(f"k50, {protocol}", "layers", k50)
+    if any(cell.cell.forecast for cell in result.cells):
+        yield shown("forecast", "layers", _forecast)
     yield shown(
         f"trains / fails ({sides})",
         "k",
@@ -60,6 +63,12 @@ def _name(cell: CellResult, *, has_data: bool) -> str:
 
 def _reference(cell: CellResult) -> str:
     return NOTHING if cell.cell.reference is None else str(cell.cell.reference[0])
+
+
+def _forecast(row: Row) -> str:
+    """Of k50 in train mode throughout, whatever the protocol."""
+    known = (cell.cell for cell in row if cell.cell.forecast)
+    return next(map(forecast_text, known), NOTHING)
 
 
 def _k50(row: Row, protocol: str, tied: Mapping[Key, Ties]) -> str:

@@ -11,6 +11,7 @@ from depthbench import text
 from depthbench.record import TrialRecord
 from depthbench.report import words
 from depthbench.report.accuracies import accuracies_table
+from depthbench.report.causes import cause_sentences
 from depthbench.report.criteria import num_left_out
 from depthbench.report.facts import (
     environments,
@@ -88,6 +89,7 @@ def report_page(
         statuses=[str(cell.status) for cell in result.cells],
         trials=trials,
         glossary=outcome_glossary(result),
+        causes=cause_sentences(result),
         environments=environments(result),
         dictionaries={name: table.columns for name, table in tables.items()},
         num_left_out=num_left_out(result),

@@ -33,6 +33,10 @@ _DESCRIPTION_POINTS = 9
 _MOST_CHARACTERS = 40  # of a description
 _INTERVAL_OFFSET = 0.33  # of a lane, below its middle
 
+_HOLLOW: dict[str, Any] = {"ls": "none", "color": MUTED, "mfc": PAPER, "mew": 1.3}
+_REFERENCE = _HOLLOW | {"marker": "D", "ms": 6}
+_FORECAST = _HOLLOW | {"marker": "v", "ms": 5}
+
 
 class _Row(NamedTuple):
     """The lanes of one architecture, from the top down."""
@@ -52,7 +56,8 @@ def depths_figure(result: StudyResult) -> Figure:
 
     A thick line spans the bracket, a thin bar the zone where trials disagree, an
     arrow points where a censored answer lies, and a hollow diamond is the notebook's
-    own answer. Below each lane's middle lies the interval of k50. Rows are sorted by
+    own answer. Below each lane's middle lie the interval of k50 and, as a hollow
+    triangle, what was forecast of it. Rows are sorted by
     depth under the first protocol.
     """
     rows = _sorted_rows(result)
@@ -125,7 +130,7 @@ def _draw_row(axes: Axes, result: StudyResult, row: _Row, top: float) -> None:
         _draw_cell(axes, cell, mark, top + place + 0.5)
     if row.reference is not None:
         y = top + len(row.cells) + 0.5
-        axes.plot(row.reference[0], y, **_reference_style(), label="reference")
+        axes.plot(row.reference[0], y, **_REFERENCE, label="reference")
         _label(axes, row.reference[0], y, f"{row.reference[0]}", MUTED, 0)
 
 
@@ -150,6 +155,8 @@ def _draw_cell(axes: Axes, cell: CellResult, mark: Mark, y: float) -> None:
         axes.plot(cell.trains, y, mark.marker, **dot, label="trains")
     _draw_arrow(axes, cell, mark, y)
     draw_interval(axes, cell, y + _INTERVAL_OFFSET)
+    if expected := _forecast(cell):
+        axes.plot(expected, y + _INTERVAL_OFFSET, **_FORECAST, label="forecast")
     ends = [depth for depth in (cell.trains, cell.fails, *(zone or ())) if depth]
     ends += [end for end in _k50(cell) if end is not None]
     left, right = axes.get_xlim()
@@ -166,6 +173,10 @@ def _bar(color: str, width: float) -> dict[str, Any]:
 def _k50(cell: CellResult) -> tuple[float | None, ...]:
     k50 = cell.fit.k50 if cell.fit else None
     return (k50.low, k50.median, k50.high) if k50 else ()
+
+
+def _forecast(cell: CellResult) -> float | None:
+    return cell.cell.forecast.k50 if cell.cell.forecast else None
 
 
 def _draw_arrow(axes: Axes, cell: CellResult, mark: Mark, y: float) -> None:
@@ -203,18 +214,8 @@ def _shown_depths(result: StudyResult) -> list[int]:
         k50 = cell.fit.k50 if cell.fit else None
         if k50 is not None and k50.median is not None:
             shown.append(round(k50.median))
+        shown.append(round(_forecast(cell) or shown[0]))
     return shown
-
-
-def _reference_style() -> dict[str, Any]:
-    return {
-        "marker": "D",
-        "linestyle": "none",
-        "color": MUTED,
-        "mfc": PAPER,
-        "mew": 1.3,
-        "ms": 6,
-    }
 
 
 def _legend(result: StudyResult, rows: list[_Row]) -> list[Line2D]:
@@ -239,8 +240,8 @@ def _legend(result: StudyResult, rows: list[_Row]) -> list[Line2D]:
     )
     if any(row.reference for row in rows):
         handles.append(
-            Line2D(
-                [], [], label="notebook's own answer, one trial", **_reference_style()
-            )
+            Line2D([], [], label="notebook's own answer, one trial", **_REFERENCE)
         )
+    if any(_forecast(cell) for cell in result.cells):
+        handles.append(Line2D([], [], label="forecast of k50", **_FORECAST))
     return handles
