@@ -97,7 +97,9 @@ def _note(event: str, args: tuple[Any, ...]) -> None:
 
 
 def _is_data(path: Path, folder: Path) -> bool:
-    """Whether a file is the user's, and no library's cache or settings."""
+    """Whether a file is the user's, and no library's cache, settings or metadata."""
+    if path.parent.suffix in (".egg-info", ".dist-info"):
+        return False  # read by whoever looks for entry points, as torch does
     is_hidden = any(part.startswith(".") for part in path.parts)
     is_own = path.is_relative_to(folder) or not is_hidden
     return is_own and path.is_file() and is_users_file(str(path))

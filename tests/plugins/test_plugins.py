@@ -301,6 +301,16 @@ def test_a_library_s_settings_are_no_part_of_a_plugin(tmp_path):
     assert sha256_of(path) == before
 
 
+def test_nor_is_the_metadata_of_a_package_that_looks_for_entry_points(tmp_path):
+    """As torch does when it is imported first, which a plugin may be the one to do."""
+    metadata = tmp_path / "project.egg-info"
+    metadata.mkdir()
+    points = written(metadata, "entry_points.txt", "[group]\n")
+    path = written(tmp_path, "mine.py", f"open({str(points)!r}).close()\n{GOOD}")
+    files = load_architectures([path])["wide"].plugin_files
+    assert [file.path.name for file in files] == ["mine.py"]
+
+
 def test_what_fails_in_a_helper_is_said_with_its_line(tmp_path):
     written(tmp_path, "my_block.py", "\n\nBLOCK = undefined\n")
     text = USES_HELPER.format(imports="from my_block import BLOCK", inside="pass")
