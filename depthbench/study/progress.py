@@ -111,10 +111,24 @@ def _eta(progress: Progress, num_workers: int) -> str:
     open_plans = [plan for plan in progress.plans if not plan.is_done]
     if not open_plans:
         return "done"
-    seconds = eta_seconds(open_plans, progress.records.values(), num_workers)
-    if seconds is None:
+    told = [plan for plan in open_plans if _is_foreseeable(plan)]
+    seconds = eta_seconds(told, progress.records.values(), num_workers)
+    if seconds is None or not told:
         return ""
-    return f"about {duration(seconds)} left"
+    some = f" for {len(told)} of {len(open_plans)} searches"
+    return (
+        f"about {duration(seconds)} left{some if len(told) < len(open_plans) else ''}"
+    )
+
+
+def _is_foreseeable(plan: CellPlan) -> bool:
+    """Whether it can be told how long a search takes.
+
+    Of one that ends when it knows enough, once trials have trained and failed: before,
+    it may have to climb to any depth.
+    """
+    outcomes = {trained for _, trained in plan.observations}
+    return len(outcomes) == 2 or not strategy_of(plan.cell.search).may_end_early
 
 
 def progress_table(progress: Progress, width: int) -> Table:

@@ -101,26 +101,36 @@ def test_every_search_can_be_shown(state):
 
 
 def test_the_time_left_is_an_expectation_and_called_no_bound(capsys):
-    records = records_up_to(39, 3, study=POSTERIOR)
-    plans = (plan_cell(under(POSTERIOR, cell("a")), records),)
-    known = {record.id: record for record in records}
-    with show_progress(num_workers=2) as report:
-        report(Progress(plans, (), records[-1], known))
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "| standard k50 " in line
-    assert "| about " in line and "at most" not in line
+    """And it is told once depths trained and failed, of the searches where they did."""
+    other = plan_cell(under(POSTERIOR, cell("b")), ())
+    lines = []
+    for number in (3, 9):
+        records = records_up_to(39, number, study=POSTERIOR)
+        known = {record.id: record for record in records}
+        plan = plan_cell(under(POSTERIOR, cell("a")), records)
+        for plans in ((plan,), (plan, other)):
+            with show_progress(num_workers=2) as report:
+                report(Progress(plans, (), records[-1], known))
+            lines += capsys.readouterr().err.splitlines()
+    first, same, alone, both = lines
+    assert first == same and "| standard k50 " in first and "left" not in first
+    assert "| about " in alone and alone.endswith(" left")
+    assert both.endswith(" left for 1 of 2 searches")
+    assert not any("at most" in line for line in lines)
 
 
 def test_a_trial_is_judged_by_the_criterion_of_its_cell():
     spec = cell("a").trial(3, 0)
     record = record_of(spec, trained=False)
+    epoch = replace(record.epochs[0], train_error=(0.5,), test_error=(0.5,))
+    record = replace(record, epochs=(epoch,) * 3)
     strict = plan_cell(under(STUDY, cell("a")), ())
     lenient_cell = replace(
-        cell("a"), criterion=replace(STUDY.criterion_of("standard"), threshold=0.95)
+        cell("a"), criterion=replace(STUDY.criterion_of("standard"), threshold=0.6)
     )
     lenient = plan_cell(under(STUDY, lenient_cell), ())
-    assert "stuck, error 90.00 %" in trial_text(record, [strict])
-    assert "trained, error 90.00 %" in trial_text(record, [lenient])
+    assert "stuck, error 50.00 %" in trial_text(record, [strict])
+    assert "trained, error 50.00 %" in trial_text(record, [lenient])
 
 
 def test_off_a_terminal_there_is_one_plain_line_a_trial(capsys):
