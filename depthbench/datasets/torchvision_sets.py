@@ -1,6 +1,6 @@
 """MNIST and the two sets in its format, downloaded by torchvision.
 
-It is imported for that alone: it takes a second and 160 MB in each process.
+It is imported for that alone, for it imports PyTorch's compiler, too.
 """
 
 import math
