@@ -5,6 +5,7 @@ import statistics
 from collections import Counter
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import takewhile
 
 from depthbench.record import Chance, Outcome, TrialRecord
 from depthbench.report.fit import CurveFit
@@ -100,22 +101,16 @@ class CellResult:
     @property
     def all_runs_train_to(self) -> int | None:
         """Deepest depth at and below which every trial trained."""
-        reached = None
-        for depth, trained in self._trained_by_depth():
-            if not all(trained):
-                break
-            reached = depth
-        return reached
+        by_depth = self._trained_by_depth()
+        reached = list(takewhile(lambda each: all(each[1]), by_depth))
+        return reached[-1][0] if reached else None
 
     @property
     def no_run_trains_from(self) -> int | None:
         """Shallowest depth at and above which no trial trained."""
-        reached = None
-        for depth, trained in reversed(self._trained_by_depth()):
-            if any(trained):
-                break
-            reached = depth
-        return reached
+        by_depth = reversed(self._trained_by_depth())
+        reached = list(takewhile(lambda each: not any(each[1]), by_depth))
+        return reached[-1][0] if reached else None
 
     @property
     def disagreement(self) -> tuple[int, int] | None:
