@@ -128,7 +128,7 @@ def outcome_under(record: TrialRecord, criterion: Criterion) -> Outcome:
     return outcome_of(
         record.epochs,
         first_nonfinite_step=record.first_nonfinite_step,
-        chance=record.chance or Chance.even(record.num_classes),
+        chance=record.known_chance,
         criterion=criterion,
     )
 

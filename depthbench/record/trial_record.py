@@ -221,6 +221,11 @@ class TrialRecord:
     chance: Chance | None = None
 
     @property
+    def known_chance(self) -> Chance:
+        """What the best constant answer reaches; of equal classes if it is not said."""
+        return self.chance or Chance.even(self.num_classes)
+
+    @property
     def id(self) -> str:
         """The identity of its spec."""
         return self.spec.id

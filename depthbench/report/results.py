@@ -173,10 +173,7 @@ class CellResult:
     @property
     def chance(self) -> Chance | None:
         """What the best constant answer reaches, once a trial has measured."""
-        records = [trial.record for trial in self.evidence]
-        said = (record.chance for record in records if record.chance)
-        even = (Chance.even(each.num_classes) for each in records if each.num_classes)
-        return next(said, next(even, None))
+        return next((trial.record.known_chance for trial in self.evidence), None)
 
     @property
     def chance_error(self) -> float | None:
@@ -201,9 +198,8 @@ class CellResult:
     def _trained_by_depth(self) -> list[tuple[int, list[bool]]]:
         by_depth: dict[int, list[bool]] = {}
         for trial in self.evidence:
-            by_depth.setdefault(trial.depth, []).append(
-                trial.outcome is Outcome.TRAINED
-            )
+            trained = trial.outcome is Outcome.TRAINED
+            by_depth.setdefault(trial.depth, []).append(trained)
         return list(by_depth.items())
 
 
