@@ -241,9 +241,8 @@ class _Trainer:
 
     def _tested_on_held_out(self) -> SplitMetrics | None:
         """None where no images are held out."""
-        if self._validating is None:
-            return None
-        return tested(self._validating, "validation", self._run)
+        split = self._validating
+        return tested(split, "validation", self._run) if split else None
 
     def _is_finite(self) -> bool:
         """Whether all weights are finite numbers."""

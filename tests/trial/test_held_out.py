@@ -379,14 +379,14 @@ def test_steps_over_other_images_have_other_keys():
     }
     from depthbench.training import batches
 
-    original = batches.Pass._next
+    original = batches.DataPass._next
 
     def spy(self, num_images):
         seen.append(splits[self._split.images.data_ptr()])
         return original(self, num_images)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batches.Pass, "_next", spy)
+        patch.setattr(batches.DataPass, "_next", spy)
         train(net, own, spec, runtime.generator(0, "order"), note)
     assert all(len(names) == 1 for names in split_of_key.values())
     assert set().union(*split_of_key.values()) == {"train", "test", "validation"}
