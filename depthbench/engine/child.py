@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,12 @@ class Process:
 
 def launched(descriptor: int) -> None:
     """The life of a process that `launch` started: it takes calls from the pipe."""
-    pipe = Connection(descriptor)
+    # Without a word when the other end is gone, however early.
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        _serve(Connection(descriptor))
+
+
+def _serve(pipe: Connection) -> None:
     runtime.open_standard_streams()
     runtime.quiet_libraries()
     prepare: Prepare = pickle.loads(pipe.recv_bytes())
