@@ -45,6 +45,9 @@ def explain(error: BaseException, *, debug: bool) -> int:
         traceback.print_exception(error)
     if isinstance(error, KeyboardInterrupt | click.Abort | TerminatedError):
         say_how_to_continue()
+        # All is stored: a further signal ends Python's own exit without a word.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
         is_terminated = isinstance(error, TerminatedError)
         return 128 + (signal.SIGTERM if is_terminated else signal.SIGINT)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):

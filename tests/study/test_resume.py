@@ -164,8 +164,10 @@ def test_signals_at_random_moments(place, uninterrupted, times):
             process.send_signal(number)
             time.sleep(chance.uniform(0, 0.1))
         _, err = process.communicate(timeout=60)
-        assert process.returncode in (0, 128 + number), err
-        assert "Traceback" not in err
+        # The second may come when Python has put back what the system does.
+        assert process.returncode in (0, 128 + number, *[-number] * (times > 1)), err
+        # Python itself shows, and loses, one that comes within a callback of an import.
+        assert "Traceback" not in err or "Exception ignored in" in err
         assert are_gone(children)
         assert num_stored(out) >= before
     process = start(place, out.name)
