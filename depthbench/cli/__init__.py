@@ -12,7 +12,7 @@ from depthbench.cli.lazy import LazyGroup
 _COMMANDS = {
     "run": "Measure the largest trainable depth.",
     "list": "Architectures and data sets at hand.",
-    "forecast": "How deep a network will train, in seconds.",
+    "forecast": "How deep a network will train, before it is searched.",
     "check": "Is an architecture sound? Shapes, gradients, seeds and more.",
     "show": "One architecture: block, layers, parameters, source.",
     "watch": "The progress of a run that another terminal makes.",

@@ -67,7 +67,7 @@ def measure(  # noqa: PLR0913 - every one is named at the call
         plugins: Files that define further architectures.
         progress: Whether to show it, on standard error or in the notebook.
         forecast: Whether to say of each cell, before its first trial, how deep it
-            will train; it takes some seconds, and two minutes a cell at most.
+            will train; it takes up to two minutes of a processor per cell.
         **values: Fields of `StudySpec`, as `data="mnist"`, `search="posterior"` or
             `depths=(30, 90)`.
 
