@@ -275,7 +275,7 @@ def test_an_interruption_ends_every_worker(monkeypatch):
         assert failures == []
         assert [side for side, _ in done] == [Side.BASELINE, Side.REFERENCE]
         assert all(is_alive(pid) for pid in pids)
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
     assert len(set(pids)) == 2
     assert are_gone(pids)
 

@@ -189,7 +189,9 @@ def test_an_interrupt_before_a_worker_is_ready_does_not_reach_it(capfd):
 
 def test_an_interrupt_while_a_worker_is_started_still_stops_this_process(monkeypatch):
     def interrupted(*args, **kwargs):
-        os.kill(os.getpid(), signal.SIGINT)
+        # To this thread: one for the process may reach a thread of torch instead, and
+        # this one only some time later.
+        signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(subprocess, "Popen", interrupted)
     with pytest.raises(KeyboardInterrupt):
