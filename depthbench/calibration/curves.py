@@ -3,12 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import NormalDist
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from depthbench.curves.monotonicity import falling_fit
+from depthbench.record import Outcome
+from depthbench.report import read_result
 
 Shape = Literal["logistic", "normal", "dip", "island"]
 
@@ -21,25 +25,6 @@ BUMP = 0.6
 DIP_CENTER, ISLAND_CENTER, BUMP_WIDTH = 0.7, 1.3, 0.08  # in k50
 
 SPANNED = 0.9
-
-
-class Truth(Protocol):
-    """How often a training succeeds, and the answer that a search should find."""
-
-    @property
-    def k50(self) -> float:
-        """Depth at which half of the trainings succeed."""
-
-    @property
-    def name(self) -> str:
-        """Unique among the truths of a calibration; seeds follow from it."""
-
-    @property
-    def seed_share(self) -> float:
-        """The share of a training's luck that its seed has at every depth."""
-
-    def success(self, depth: float) -> float:
-        """The chance to train at `depth`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +93,15 @@ class RecordedCurve:
         shares: That trained at each depth; they may rise with depth, too.
         k50: Where the non-increasing fit to the shares crosses 1/2; the middle of
             where it stays there.
-        seed_share: 0: trainings are drawn independently.
     """
 
     name: str
     depths: tuple[int, ...]
     shares: tuple[float, ...]
     k50: float
+    shape: Literal["recorded"] = "recorded"
+    width: None = None
+    lapse: None = None
     seed_share: float = 0.0
 
     @classmethod
@@ -126,17 +113,15 @@ class RecordedCurve:
         None if they do not span the fall, from `SPANNED` of trainings that succeed to
         as many that fail: what happens beyond them would be made up.
         """
-        depths = sorted({depth for depth, _ in trials})
-        results = [[good for depth, good in trials if depth == d] for d in depths]
-        trained = np.array([sum(each) for each in results], dtype=float)
-        total = np.array([len(each) for each in results], dtype=float)
-        if not depths:
+        table = pd.DataFrame(trials, columns=["depth", "trained"])
+        at = table.groupby("depth")["trained"].agg(["sum", "count"])
+        if at.empty:
             return None
-        fit = falling_fit(trained, total)
+        fit = falling_fit(*(at[n].to_numpy(float) for n in ("sum", "count")))
         if not (fit[0] >= SPANNED and fit[-1] <= 1 - SPANNED):
             return None
-        shares = tuple((trained / total).tolist())
-        return cls(name, tuple(depths), shares, _crossing(depths, fit.tolist()))
+        depths, shares = tuple(at.index), tuple(at["sum"] / at["count"])
+        return cls(name, depths, shares, _crossing(depths, fit.tolist()))
 
     def success(self, depth: float) -> float:
         """The chance to train at `depth`."""
@@ -152,3 +137,25 @@ def _crossing(depths: Sequence[int], fit: Sequence[float]) -> float:
         for a, b in ((left, left + 1), (right - 1, right))
     ]
     return sum(ends) / 2
+
+
+Truth = Curve | RecordedCurve
+
+
+def recorded_curves(folder: Path) -> list[RecordedCurve]:
+    """One truth for each cell of a results folder whose trials span the fall.
+
+    Cells with the same results, as protocols that train alike have, count once.
+
+    Raises:
+        Exception: What `depthbench.report.read_result` raises.
+    """
+    curves = [
+        RecordedCurve.of(
+            f"{folder.name}: {' '.join(cell.cell.key)}",
+            [(t.depth, t.outcome is Outcome.TRAINED) for t in cell.evidence],
+        )
+        for cell in read_result(folder).cells
+    ]
+    found = {(c.depths, c.shares): c for c in reversed(curves) if c is not None}
+    return list(reversed(found.values()))

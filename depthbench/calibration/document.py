@@ -1,41 +1,37 @@
-"""A calibration as CSV, with every row, and as JSON, with the settings and means."""
+"""A finished calibration: its files, and a JSON document of its settings and means."""
 
-import json
 import platform
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from depthbench.calibration.plan import CalibrationPlan
-from depthbench.calibration.summary import Row, Total, totals
-from depthbench.report.table import table_of_fields
+from depthbench.report.figures import render
+from depthbench.store import write_atomic
 
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calibration:
     """A finished calibration.
 
     Attributes:
         recorded: Names of the truths from stored trials.
+        rows: See `summary.summarize`.
     """
 
     plan: CalibrationPlan
     recorded: tuple[str, ...]
-    rows: tuple[Row, ...]
-
-    @property
-    def totals(self) -> list[Total]:
-        """Means over the cells of each group."""
-        return totals(self.rows)
+    rows: pd.DataFrame
 
 
-def to_document(calibration: Calibration) -> dict[str, Any]:
-    """The calibration as JSON knows values; the same plan gives the same document."""
+def to_document(calibration: Calibration, means: pd.DataFrame) -> dict[str, Any]:
+    """The calibration with its `totals`; the same plan gives the same document."""
     return {
         "schema": SCHEMA_VERSION,
         "versions": {
@@ -45,32 +41,36 @@ def to_document(calibration: Calibration) -> dict[str, Any]:
         },
         "plan": asdict(calibration.plan),
         "recorded": list(calibration.recorded),
-        "totals": [asdict(total) for total in calibration.totals],
+        "totals": as_records(means),
     }
 
 
-def to_json(calibration: Calibration) -> str:
-    """The document as text."""
-    return json.dumps(to_document(calibration), indent=1) + "\n"
+def as_records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table for JSON, which has no NaN: None in its place."""
+    plain = table.astype(object).where(table.notna(), None)
+    return [{str(key): row[key] for key in row} for row in plain.to_dict("records")]
 
 
 def to_csv(calibration: Calibration) -> str:
     """Every row, each with the settings and the version that it was simulated with."""
-    table = table_of_fields(Row, calibration.rows).frame.assign(
-        settings=calibration.plan.settings, depthbench=version("depthbench")
+    return as_csv(
+        calibration.rows.assign(
+            settings=calibration.plan.settings, depthbench=version("depthbench")
+        )
     )
+
+
+def as_csv(table: pd.DataFrame) -> str:
+    """The text of a CSV file, with Unix line ends on every system."""
     return str(table.to_csv(index=False, lineterminator="\n"))
 
 
-def read_rows(path: Path) -> list[Row]:
-    """The rows of a `calibration.csv`.
+def write_files(folder: Path, name: str, csv: str, figure: Figure) -> None:
+    """Write NAME.csv, .png and .svg, each whole or not at all.
 
     Raises:
-        ValueError: If they are not of this version.
+        StoreError: If one cannot be written.
     """
-    names = [field.name for field in fields(Row)]
-    table = pd.read_csv(path)
-    if list(table)[: len(names)] != names:
-        raise ValueError(f"{path} is no calibration of this version; run it again")
-    numbers = table[names].astype(object).where(table[names].notna(), None)
-    return [Row(**dict(zip(names, row, strict=True))) for row in numbers.to_numpy()]
+    write_atomic(folder / f"{name}.csv", csv)
+    write_atomic(folder / f"{name}.png", render(figure, "png"))
+    write_atomic(folder / f"{name}.svg", render(figure, "svg"))

@@ -1,11 +1,14 @@
 """What a search that begins at a forecast saves, and what a wrong one costs it."""
 
+import math
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from depthbench.calibration.curves import Curve, Truth
 from depthbench.calibration.simulate import (
@@ -16,7 +19,7 @@ from depthbench.calibration.simulate import (
     posterior_trials,
 )
 from depthbench.forecasting.limit import FACTOR
-from depthbench.report.table import NOTHING, Column, Table, shown, table_of_fields
+from depthbench.report.table import NOTHING, Column, Table, shown
 from depthbench.search import PosteriorSearch
 from depthbench.search.start import first_depths
 from depthbench.spec import DepthGrid, ForecastDepth
@@ -30,106 +33,68 @@ TRUTHS = tuple(
 )
 SEARCH = PosteriorSearch(grid=DepthGrid(), cap=768)
 _ROUGH = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartRow:
-    """Searches of one start on some truths; the same luck for every start.
-
-    Attributes:
-        truths: `synthetic` or `recorded`.
-        factor: Of the forecast over the true k50; None began at the bottom.
-        num_searches: On each truth.
-        cost: Mean layers trained, in k50.
-        extra: Mean of the same beyond those of the search from the bottom.
-        extra_error: Standard error of that mean.
-        rough_cost: Mean layers trained, in k50, when the ends of the 90 % interval
-            first lie within a factor of 2.
-        coverage: Share of 90 % intervals that hold the true k50.
-        rmse: Root of the mean squared relative error of k50.
-    """
-
-    truths: str
-    factor: float | None
-    num_truths: int
-    num_searches: int
-    cost: float
-    extra: float
-    extra_error: float
-    rough_cost: float
-    coverage: float
-    rmse: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Searched:
-    cost: float
-    rough_cost: float
-    is_held: bool
-    error: float
+COLUMNS = [
+    *("truths", "factor", "num_truths", "num_searches", "cost", "extra"),
+    *("extra_error", "rough_cost", "coverage", "rmse"),
+]
 
 
 def start_rows(
     truths: Sequence[Truth], name: str, *, num_searches: int, seed: int
-) -> list[StartRow]:
-    """A row for each of `FACTORS`; none without a truth."""
-    if not truths:
-        return []
+) -> pd.DataFrame:
+    """A row for each of `FACTORS`, with `COLUMNS`.
+
+    The searches of every start have the same luck. truths is `name`; factor, that of
+    the forecast over the true k50, NaN from the bottom; num_searches, on each truth;
+    cost, the mean layers trained, in k50; extra, the mean of those beyond the cost of
+    the search from the bottom, and extra_error its standard error; rough_cost, the
+    mean layers trained, in k50, when the ends of the 90 % interval first lie within a
+    factor of 2; coverage, the share of 90 % intervals that hold the true k50; rmse,
+    the root of the mean squared relative error of k50.
+    """
     found = {
-        factor: [
-            each
-            for truth in truths
-            for each in _searched(truth, factor, num_searches, seed)
-        ]
+        factor: pd.DataFrame(
+            row
+            for each in truths
+            for row in _searched(each, factor, num_searches, seed)
+        )
         for factor in FACTORS
     }
-    bottom = found[None]
-    return [
-        _row(name, factor, len(truths), num_searches, searched, bottom)
-        for factor, searched in found.items()
-    ]
-
-
-def _row(
-    truths: str,
-    factor: float | None,
-    num_truths: int,
-    num_searches: int,
-    searched: Sequence[_Searched],
-    bottom: Sequence[_Searched],
-) -> StartRow:
-    extra = np.array([a.cost - b.cost for a, b in zip(searched, bottom, strict=True)])
-    return StartRow(
-        truths=truths,
-        factor=factor and round(factor, 3),
-        num_truths=num_truths,
-        num_searches=num_searches,
-        cost=_mean(each.cost for each in searched),
-        extra=_mean(extra),
-        extra_error=round(float(extra.std(ddof=1) / np.sqrt(len(extra))), 4),
-        rough_cost=_mean(each.rough_cost for each in searched),
-        coverage=_mean(each.is_held for each in searched),
-        rmse=round(float(np.sqrt(np.mean([e.error**2 for e in searched]))), 4),
-    )
-
-
-def _mean(values: Iterable[float]) -> float:
-    return round(float(np.mean(list(values))), 4)
+    bottom = found[None]["cost"]
+    rows = []
+    for factor, each in found.items():
+        extra = each["cost"] - bottom
+        row = {
+            "factor": factor,
+            "cost": each["cost"].mean(),
+            "extra": extra.mean(),
+            "extra_error": extra.sem(),
+            "rough_cost": each["rough_cost"].mean(),
+            "coverage": each["is_held"].mean(),
+            "rmse": np.sqrt((each["error"] ** 2).mean()),
+        }
+        rows.append(row)
+    table = pd.DataFrame(rows).round(4).round({"factor": 3})
+    sizes = {"num_truths": len(truths), "num_searches": num_searches}
+    return table.assign(truths=name, **sizes)[COLUMNS]
 
 
 def _searched(
     truth: Truth, factor: float | None, num_searches: int, seed: int
-) -> list[_Searched]:
+) -> Iterable[dict[str, float]]:
+    """What each search costs, whether its interval holds k50, and its error."""
     search = replace(SEARCH, bracket=_bracket(truth.k50, factor))
     decisions: Decisions = {}
-    return [
-        _summary(
-            search,
-            truth.k50,
-            posterior_trials(search, _trainings(truth, seed, number), decisions),
-        )
-        for number in range(num_searches)
-    ]
+    for number in range(num_searches):
+        train = _trainings(truth, seed, number)
+        trials = posterior_trials(search, train, decisions)
+        k50 = search.posterior(trials).k50()
+        yield {
+            "cost": num_layers(trials) / truth.k50,
+            "rough_cost": _rough_layers(search, trials) / truth.k50,
+            "is_held": (k50.low or 0) <= truth.k50 <= (k50.high or math.inf),
+            "error": (k50.median or 0.0) / truth.k50 - 1,
+        }
 
 
 def _bracket(k50: float, factor: float | None) -> tuple[int, int] | None:
@@ -158,17 +123,6 @@ def _trainings(truth: Truth, seed: int, number: int) -> Train:
     return train
 
 
-def _summary(search: PosteriorSearch, k50: float, trials: Trials) -> _Searched:
-    found = search.posterior(trials).k50()
-    is_held = (found.low or 0) <= k50 <= (found.high or np.inf)
-    return _Searched(
-        cost=num_layers(trials) / k50,
-        rough_cost=_rough_layers(search, trials) / k50,
-        is_held=is_held,
-        error=(found.median or 0.0) / k50 - 1,
-    )
-
-
 def _rough_layers(search: PosteriorSearch, trials: Trials) -> int:
     for number in range(2, len(trials)):
         k50 = search.posterior(trials[:number]).k50()
@@ -177,12 +131,18 @@ def _rough_layers(search: PosteriorSearch, trials: Trials) -> int:
     return num_layers(trials)
 
 
-def start_table(rows: Sequence[StartRow]) -> Table[StartRow]:
-    """The rows, in a file and as people read them."""
-    return table_of_fields(StartRow, rows, _SHOWN)
+def start_markdown(table: pd.DataFrame) -> str:
+    """What `start_rows` gives, as people read it."""
+    return Table(_SHOWN, list(table.itertuples())).markdown()
 
 
-_SHOWN: tuple[Column[StartRow], ...] = (
+def _extra(row: Any) -> str:
+    if math.isnan(row.factor):
+        return NOTHING
+    return f"{row.extra:+.1f} ± {row.extra_error:.1f}"
+
+
+_SHOWN: tuple[Column[Any], ...] = (
     shown(
         "truths (searches each)",
         "text",
@@ -191,18 +151,10 @@ _SHOWN: tuple[Column[StartRow], ...] = (
     shown(
         "forecast / k50",
         "fraction",
-        lambda row: "none" if row.factor is None else f"{row.factor:.2f}",
+        lambda row: "none" if math.isnan(row.factor) else f"{row.factor:.2f}",
     ),
     shown("layers", "layers", lambda row: f"{row.cost:.1f}"),
-    shown(
-        "more than without",
-        "layers",
-        lambda row: (
-            NOTHING
-            if row.factor is None
-            else f"{row.extra:+.1f} ± {row.extra_error:.1f}"
-        ),
-    ),
+    shown("more than without", "layers", _extra),
     shown("until known to a factor 2", "layers", lambda row: f"{row.rough_cost:.1f}"),
     shown("coverage", "fraction", lambda row: f"{100 * row.coverage:.1f} %"),
     shown("RMSE", "fraction", lambda row: f"{100 * row.rmse:.1f} %"),

@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from itertools import product
 
+import pandas as pd
+
 from depthbench.calibration.curves import Curve, Shape, Truth
 from depthbench.calibration.simulate import Decisions, simulate
-from depthbench.calibration.summary import Row, summarize
+from depthbench.calibration.summary import summarize
 from depthbench.search import PosteriorSearch
 from depthbench.spec import DepthGrid
 
@@ -78,11 +80,11 @@ def run_calibration(
     recorded: Sequence[Truth] = (),
     *,
     report: Callable[[str], None] = lambda _: None,
-) -> list[Row]:
-    """All rows, a truth after the other; the same plan gives the same rows."""
+) -> pd.DataFrame:
+    """The rows of `summarize`, a truth after the other; the same for the same plan."""
     decisions: Decisions = {}
     truths: list[Truth] = [*plan.curves, *recorded]
-    rows: list[Row] = []
+    found = []
     for place, truth in enumerate(truths, 1):
         answers = simulate(
             truth,
@@ -92,6 +94,6 @@ def run_calibration(
             num_seeds=plan.num_seeds,
             decisions=decisions,
         )
-        rows.extend(summarize(truth, answers))
+        found.append(summarize(truth, answers))
         report(f"{place} of {len(truths)}: {truth.name}")
-    return rows
+    return pd.concat(found, ignore_index=True)

@@ -16,14 +16,12 @@ parameters", Statistical Science 1999): that most seeds train at a shallow depth
 fail at a deep one is the curve's doing, and is no correlation.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from collections import Counter
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from depthbench.curves.grid import CurveGrid, Floats, Prior
 
@@ -38,16 +36,7 @@ _NEGLIGIBLE = 15.0  # nats below the likeliest curve, at which one is left out
 _ROWS_APART = 4  # of the grid of k50: a tenth of k50 is fine enough for a nuisance
 
 
-class SeededTrial(NamedTuple):
-    """One training of a cell, and whether it trained."""
-
-    depth: int
-    seed: int
-    trained: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Alike:
+class Alike(NamedTuple):
     """Seeds tried at two depths, and how many of them ended alike at both.
 
     Attributes:
@@ -61,16 +50,8 @@ class Alike:
     num_alike: int
     expected: float
 
-    def __add__(self, other: "Alike") -> "Alike":
-        return Alike(
-            self.num_pairs + other.num_pairs,
-            self.num_alike + other.num_alike,
-            self.expected + other.expected,
-        )
 
-
-@dataclass(frozen=True, slots=True)
-class ShareEstimate:
+class ShareEstimate(NamedTuple):
     """The likeliest share and its 90 % interval, fractions.
 
     Attributes:
@@ -84,34 +65,39 @@ class ShareEstimate:
     high: float
 
 
-def alike(trials: Sequence[SeededTrial]) -> Alike:
-    """Pairs of depths in one cell; a seed that was tried at three depths has three."""
-    outcomes: dict[int, dict[int, bool]] = defaultdict(dict)
-    for depth, seed, trained in trials:
-        outcomes[depth][seed] = trained
-    total = Alike(0, 0, 0.0)
-    for one, other in combinations(sorted(outcomes), 2):
-        both = outcomes[one].keys() & outcomes[other].keys()
-        if both:
-            first = sum(outcomes[one][seed] for seed in both)
-            second = sum(outcomes[other][seed] for seed in both)
-            num = len(both)
-            same = sum(outcomes[one][seed] == outcomes[other][seed] for seed in both)
-            by_chance = (first * second + (num - first) * (num - second)) / num
-            total += Alike(num, same, by_chance)
-    return total
+def alike(trials: pd.DataFrame) -> Alike:
+    """Pairs of depths in one cell; a seed that was tried at three depths has three.
+
+    Args:
+        trials: A row a training: its depth and seed, and whether it trained.
+    """
+    pairs = trials.merge(trials, on="seed", suffixes=("", "_deeper"))
+    pairs = pairs[pairs["depth"] < pairs["depth_deeper"]]
+    same = pairs["trained"] == pairs["trained_deeper"]
+    depths = pairs.groupby(["depth", "depth_deeper"])
+    num = depths.size()
+    first, second = depths["trained"].sum(), depths["trained_deeper"].sum()
+    by_chance = (first * second + (num - first) * (num - second)) / num
+    return Alike(len(pairs), int(same.sum()), float(by_chance.sum()))
 
 
-def log_likelihood(trials: Sequence[SeededTrial]) -> Floats:
+def log_likelihood(trials: pd.DataFrame) -> Floats:
     """The log likelihood of each of `SHARES`, given the trials of one cell.
 
     The cell's curve is averaged over.
+
+    Args:
+        trials: As for `alike`.
     """
-    depths = sorted({trial.depth for trial in trials})
+    depths = sorted(trials["depth"].unique())
     grid = CurveGrid.of(Prior(), depths[0], depths[-1])
     chances = np.stack([grid.success(depth)[::_ROWS_APART].ravel() for depth in depths])
     log_prior = np.log(grid.weights[::_ROWS_APART].ravel())
-    patterns = _patterns(trials, depths)
+    # What each seed did, as (place of the depth, trained), and how many did so.
+    patterns = Counter(
+        tuple(zip(each["depth"].map(depths.index), each["trained"], strict=True))
+        for _, each in trials.sort_values("depth").groupby("seed")
+    )
     thresholds = _normal_quantile(chances)
     independent = log_prior + _log_chances(patterns, thresholds, 0.0)
     likely = independent > independent.max() - _NEGLIGIBLE
@@ -133,14 +119,6 @@ def estimate(log_likelihoods: Floats) -> ShareEstimate:
 
 
 Patterns = Counter[tuple[tuple[int, bool], ...]]
-
-
-def _patterns(trials: Sequence[SeededTrial], depths: Sequence[int]) -> Patterns:
-    """What each seed did, as (place of the depth, trained), and how many did so."""
-    by_seed: dict[int, list[tuple[int, bool]]] = defaultdict(list)
-    for depth, seed, trained in trials:
-        by_seed[seed].append((depths.index(depth), trained))
-    return Counter(tuple(sorted(each)) for each in by_seed.values())
 
 
 def _log_chances(patterns: Patterns, thresholds: Floats, share: float) -> Floats:

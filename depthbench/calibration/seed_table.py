@@ -1,21 +1,23 @@
 """The share of a seed in stored trials, cell by cell, as a table."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from depthbench.calibration.seed_share import (
     SHARES,
     Alike,
-    SeededTrial,
     alike,
     estimate,
     log_likelihood,
 )
+from depthbench.curves.grid import Floats
 from depthbench.record import Outcome, TrialRecord, from_line
-from depthbench.report.table import Column, Table, shown, table_of_fields
+from depthbench.report.table import Column, Table, shown
 from depthbench.spec import Criterion, TrialSpec
 from depthbench.spec.trial import Seeding
 from depthbench.verdict import outcome_under
@@ -35,114 +37,85 @@ _SEEDING_NAMES: dict[Seeding, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeedShareRow:
-    """One cell, or all of one derivation: a line of `seed_share.csv`.
+def read_seeded(paths: Iterable[Path]) -> pd.DataFrame:
+    """The trials in some `trials.jsonl`: seeding, cell, depth, seed, trained.
 
-    Attributes:
-        seeding: What the generators of these trials were derived from.
-        cell: Architecture, data and recipe; `all` for the sum over the cells above.
-        num_pairs: Two depths and a seed that was tried at both.
-        num_alike: Those that ended alike at both.
-        alike_if_independent: How many would on average, if the seed had no part in it.
-        share_low: Of the 90 % interval of the share; a fraction.
-        share: The likeliest.
-        share_high: The other end.
-    """
-
-    seeding: Seeding
-    cell: str
-    num_trials: int
-    num_seeds: int
-    num_pairs: int
-    num_alike: int
-    alike_if_independent: float
-    share_low: float
-    share: float
-    share_high: float
-
-
-Cells = dict[tuple[Seeding, str], list[SeededTrial]]
-
-
-def read_seeded(paths: Iterable[Path]) -> Cells:
-    """The trials in some `trials.jsonl` by derivation and cell.
-
-    A trial that several files have counts once, and so does one that was trained by
-    fused and by reference kernels, which give nearly the same outcomes.
+    seeding is what their generators were derived from; cell, the architecture, data
+    and recipe. A trial that several files have counts once, and so does one that was
+    trained by fused and by reference kernels, which give nearly the same outcomes.
 
     Raises:
         ValueError: If a line of a file is no record, naming the file and the line.
     """
-    cells: Cells = {}
-    seen: set[TrialSpec] = set()
+    rows: dict[TrialSpec, tuple[Any, ...]] = {}
     for path in paths:
         criterion = _CRITERIA.get(path.stem, Criterion())
         for record in _records(path):
             outcome = outcome_under(record, criterion)
             spec = replace(record.spec, kernels="reference")
-            if outcome.is_evidence and spec not in seen:
-                seen.add(spec)
-                trial = SeededTrial(spec.depth, spec.seed, outcome is Outcome.TRAINED)
-                cells.setdefault((spec.seeding, _name(spec)), []).append(trial)
-    return cells
+            if outcome.is_evidence:
+                what = spec.seeding, _name(spec), spec.depth, spec.seed
+                rows.setdefault(spec, (*what, outcome is Outcome.TRAINED))
+    columns = ["seeding", "cell", "depth", "seed", "trained"]
+    return pd.DataFrame(rows.values(), columns=columns)
 
 
-def seed_share_rows(cells: Cells) -> list[SeedShareRow]:
+def seed_share_rows(trials: pd.DataFrame) -> pd.DataFrame:
     """A row for each cell that can tell of its seeds, and one for all of a derivation.
 
     A cell says nothing if all of its trials ended alike, or no seed was tried twice.
+
+    Besides the two of `read_seeded`, where the cell `all` is the sum over those above,
+    the columns are num_trials, num_seeds; of `alike`, num_pairs, num_alike and
+    alike_if_independent; and share_low, share and share_high, the likeliest share with
+    its 90 % interval, fractions.
     """
-    rows: list[SeedShareRow] = []
-    for seeding in dict.fromkeys(seeding for seeding, _ in cells):
-        mine = [
-            (name, trials)
-            for (derived, name), trials in cells.items()
-            if derived == seeding and alike(trials).num_pairs
-            if len({trial.trained for trial in trials}) == 2
-        ]
+    rows: list[dict[str, Any]] = []
+    for seeding, derived in trials.groupby("seeding", sort=False):
+        cells = {
+            name: (mine, pairs)
+            for name, mine in derived.groupby("cell", sort=False)
+            if (pairs := alike(mine)).num_pairs and mine["trained"].nunique() == 2
+        }
         together = np.zeros(len(SHARES))
-        for name, trials in mine:
-            likelihood = log_likelihood(trials)
+        for name, (mine, pairs) in cells.items():
+            likelihood = log_likelihood(mine)
             together += likelihood
-            num_seeds = len({trial.seed for trial in trials})
-            size = len(trials), num_seeds
-            rows.append(_row(seeding, name, size, alike(trials), likelihood))
-        everything = [trial for _, trials in mine for trial in trials]
-        size = len(everything), len({trial.seed for trial in everything})
-        pairs = sum((alike(trials) for _, trials in mine), Alike(0, 0, 0.0))
-        rows.append(_row(seeding, ALL_CELLS, size, pairs, together))
-    return rows
+            rows.append(_row(seeding, name, mine, pairs, likelihood))
+        everything = derived[derived["cell"].isin(list(cells))]
+        sums = pd.DataFrame(
+            [pairs for _, pairs in cells.values()], columns=Alike._fields
+        )
+        pairs = Alike(*sums.sum())
+        rows.append(_row(seeding, ALL_CELLS, everything, pairs, together))
+    return pd.DataFrame(rows)
 
 
 def _row(
-    seeding: Seeding,
-    cell: str,
-    size: tuple[int, int],
-    pairs: Alike,
-    log_likelihoods: np.ndarray[tuple[int], np.dtype[np.float64]],
-) -> SeedShareRow:
-    found = estimate(log_likelihoods)
-    return SeedShareRow(
-        seeding=seeding,
-        cell=cell,
-        num_trials=size[0],
-        num_seeds=size[1],
-        num_pairs=pairs.num_pairs,
-        num_alike=pairs.num_alike,
-        alike_if_independent=round(pairs.expected, 1),
-        share_low=round(found.low, 2),
-        share=round(found.share, 2),
-        share_high=round(found.high, 2),
-    )
+    seeding: Any, cell: Any, trials: pd.DataFrame, pairs: Alike, likelihoods: Floats
+) -> dict[str, Any]:
+    found = estimate(likelihoods)
+    return {
+        "seeding": seeding,
+        "cell": cell,
+        "num_trials": len(trials),
+        "num_seeds": trials["seed"].nunique(),
+        "num_pairs": int(pairs.num_pairs),
+        "num_alike": int(pairs.num_alike),
+        "alike_if_independent": round(pairs.expected, 1),
+        "share_low": round(found.low, 2),
+        "share": round(found.share, 2),
+        "share_high": round(found.high, 2),
+    }
 
 
-def seed_share_table(rows: Sequence[SeedShareRow]) -> Table[SeedShareRow]:
-    """The table in `seed_share.csv`; people read it best without its single cells."""
-    return table_of_fields(SeedShareRow, rows, _SHOWN)
+def seed_share_markdown(rows: pd.DataFrame) -> str:
+    """What `seed_share_rows` gives, as people read it: without its single cells."""
+    sums = rows[rows["cell"] == ALL_CELLS]
+    return Table(_SHOWN, list(sums.itertuples())).markdown()
 
 
-_SHOWN: tuple[Column[SeedShareRow], ...] = (
+_SHOWN: tuple[Column[Any], ...] = (
     shown("generators derived from", "text", lambda row: _SEEDING_NAMES[row.seeding]),
     shown("trials", "count", lambda row: str(row.num_trials)),
     shown("pairs of depths", "count", lambda row: str(row.num_pairs)),

@@ -4,15 +4,15 @@ import math
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import accumulate
 from statistics import NormalDist
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
 from depthbench.calibration.curves import Truth
-from depthbench.curves import CurvePosterior, monotonicity_p_value
+from depthbench.curves import CurvePosterior, Estimate, monotonicity_p_value
 from depthbench.curves.grid import WIDE_PRIOR
 from depthbench.record import Outcome
 from depthbench.search import BracketSearch, PosteriorSearch
@@ -30,8 +30,7 @@ Train = Callable[[int], bool]
 Decisions = dict[Trials, int | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What one search says of k50, and what it cost.
 
     Attributes:
@@ -50,12 +49,6 @@ class Answer:
     num_trials: int
     num_layers: int
     p_value: float | None = None
-
-    def covers(self, k50: float) -> bool:
-        """Whether the interval holds the truth."""
-        return (self.low is None or self.low <= k50) and (
-            self.high is None or k50 <= self.high
-        )
 
 
 def simulate(
@@ -91,16 +84,20 @@ def simulate(
     bracket = BracketSearch(grid=search.grid, cap=search.cap)
     answers: list[Answer] = []
     for number in range(num_searches):
-        bisected, end = bisect_trials(bracket, train(number, 0), num_seeds)
-        answers.append(_bisect_answer(search, bisected, end))
+        trials, end = bisect_trials(bracket, train(number, 0), num_seeds)
+        k50 = CurvePosterior.given(
+            trials, shallowest=search.grid.start, deepest=search.cap, prior=WIDE_PRIOR
+        ).k50()
+        answers.append(_answer("bisect", trials, replace(k50, median=_middle(end))))
     budget = sum(answer.num_layers for answer in answers) / num_searches
     for number in range(num_searches):
         trials = posterior_trials(search, train(number, 1), decisions)
         cost = accumulate(depth for depth, _ in trials)
-        num_afforded = sum(spent <= budget for spent in cost)
-        p_value = monotonicity_p_value(trials)
-        answers.append(_answer("posterior", search, trials, p_value=p_value))
-        answers.append(_answer("posterior_same_cost", search, trials[:num_afforded]))
+        afforded = trials[: sum(spent <= budget for spent in cost)]
+        whole = _answer("posterior", trials, search.posterior(trials).k50())
+        answers.append(whole._replace(p_value=monotonicity_p_value(trials)))
+        k50 = search.posterior(afforded).k50()
+        answers.append(_answer("posterior_same_cost", afforded, k50))
     return answers
 
 
@@ -171,38 +168,12 @@ def num_layers(trials: Sequence[tuple[int, bool]]) -> int:
     return sum(depth for depth, _ in trials)
 
 
-def _answer(
-    method: Method,
-    search: PosteriorSearch,
-    trials: Trials,
-    *,
-    p_value: float | None = None,
-) -> Answer:
-    k50 = search.posterior(trials).k50()
-    return Answer(
-        method,
-        k50.median,
-        k50.low,
-        k50.high,
-        num_trials=len(trials),
-        num_layers=num_layers(trials),
-        p_value=p_value,
-    )
+def _answer(method: Method, trials: Trials, k50: Estimate) -> Answer:
+    cost = num_layers(trials)
+    return Answer(method, k50.median, k50.low, k50.high, len(trials), cost)
 
 
-def _bisect_answer(
-    search: PosteriorSearch, trials: Trials, end: BracketSearch
-) -> Answer:
-    k50 = CurvePosterior.given(
-        trials, shallowest=search.grid.start, deepest=search.cap, prior=WIDE_PRIOR
-    ).k50()
-    has_bracket = end.trains is not None and end.fails is not None
-    middle = (end.trains + end.fails) / 2 if has_bracket else None  # type: ignore[operator]
-    return Answer(
-        "bisect",
-        middle,
-        k50.low,
-        k50.high,
-        num_trials=len(trials),
-        num_layers=num_layers(trials),
-    )
+def _middle(end: BracketSearch) -> float | None:
+    if end.trains is None or end.fails is None:
+        return None
+    return (end.trains + end.fails) / 2

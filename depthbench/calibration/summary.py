@@ -1,176 +1,186 @@
-"""What many simulated searches say of a method."""
+"""What many simulated searches say of a method: one long table, and its means."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from depthbench.calibration.curves import Curve, Truth
-from depthbench.calibration.simulate import METHODS, Answer, Method
+from depthbench.calibration.curves import Truth
+from depthbench.calibration.simulate import METHODS, Answer
+from depthbench.report.table import Column, Table, shown
 
 MISS = 0.20  # relative error that counts as a miss
 FLAGGED = 0.05  # p-value below which a curve is called non-monotone
 
+_CURVE = ["k50", "width", "lapse", "shape"]
+_MEANS = ["bias", "rmse", "missed", "coverage", "num_trials", "cost", "flagged"]
+COLUMNS = [
+    *("truth", "shape", "k50", "width", "lapse", "seed_share", "method"),
+    *("num_searches", "bias", "rmse", "missed", "coverage", "half_width"),
+    *("num_trials", "cost", "unanswered", "flagged"),
+]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One method on one truth. Shares and relative numbers are fractions.
 
-    Attributes:
-        truth: Name of the truth.
-        shape: Of a synthetic truth, or `recorded`.
-        width: Of a synthetic truth, as the lapse.
-        seed_share: The share of a training's luck that its seed has at every depth; 0
-            where trainings are independent.
-        bias: Mean relative error of k50; a search without an answer counts as
-            one that is off by all of it, -1, here and below.
-        rmse: Root of the mean squared relative error.
-        missed: Share of searches off by more than `MISS`.
-        coverage: Share of 90 % intervals that hold the true k50.
-        half_width: Median half width of the intervals that have both ends, in k50.
-        num_trials: Mean trainings of a search.
-        cost: Mean layers trained, in k50.
-        unanswered: Share of searches without an answer.
-        flagged: Share whose trials were called non-monotone; None if not tested.
+def summarize(truth: Truth, answers: Sequence[Answer]) -> pd.DataFrame:
+    """One row per method that answered, with `COLUMNS`; shares are fractions.
+
+    Of the truth: its name, shape, k50, width, lapse and seed_share, as it has them.
+
+    Of the searches: bias, the mean relative error of k50, where one without an answer
+    counts as off by all of it, -1; rmse, the root of the mean of its square; missed,
+    the share off by more than `MISS`; coverage, the share of 90 % intervals that hold
+    the true k50; half_width, the median of the intervals with both ends, in k50;
+    num_trials, the mean trainings; cost, the mean layers trained, in k50; unanswered,
+    the share without an answer; flagged, the share whose trials were called
+    non-monotone, NaN if not tested.
     """
-
-    truth: str
-    shape: str
-    k50: float
-    width: float | None
-    lapse: float | None
-    seed_share: float
-    method: Method
-    num_searches: int
-    bias: float
-    rmse: float
-    missed: float
-    coverage: float
-    half_width: float | None
-    num_trials: float
-    cost: float
-    unanswered: float
-    flagged: float | None
+    found = pd.DataFrame(answers, columns=Answer._fields)
+    numbers = ["k50", "low", "high", "p_value"]
+    found[numbers] = found[numbers].astype(float)
+    by_method = [found[found["method"] == method] for method in METHODS]
+    rows = [_row(truth, mine) for mine in by_method if len(mine)]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def summarize(truth: Truth, answers: Sequence[Answer]) -> list[Row]:
-    """One row per method that answered."""
-    by_method = {
-        method: [answer for answer in answers if answer.method == method]
-        for method in METHODS
+def _row(truth: Truth, found: pd.DataFrame) -> dict[str, Any]:
+    k50 = float(truth.k50)
+    error = (found["k50"] / k50 - 1).fillna(-1.0)
+    is_held = (found["low"].fillna(0) <= k50) & (found["high"].fillna(math.inf) >= k50)
+    p_values = found["p_value"].dropna()
+    return {
+        "truth": truth.name,
+        "shape": truth.shape,
+        "k50": k50,
+        "width": truth.width,
+        "lapse": truth.lapse,
+        "seed_share": truth.seed_share,
+        "method": found["method"].iloc[0],
+        "num_searches": len(found),
+        "bias": error.mean(),
+        "rmse": np.sqrt((error**2).mean()),
+        "missed": (error.abs() > MISS).mean(),
+        "coverage": is_held.mean(),
+        "half_width": ((found["high"] - found["low"]) / 2).median() / k50,
+        "num_trials": found["num_trials"].mean(),
+        "cost": found["num_layers"].mean() / k50,
+        "unanswered": found["k50"].isna().mean(),
+        "flagged": (p_values < FLAGGED).mean(),
     }
-    return [_row(truth, m, found) for m, found in by_method.items() if found]
 
 
-def _row(truth: Truth, method: Method, answers: Sequence[Answer]) -> Row:
-    error = np.array(
-        [-1.0 if a.k50 is None else a.k50 / truth.k50 - 1 for a in answers]
-    )
-    widths = [
-        (a.high - a.low) / 2
-        for a in answers
-        if a.low is not None and a.high is not None
-    ]
-    p_values = [a.p_value for a in answers if a.p_value is not None]
-    curve = truth if isinstance(truth, Curve) else None
-    return Row(
-        truth=truth.name,
-        shape=curve.shape if curve else "recorded",
-        k50=truth.k50,
-        width=curve.width if curve else None,
-        lapse=curve.lapse if curve else None,
-        seed_share=truth.seed_share,
-        method=method,
-        num_searches=len(answers),
-        bias=float(error.mean()),
-        rmse=float(np.sqrt((error**2).mean())),
-        missed=float((abs(error) > MISS).mean()),
-        coverage=_mean(a.covers(truth.k50) for a in answers),
-        half_width=float(np.median(widths)) / truth.k50 if widths else None,
-        num_trials=_mean(a.num_trials for a in answers),
-        cost=_mean(a.num_layers for a in answers) / truth.k50,
-        unanswered=_mean(a.k50 is None for a in answers),
-        flagged=_mean(p < FLAGGED for p in p_values) if p_values else None,
-    )
+def read_rows(path: Path) -> pd.DataFrame:
+    """The rows of a `calibration.csv`.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Total:
-    """Means over the cells of a group, and the worst coverage among them.
-
-    Attributes:
-        group: What the cells share.
-        num_cells: In the group.
-        worst_coverage: Of one cell.
-        worst_cell: Its name.
+    Raises:
+        ValueError: If they are not of this version.
     """
-
-    group: str
-    method: Method
-    num_cells: int
-    bias: float
-    rmse: float
-    missed: float
-    coverage: float
-    worst_coverage: float
-    worst_cell: str
-    num_trials: float
-    cost: float
-    flagged: float | None
+    table = pd.read_csv(path)
+    if list(table)[: len(COLUMNS)] != COLUMNS:
+        raise ValueError(f"{path} is no calibration of this version; run it again")
+    return table[COLUMNS]
 
 
-def totals(rows: Sequence[Row]) -> list[Total]:
-    """By shape, width and lapse, and of all synthetic cells; by method within each.
+def totals(rows: pd.DataFrame) -> pd.DataFrame:
+    """Means over the cells of a group, by group and method; their worst coverage.
 
-    These are of independent trainings. Groups by the share of a seed follow, each of
-    the same curves, so that they can be compared.
+    Groups are all synthetic truths, those of a shape, a width and a lapse, of
+    independent trainings; then those of each share of a seed, all of the same curves,
+    so that they can be compared.
     """
-    independent = [row for row in rows if row.seed_share == 0]
-    groups = {"all synthetic": [row for row in independent if row.shape != "recorded"]}
-    for row in independent:
-        groups.setdefault(row.shape, []).append(row)
-    for row in sorted(groups["all synthetic"], key=lambda row: row.width or 0):
-        groups.setdefault(f"width {100 * (row.width or 0):.0f} %", []).append(row)
-    for row in groups["all synthetic"]:
-        groups.setdefault(f"lapse {100 * (row.lapse or 0):.0f} %", []).append(row)
-    groups |= _by_seed_share(rows)
-    return [
-        _total(group, method, found)
-        for group, members in groups.items()
-        for method in METHODS
-        if (found := [row for row in members if row.method == method])
+    independent = rows[rows["seed_share"] == 0]
+    synthetic = independent[independent["shape"] != "recorded"]
+    by_width = synthetic.sort_values("width", kind="stable")
+    curves = rows[_CURVE].apply(tuple, axis="columns")
+    shared = rows[curves.isin(curves[rows["seed_share"] > 0])]
+    groups = [
+        synthetic.assign(group="all synthetic"),
+        independent.assign(group=independent["shape"]),
+        by_width.assign(group=_named("width", by_width["width"])),
+        synthetic.assign(group=_named("lapse", synthetic["lapse"])),
+        shared.assign(group=_named("seed's share", shared["seed_share"])),
     ]
+    table = pd.concat(groups, ignore_index=True)
+    cells = table.groupby(["group", "method"], sort=False)
+    worst = table.loc[cells["coverage"].idxmin()]
+    # Not the mean of the groups itself, which rounds ties to another last digit.
+    means = cells[_MEANS].agg(pd.Series.mean)
+    means.insert(0, "num_cells", cells.size())
+    means.insert(5, "worst_coverage", worst["coverage"].to_numpy())
+    means.insert(6, "worst_cell", worst["truth"].to_numpy())
+    return means.reset_index()
 
 
-def _by_seed_share(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """Groups of the curves that are tried at several shares of a seed."""
-    shared = {(r.k50, r.width, r.lapse, r.shape) for r in rows if r.seed_share > 0}
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        if (row.k50, row.width, row.lapse, row.shape) in shared:
-            name = f"seed's share {100 * row.seed_share:.0f} %"
-            groups.setdefault(name, []).append(row)
-    return groups
+def _named(what: str, shares: pd.Series) -> list[str]:
+    return [f"{what} {100 * share:.0f} %" for share in shares]
 
 
-def _total(group: str, method: Method, rows: Sequence[Row]) -> Total:
-    worst = min(rows, key=lambda row: row.coverage)
-    flagged = [row.flagged for row in rows if row.flagged is not None]
-    return Total(
-        group=group,
-        method=method,
-        num_cells=len(rows),
-        bias=_mean(row.bias for row in rows),
-        rmse=_mean(row.rmse for row in rows),
-        missed=_mean(row.missed for row in rows),
-        coverage=_mean(row.coverage for row in rows),
-        worst_coverage=worst.coverage,
-        worst_cell=worst.truth,
-        num_trials=_mean(row.num_trials for row in rows),
-        cost=_mean(row.cost for row in rows),
-        flagged=_mean(flagged) if flagged else None,
-    )
+METHOD_NAMES = {
+    "posterior": "posterior",
+    "posterior_same_cost": "posterior, stopped at the cost of bisect",
+    "bisect": "bisect, majority of 3",
+}
 
 
-def _mean(values: Iterable[float]) -> float:
-    return float(np.mean(list(values)))
+def totals_table(means: pd.DataFrame) -> Table[Any]:
+    """What `totals` gives, as people read it: a row a group and method."""
+    return Table(_OF_METHOD, list(means.itertuples()))
+
+
+_OF_METHOD: tuple[Column[Any], ...] = (
+    shown("truths", "text", lambda row: row.group),
+    shown("search", "text", lambda row: METHOD_NAMES[row.method]),
+    shown("bias", "fraction", lambda row: f"{100 * row.bias:+.1f} %"),
+    shown("RMSE", "fraction", lambda row: _percent(row.rmse)),
+    shown("off by > 20 %", "fraction", lambda row: f"{100 * row.missed:.0f} %"),
+    shown("coverage", "fraction", lambda row: _percent(row.coverage)),
+    shown("worst cell", "fraction", lambda row: _percent(row.worst_coverage)),
+    shown("trials", "count", lambda row: f"{row.num_trials:.1f}"),
+    shown("cost, k50 layers", "", lambda row: f"{row.cost:.1f}"),
+    shown(
+        "flagged",
+        "fraction",
+        lambda row: "" if math.isnan(row.flagged) else f"{100 * row.flagged:.0f} %",
+    ),
+)
+
+
+def calibration_markdown(means: pd.DataFrame) -> str:
+    """One row per group of truths, of what `totals` gives."""
+    groups = [group for _, group in means.groupby("group", sort=False)]
+    return Table(_OF_GROUP, [each.set_index("method") for each in groups]).markdown()
+
+
+def _coverage(group: pd.DataFrame, method: str) -> str:
+    mean, worst = group["coverage"][method], group["worst_coverage"][method]
+    return f"{_percent(mean)} ({_percent(worst)})"
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"
+
+
+_OF_GROUP: tuple[Column[pd.DataFrame], ...] = (
+    shown(
+        "truths (cells)",
+        "text",
+        lambda g: f"{g['group'].iloc[0]} ({g['num_cells'].iloc[0]})",
+    ),
+    shown("RMSE: posterior", "fraction", lambda g: _percent(g["rmse"]["posterior"])),
+    shown(
+        "at bisect's cost",
+        "fraction",
+        lambda g: _percent(g["rmse"]["posterior_same_cost"]),
+    ),
+    shown("bisect", "fraction", lambda g: _percent(g["rmse"]["bisect"])),
+    shown(
+        "coverage: posterior (worst cell)",
+        "fraction",
+        lambda g: _coverage(g, "posterior"),
+    ),
+    shown("bisect (worst cell)", "fraction", lambda g: _coverage(g, "bisect")),
+    shown("cost: posterior", "", lambda g: f"{g['cost']['posterior']:.1f}"),
+    shown("bisect", "", lambda g: f"{g['cost']['bisect']:.1f}"),
+)

@@ -119,8 +119,7 @@ def _answer(
     """Simulate, write and print what whole searches take."""
     from depthbench.bench.answer import answer_rows, answer_table
     from depthbench.bench.measurement import read_table
-    from depthbench.calibration.curves import Curve, Truth
-    from depthbench.calibration.recorded import recorded_curves
+    from depthbench.calibration.curves import Curve, Truth, recorded_curves
     from depthbench.store import write_atomic
     from depthbench.store.files import make_folder
 

@@ -1,24 +1,22 @@
 """`depthbench calibrate`: searches simulated on truths whose answer is known."""
 
 import json
-import signal
-import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from depthbench.cli.errors import TerminatedError
+from depthbench.cli.errors import stopping_with, usage_errors
 from depthbench.cli.messages import say
 from depthbench.cli.options import debug_option, json_option
 from depthbench.cli.parameters import FolderPath
+from depthbench.cli.tables import plain_table, print_table, publish
 
 if TYPE_CHECKING:
     from depthbench.calibration.curves import RecordedCurve
     from depthbench.calibration.document import Calibration
     from depthbench.calibration.plan import CalibrationPlan
-    from depthbench.report.table import Table
 
 _WIDTH = 140  # what a line of the table needs; a narrower one would be cut
 
@@ -69,7 +67,7 @@ def command(  # noqa: PLR0913 - each is a flag
     seed: int,
     out: Path | None,
     as_json: bool,
-) -> int:
+) -> None:
     """Check the searches against truths whose k50 is known; nothing is trained.
 
     Synthetic curves of many depths, widths and lapse rates, some with a bump that no
@@ -84,53 +82,39 @@ def command(  # noqa: PLR0913 - each is a flag
     out = out or Path("results/calibration-quick" if quick else "results/calibration")
     if seeds_of:
         _share_of_seeds(seeds_of, out, as_json=as_json)
-        return 0
-    if start:
+    elif start:
         _starts(_recorded(recorded), searches or 20, seed, out, as_json=as_json)
-        return 0
-    try:
-        calibration = _simulated(plan, _recorded(recorded), out)
-    except (KeyboardInterrupt, TerminatedError) as stop:
-        say("stopped; nothing was written")
-        is_terminated = isinstance(stop, TerminatedError)
-        return 128 + (signal.SIGTERM if is_terminated else signal.SIGINT)
-    _show(calibration, as_json=as_json)
-    names = "calibration.csv, calibration.png, calibration.svg"
-    say(f"files: {out}/{names}")
-    return 0
+    else:
+        with stopping_with("stopped; nothing was written"):
+            calibration = _simulated(plan, _recorded(recorded), out)
+        _show(calibration, as_json=as_json)
+        names = "calibration.csv, calibration.png, calibration.svg"
+        say(f"files: {out}/{names}")
 
 
 def _recorded(folders: tuple[Path, ...]) -> "list[RecordedCurve]":
-    from depthbench.calibration.recorded import recorded_curves
+    from depthbench.calibration.curves import recorded_curves
 
     for folder in folders:
         if not (folder / "study.toml").exists():
             raise click.UsageError(
                 f"--recorded {folder}: it has no study.toml, so it is no study"
             )
-    try:
+    with usage_errors():
         return [curve for folder in folders for curve in recorded_curves(folder)]
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
 
 
 def _share_of_seeds(paths: tuple[Path, ...], out: Path, *, as_json: bool) -> None:
     """Estimate, write and print the share of a seed in stored trials."""
     from depthbench.calibration.seed_table import (
-        ALL_CELLS,
         read_seeded,
+        seed_share_markdown,
         seed_share_rows,
-        seed_share_table,
     )
 
-    try:
+    with usage_errors():
         rows = seed_share_rows(read_seeded(paths))
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    sums = seed_share_table([row for row in rows if row.cell == ALL_CELLS])
-    _write(
-        out / "seed_share.csv", seed_share_table(rows), sums.markdown(), as_json=as_json
-    )
+    publish(out / "seed_share.csv", rows, seed_share_markdown(rows), as_json=as_json)
 
 
 def _starts(
@@ -142,70 +126,53 @@ def _starts(
     as_json: bool,
 ) -> None:
     """Simulate, write and print what a start from a forecast saves."""
+    import pandas as pd
+
     from depthbench.calibration.forecast_start import (
         TRUTHS,
+        start_markdown,
         start_rows,
-        start_table,
     )
 
-    rows = [
-        row
+    rows = pd.concat(
+        start_rows(truths, name, num_searches=num_searches, seed=seed)
         for name, truths in (("synthetic", TRUTHS), ("recorded", recorded))
-        for row in start_rows(truths, name, num_searches=num_searches, seed=seed)
-    ]
-    table = start_table(rows)
-    _write(out / "forecast_start.csv", table, table.markdown(), as_json=as_json)
-
-
-def _write(path: Path, table: "Table[Any]", text: str, *, as_json: bool) -> None:
-    """A CSV file, and its rows printed as JSON or as a text."""
-    from depthbench.store import write_atomic
-    from depthbench.store.files import make_folder
-
-    make_folder(path.parent)
-    write_atomic(path, table.csv)
-    click.echo(json.dumps(table.dicts, indent=1) if as_json else text.rstrip())
-    say(f"files: {path}")
+        if truths
+    )
+    publish(out / "forecast_start.csv", rows, start_markdown(rows), as_json=as_json)
 
 
 def _simulated(
     plan: "CalibrationPlan", recorded: "list[RecordedCurve]", out: Path
 ) -> "Calibration":
     """The calibration, simulated now, and its files, written."""
-    from depthbench.calibration.document import Calibration
-    from depthbench.calibration.files import write_files
+    from depthbench.calibration.document import Calibration, to_csv, write_files
+    from depthbench.calibration.figure import calibration_figure
     from depthbench.calibration.plan import run_calibration
     from depthbench.store.files import make_folder
 
     make_folder(out)
-    calibration = Calibration(
-        plan=plan,
-        recorded=tuple(curve.name for curve in recorded),
-        rows=tuple(run_calibration(plan, recorded, report=say)),
-    )
-    write_files(out, calibration)
+    rows = run_calibration(plan, recorded, report=say)
+    names = tuple(curve.name for curve in recorded)
+    calibration = Calibration(plan=plan, recorded=names, rows=rows)
+    csv = to_csv(calibration)
+    write_files(out, "calibration", csv, calibration_figure(rows))
     return calibration
 
 
 def _show(calibration: "Calibration", *, as_json: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from depthbench.calibration.document import to_document
+    from depthbench.calibration.summary import totals, totals_table
 
-    from depthbench.calibration.document import to_json
-    from depthbench.calibration.markdown import HEADINGS, METHOD_NAMES, total_cells
-
+    means = totals(calibration.rows)
     if as_json:
-        click.echo(to_json(calibration), nl=False)
+        click.echo(json.dumps(to_document(calibration, means), indent=1))
         return
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("truths", "search"):
-        table.add_column(heading, no_wrap=True)
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right")
+    shown = totals_table(means).display()
+    headings = [heading.title for heading in shown.headings]
+    table = plain_table(headings[:2], headings[2:])
     before = None
-    for total in calibration.totals:
-        group = "" if total.group == before else total.group
-        table.add_row(group, METHOD_NAMES[total.method], *total_cells(total))
-        before = total.group
-    console = Console(file=sys.stdout, highlight=False, width=_WIDTH)
-    console.print(table)
+    for group, *others in ([field.text for field in row] for row in shown.rows):
+        table.add_row("" if group == before else group, *others)
+        before = group
+    print_table(table, width=_WIDTH)

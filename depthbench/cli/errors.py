@@ -4,11 +4,13 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import click
 
-from depthbench.cli.messages import how_to_continue, say_how_to_continue
+from depthbench.cli.messages import how_to_continue, say, say_how_to_continue
 
 NO_EVIDENCE = 1
 CHECK_FAILED = 1
@@ -27,6 +29,30 @@ def terminate(number: int, frame: FrameType | None) -> None:
     """Signal handler: end as after an exception, so that workers are ended too."""
     del number, frame
     raise TerminatedError
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """What the block refuses is an error in the use of the command."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+@contextmanager
+def stopping_with(message: str) -> Iterator[None]:
+    """Say this if the block is interrupted, and end with the exit code of that."""
+    try:
+        yield
+    except (KeyboardInterrupt, TerminatedError) as stop:
+        say(message)
+        raise click.exceptions.Exit(_code_of_signal(stop)) from stop
+
+
+def _code_of_signal(stop: BaseException) -> int:
+    is_terminated = isinstance(stop, TerminatedError)
+    return 128 + (signal.SIGTERM if is_terminated else signal.SIGINT)
 
 
 def explain(error: BaseException, *, debug: bool) -> int:
@@ -48,8 +74,7 @@ def explain(error: BaseException, *, debug: bool) -> int:
         # All is stored: a further signal ends Python's own exit without a word.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
-        is_terminated = isinstance(error, TerminatedError)
-        return 128 + (signal.SIGTERM if is_terminated else signal.SIGINT)
+        return _code_of_signal(error)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return USAGE

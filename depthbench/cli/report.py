@@ -1,11 +1,11 @@
 """`depthbench report`: rebuild everything that is derived from the records."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+from depthbench.cli.errors import usage_errors
 from depthbench.cli.options import debug_option, json_option
 
 
@@ -112,14 +112,13 @@ def _report_table(path: Path, readme: Path | None, *, as_json: bool) -> None:
 
     from depthbench.bench.markdown import speed_markdown
     from depthbench.bench.measurement import read_table, summaries
-    from depthbench.calibration.document import read_rows
-    from depthbench.calibration.markdown import calibration_markdown
-    from depthbench.calibration.summary import totals
+    from depthbench.calibration.document import as_records
+    from depthbench.calibration.summary import calibration_markdown, read_rows, totals
     from depthbench.report import refresh_between_markers
     from depthbench.store import write_atomic
 
     rows: list[dict[str, Any]]
-    try:
+    with usage_errors():
         if path.name == "bench.csv":
             stored = read_table(path)
             table = speed_markdown(stored)
@@ -127,10 +126,8 @@ def _report_table(path: Path, readme: Path | None, *, as_json: bool) -> None:
         else:
             means = totals(read_rows(path))
             table = calibration_markdown(means)
-            rows = [asdict(total) for total in means]
+            rows = as_records(means)
         if readme is not None:
             text = readme.read_text(encoding="utf-8")
             write_atomic(readme, refresh_between_markers(text, path.parent.name, table))
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
     click.echo(json.dumps(rows, indent=2) + "\n" if as_json else table, nl=False)

@@ -1,21 +1,18 @@
 """Truths, simulated searches, and whether intervals hold what they promise."""
 
-import csv
 import json
 import math
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from places import ROOT
 
 from depthbench.calibration import plan as plans
-from depthbench.calibration.curves import Curve, RecordedCurve
-from depthbench.calibration.document import read_rows
-from depthbench.calibration.markdown import calibration_markdown
+from depthbench.calibration.curves import Curve, RecordedCurve, recorded_curves
 from depthbench.calibration.plan import FULL, run_calibration
-from depthbench.calibration.recorded import recorded_curves
 from depthbench.calibration.simulate import (
     Answer,
     bisect_trials,
@@ -23,7 +20,12 @@ from depthbench.calibration.simulate import (
     simulate,
     trainings,
 )
-from depthbench.calibration.summary import summarize, totals
+from depthbench.calibration.summary import (
+    calibration_markdown,
+    read_rows,
+    summarize,
+    totals,
+)
 from depthbench.search import BracketSearch, PosteriorSearch
 from depthbench.spec import DepthGrid
 
@@ -195,7 +197,7 @@ def test_a_summary_is_that_of_its_answers():
         answer(None, 30, None, 0.2),
         answer(60, None, 62, 0.9),
     ]
-    [row] = summarize(Curve(60, 0.1), answers)
+    [row] = summarize(Curve(60, 0.1), answers).itertuples()
     error = np.array([0.1, -0.25, -1, 0])
     assert row.bias == pytest.approx(error.mean())
     assert row.rmse == pytest.approx(np.sqrt((error**2).mean()))
@@ -209,11 +211,12 @@ def test_a_summary_is_that_of_its_answers():
 def test_the_same_plan_gives_the_same_rows():
     plan = replace(FULL, k50s=(30,), widths=(0.2,), lapses=(0.08,), num_searches=3)
     rows = run_calibration(plan)
-    assert [row.shape for row in rows[::3]] == ["logistic", "dip", "island"]
-    assert run_calibration(plan) == rows
-    assert run_calibration(replace(plan, seed=1)) != rows
+    assert list(rows["shape"][::3]) == ["logistic", "dip", "island"]
+    assert run_calibration(plan).equals(rows)
+    assert not run_calibration(replace(plan, seed=1)).equals(rows)
     # The numbers of a cell do not hang on which others are simulated.
-    assert run_calibration(replace(plan, shapes=("dip",))) == rows[3:6]
+    alone = run_calibration(replace(plan, shapes=("dip",)))
+    assert alone.equals(rows[3:6].reset_index(drop=True))
 
 
 # Calibration.
@@ -235,7 +238,7 @@ def test_intervals_hold_what_they_promise_and_errors_are_small():
         seed=77,
     )
     rows = run_calibration(plan)
-    everything = {total.method: total for total in totals(rows)[:3]}
+    everything = {total.method: total for total in totals(rows)[:3].itertuples()}
     num = 30 * 8
     for method in ("posterior", "bisect"):
         assert at_least(0.85, num) <= everything[method].coverage
@@ -254,39 +257,28 @@ def committed():
 
 
 def test_the_committed_calibration_is_of_these_settings(committed):
-    assert min(row.num_searches for row in committed) >= 200
-    with (COMMITTED / "calibration.csv").open(encoding="utf-8") as file:
-        settings = {row["settings"] for row in csv.DictReader(file)}
+    assert committed["num_searches"].min() >= 200
+    settings = set(pd.read_csv(COMMITTED / "calibration.csv")["settings"])
     assert settings == {FULL.settings}, "the settings changed: calibrate anew"
     assert replace(FULL, num_searches=1, seed=9).settings == FULL.settings
     assert replace(FULL, num_seeds=5).settings != FULL.settings
 
 
 def test_the_committed_calibration_meets_its_bar(committed):
-    with (COMMITTED / "calibration.csv").open(encoding="utf-8") as file:
-        every = [row for row in csv.DictReader(file) if row["shape"] != "recorded"]
+    every = committed[committed["shape"] != "recorded"]
     assert len(every) == 3 * len(list(FULL.curves))
-    table = [row for row in every if float(row["seed_share"]) == 0]
-
-    def column(method, name):
-        return [float(row[name]) for row in table if row["method"] == method]
-
+    found = every[every["seed_share"] == 0].groupby("method")
+    coverage, error = found["coverage"].mean(), found["rmse"].mean()
     for method in ("posterior", "bisect"):
-        coverages = column(method, "coverage")
-        assert 0.85 <= np.mean(coverages) <= 0.95
-        assert min(coverages) >= 0.80
-    error = {
-        method: np.mean(column(method, "rmse"))
-        for method in ("posterior", "posterior_same_cost", "bisect")
-    }
+        assert 0.85 <= coverage[method] <= 0.95
+        assert found["coverage"].min()[method] >= 0.80
     assert error["posterior"] < error["posterior_same_cost"] < error["bisect"]
     means = totals(committed)
-    everything = means[0]
+    everything, *_ = means.itertuples()
     assert (everything.group, everything.method) == ("all synthetic", "posterior")
-    assert everything.coverage == pytest.approx(
-        np.mean(column("posterior", "coverage"))
-    )
-    by_group = {each.group: each for each in means if each.method == "posterior"}
+    assert everything.coverage == pytest.approx(coverage["posterior"])
+    ours = means[means["method"] == "posterior"]
+    by_group = {each.group: each for each in ours.itertuples()}
     shared = [by_group[f"seed's share {percent} %"] for percent in (0, 30, 60, 90)]
     assert {total.num_cells for total in shared} == {6}
     # What seeds in common cost: the error grows, and intervals hold less.

@@ -7,6 +7,7 @@ from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
+import pandas as pd
 import pytest
 from places import ROOT
 
@@ -14,7 +15,6 @@ from depthbench.calibration.curves import Curve
 from depthbench.calibration.seed_share import (
     SHARES,
     Alike,
-    SeededTrial,
     alike,
     estimate,
     log_likelihood,
@@ -27,6 +27,11 @@ COMMITTED = ROOT / "results" / "calibration"
 NORMAL = NormalDist()
 
 
+def seeded(rows):
+    """Trials of one cell, given (depth, seed, trained)."""
+    return pd.DataFrame(rows, columns=["depth", "seed", "trained"])
+
+
 def simulated(share, generator, num_seeds=10, depths=(15, 21, 27, 33, 42)):
     """One cell: each seed at each depth, on a curve with k50 = 27."""
     curve = Curve(27, 0.2, 0.0)
@@ -37,8 +42,8 @@ def simulated(share, generator, num_seeds=10, depths=(15, 21, 27, 33, 42)):
             own = generator.standard_normal()
             luck = math.sqrt(share) * seeds[seed] + math.sqrt(1 - share) * own
             good = NORMAL.cdf(luck) < curve.success(depth)
-            trials.append(SeededTrial(depth, seed, good))
-    return trials
+            trials.append((depth, seed, good))
+    return seeded(trials)
 
 
 @pytest.mark.parametrize("share", [0, 0.3, 0.6, 0.9])
@@ -57,11 +62,9 @@ def test_a_known_share_is_found_and_its_interval_holds_it(share):
 
 def test_a_fall_with_depth_is_no_correlation():
     """All seeds train above k50 and none below: nothing is said of the seeds."""
-    trials = [
-        SeededTrial(depth, seed, depth < 30)
-        for depth in (6, 12, 24, 36, 48)
-        for seed in range(6)
-    ]
+    trials = seeded(
+        (depth, seed, depth < 30) for depth in (6, 12, 24, 36, 48) for seed in range(6)
+    )
     assert alike(trials) == Alike(60, 24, 24.0)
     likelihood = log_likelihood(trials)
     assert likelihood.max() - likelihood[0] < 1.5
@@ -72,11 +75,7 @@ def test_the_likelihood_is_that_of_a_sum_over_seeds_and_curves():
     """Against a plain sum: two depths, two seeds, each state and node in turn."""
     from depthbench.curves.grid import CurveGrid, Prior
 
-    trials = [
-        SeededTrial(24, 0, True),
-        SeededTrial(30, 0, False),
-        SeededTrial(24, 1, True),
-    ]
+    trials = seeded([(24, 0, True), (30, 0, False), (24, 1, True)])
     place = 10
     share = float(SHARES[place])
     grid = CurveGrid.of(Prior(), 24, 30)
@@ -109,17 +108,11 @@ def test_the_likelihood_is_that_of_a_sum_over_seeds_and_curves():
 
 
 def test_pairs_are_counted_by_hand():
-    trials = [
-        SeededTrial(3, 0, True),
-        SeededTrial(3, 1, True),
-        SeededTrial(3, 2, False),
-        SeededTrial(6, 0, True),
-        SeededTrial(6, 1, False),
-        SeededTrial(9, 5, False),
-    ]
+    three = [(3, 0, True), (3, 1, True), (3, 2, False)]
+    others = [(6, 0, True), (6, 1, False), (9, 5, False)]
     # Seeds 0 and 1 at 3 and 6: one ended alike. Dealt anew: (2 x 1 + 0 x 1) / 2.
-    assert alike(trials) == Alike(2, 1, 1.0)
-    assert alike(trials[:3]) == Alike(0, 0, 0.0)
+    assert alike(seeded(three + others)) == Alike(2, 1, 1.0)
+    assert alike(seeded(three)) == Alike(0, 0, 0.0)
 
 
 # Stored trials.
@@ -179,16 +172,17 @@ def test_cells_are_recipes_and_a_trial_counts_once(tmp_path):
             replace(record_of(30, 0, True), outcome=Outcome.CRASHED, epochs=()),
         ],
     )
-    cells = read_seeded([one, other])
-    assert {key: len(trials) for key, trials in cells.items()} == {
+    trials = read_seeded([one, other])
+    assert trials.groupby(["seeding", "cell"]).size().to_dict() == {
         ("seed", "elu mnist lr=0.05"): 3,
         ("seed", "elu mnist lr=0.01"): 1,
         ("seed_and_depth", "elu mnist lr=0.05"): 1,
     }
-    cell, everything, nothing = seed_share_rows(cells)
+    rows = seed_share_rows(trials)
+    cell, everything, nothing = rows.itertuples(index=False)
     assert (cell.cell, cell.num_trials, cell.num_seeds) == ("elu mnist lr=0.05", 3, 2)
     assert (cell.num_pairs, cell.num_alike, cell.alike_if_independent) == (1, 0, 0.0)
-    assert replace(cell, cell="all") == everything
+    assert cell._replace(cell="all") == everything
     assert (nothing.num_trials, nothing.num_pairs) == (0, 0)
     assert (nothing.share_low, nothing.share_high) == (0, 0.96)
 
@@ -225,10 +219,11 @@ def test_the_committed_table_is_that_of_the_committed_trials():
     with (COMMITTED / "seed_share.csv").open(encoding="utf-8") as file:
         stored = [row for row in csv.DictReader(file) if row["seeding"] == "seed"]
     for path in paths:
-        assert read_seeded([path]), path
-    cells = read_seeded(paths)
+        assert len(read_seeded([path])), path
+    every = read_seeded(paths)
+    cells = dict(list(every[every["seeding"] == "seed"].groupby("cell")))
     for row in stored[:-1]:
-        trials = cells["seed", row["cell"]]
+        trials = cells[row["cell"]]
         assert len(trials) == int(row["num_trials"])
         assert alike(trials).num_alike == int(row["num_alike"])
     assert stored[-1]["cell"] == "all"

@@ -1,6 +1,5 @@
 """README and docs tell the truth: commands, examples, tables and links."""
 
-import csv
 import itertools
 import re
 import shlex
@@ -9,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from PIL import Image
 from places import ROOT
@@ -17,16 +17,14 @@ from toy import TOY_SETS
 from depthbench import cli
 from depthbench.bench.markdown import speed_markdown
 from depthbench.bench.measurement import read_table
-from depthbench.calibration.document import read_rows
 from depthbench.calibration.forecast_score import (
     read_forecasts,
     score_markdown,
     score_rows,
     score_table,
 )
-from depthbench.calibration.forecast_start import StartRow, start_table
-from depthbench.calibration.markdown import calibration_markdown
-from depthbench.calibration.summary import totals
+from depthbench.calibration.forecast_start import start_markdown
+from depthbench.calibration.summary import calibration_markdown, read_rows, totals
 from depthbench.plugins import load_architectures
 from depthbench.record import Outcome, from_line
 from depthbench.report import read_result, study_markdown, study_result
@@ -175,18 +173,6 @@ def test_the_readme_is_one_page():
     assert len(README.split()) <= 900
 
 
-def stored_starts():
-    with (ROOT / "results/calibration/forecast_start.csv").open() as file:
-        for row in csv.DictReader(file):
-            numbers = {
-                key: int(text) if key.startswith("num_") else float(text or "nan")
-                for key, text in row.items()
-                if key != "truths"
-            }
-            numbers["factor"] = numbers["factor"] if row["factor"] else None
-            yield StartRow(truths=row["truths"], **numbers)
-
-
 def forecasts_and_measured():
     stored = read_forecasts(ROOT / "results/forecast/forecasts.json")
     return read_result(ROOT / "results/notebook"), stored
@@ -205,7 +191,8 @@ def test_generated_tables_are_fresh(page, name):
     shown = text.split(start)[1].split(f"<!-- depthbench:{name}:end -->")[0]
     folder = ROOT / "results" / name
     if name == "forecast_start":
-        table = start_table(list(stored_starts())).markdown()
+        stored = ROOT / "results/calibration/forecast_start.csv"
+        table = start_markdown(pd.read_csv(stored))
     elif name == "forecast_score":
         table = score_markdown(score_rows(*forecasts_and_measured()))
     elif (folder / "bench.csv").exists():
