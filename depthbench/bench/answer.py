@@ -6,28 +6,29 @@ seconds on that machine: of depthbench, and of the baseline, were the same train
 done by it, one after the other on one thread.
 """
 
+import math
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from depthbench.architectures.notebook import NOTEBOOK_STACKS
 from depthbench.architectures.stack import Stack
-from depthbench.bench.measurement import our_side, summaries
+from depthbench.bench.measurement import metric_of, our_side, summaries
 from depthbench.bench.plan import Side
 from depthbench.calibration.curves import Curve, Truth
 from depthbench.calibration.simulate import (
     Train,
     Trials,
     bisect_trials,
+    num_layers,
     posterior_trials,
     trainings,
 )
 from depthbench.curves import CurvePosterior
-from depthbench.report.table import Column, Table, shown, table_of_fields
+from depthbench.report.table import Column, Table, shown
 from depthbench.search import BracketSearch, PosteriorSearch, registry
 from depthbench.spec import DepthGrid
 
@@ -44,32 +45,11 @@ _STEPS = 3 * 235  # of a trial: 3 epochs of MNIST in batches of 256
 _WIDTH = 0.2  # of the fall of success, where a row of the study is simulated
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerRow:
-    """Searches on one curve by one strategy; means over them.
-
-    Attributes:
-        truth: The curve; an architecture of the reference experiment, on a curve of
-            width 20 % whose k50 is the notebook's own answer; or `study`, the sum
-            over those eight.
-        num_layers: Trained by a search, over all of its trials.
-        precise: Share of searches whose 90 % interval is within 15 % of its median,
-            or within half a step of the grid.
-        coverage: Share of intervals that hold k50.
-        baseline_seconds: That the trials take by the baseline, each in full; None for
-            a curve that is of no architecture, or without a stored benchmark.
-        depthbench_seconds: The same of depthbench.
-    """
-
-    strategy: Strategy
-    truth: str
-    num_searches: int
-    num_trials: float
-    num_layers: float
-    precise: float
-    coverage: float
-    baseline_seconds: float | None = None
-    depthbench_seconds: float | None = None
+_COSTS = ["num_trials", "num_layers", "baseline_seconds", "depthbench_seconds"]
+COLUMNS = [
+    *("strategy", "truth", "num_searches", "num_trials", "num_layers"),
+    *("precise", "coverage", "baseline_seconds", "depthbench_seconds"),
+]
 
 
 def answer_rows(
@@ -78,8 +58,17 @@ def answer_rows(
     *,
     num_searches: int,
     seed: int = 0,
-) -> list[AnswerRow]:
+) -> pd.DataFrame:
     """Rows of the curves, then of the eight architectures and of their study.
+
+    The columns are `COLUMNS`, means over the searches on one curve by one strategy.
+    truth is the curve; an architecture of the reference experiment, on a curve of
+    width 20 % whose k50 is the notebook's own answer; or `study`, the sum over those
+    eight. num_layers are trained by a search, over all of its trials; precise is the
+    share of searches whose 90 % interval is within 15 % of its median, or within half
+    a step of the grid; coverage, the share of intervals that hold k50. The seconds are
+    those of the trials, each in full, by the baseline and by depthbench; NaN for a
+    curve that is of no architecture, or without a stored benchmark.
 
     Args:
         truths: Curves of no architecture.
@@ -88,7 +77,7 @@ def answer_rows(
         seed: Of all randomness.
     """
     rows = [
-        _row(truth.name, truth, strategy, num_searches, seed)
+        _row(truth, strategy, num_searches, seed)
         for truth in truths
         for strategy in STRATEGIES
     ]
@@ -97,30 +86,44 @@ def answer_rows(
         for stack in NOTEBOOK_STACKS:
             assert stack.reference is not None
             curve = Curve(sum(stack.reference) / 2, _WIDTH)
-            row = _row(stack.name, curve, strategy, num_searches, seed)
-            mine.append(_timed(row, stack, benchmark))
-        rows += [*mine, _sum(mine)]
-    return rows
+            row = _row(curve, strategy, num_searches, seed) | {"truth": stack.name}
+            for side, seconds in _seconds_per_layer(stack, benchmark).items():
+                row[f"{side}_seconds"] = seconds * row["num_layers"]
+            mine.append(row)
+        table = pd.DataFrame(mine, columns=COLUMNS)
+        study = {
+            "strategy": strategy,
+            "truth": STUDY,
+            "num_searches": num_searches,
+            **table[["precise", "coverage"]].mean(),
+            **table[_COSTS].sum(min_count=len(table)),
+        }
+        rows += [*mine, study]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _row(
-    name: str, truth: Truth, strategy: Strategy, num_searches: int, seed: int
-) -> AnswerRow:
+    truth: Truth, strategy: Strategy, num_searches: int, seed: int
+) -> dict[str, Any]:
     searches = []
     for number in range(num_searches):
         source = [seed, zlib.crc32(truth.name.encode()), number]
         train = trainings(truth, np.random.default_rng(source))
-        searches.append(_SEARCHES[strategy](train))
-    found = [_interval(strategy, trials) for trials in searches]
-    return AnswerRow(
-        strategy=strategy,
-        truth=name,
-        num_searches=num_searches,
-        num_trials=_mean(len(trials) for trials in searches),
-        num_layers=_mean(sum(depth for depth, _ in trials) for trials in searches),
-        precise=_mean(_is_precise(*interval) for interval in found),
-        coverage=_mean(low <= truth.k50 <= high for low, _, high in found),
-    )
+        trials = _SEARCHES[strategy](train)
+        low, median, high = _interval(strategy, trials)
+        search = {
+            "num_trials": len(trials),
+            "num_layers": num_layers(trials),
+            "precise": _is_precise(low, median, high),
+            "coverage": low <= truth.k50 <= high,
+        }
+        searches.append(search)
+    return {
+        "strategy": strategy,
+        "truth": truth.name,
+        "num_searches": num_searches,
+        **pd.DataFrame(searches).mean(),
+    }
 
 
 _SEARCHES: dict[Strategy, Callable[[Train], Trials]] = {
@@ -144,25 +147,18 @@ def _is_precise(low: float, median: float, high: float) -> bool:
     return max(high - median, median - low) <= tolerance
 
 
-def _timed(row: AnswerRow, stack: Stack, benchmark: pd.DataFrame | None) -> AnswerRow:
-    """With seconds, by the steps of the measured network most like the stack."""
+def _seconds_per_layer(
+    stack: Stack, benchmark: pd.DataFrame | None
+) -> dict[str, float]:
+    """Of a trial by either side, as of the measured network most like the stack."""
     if benchmark is None:
-        return row
-    ours = our_side(benchmark)
-    steps = [
-        s for s in summaries(benchmark) if (s.part, s.metric) == ("step", "ms_per_step")
-    ]
-    like = _most_like(stack, [s.architecture for s in steps])
-    seconds = {
-        s.side: 1e-3 * s.median / s.depth * _STEPS * row.num_layers
-        for s in steps
-        if s.architecture == like
-    }
-    values = asdict(row) | {
-        "baseline_seconds": seconds.get(Side.BASELINE),
-        "depthbench_seconds": seconds.get(ours),
-    }
-    return AnswerRow(**values)
+        return {}
+    steps = metric_of(summaries(benchmark), "step", "ms_per_step")
+    like = _most_like(stack, list(steps["architecture"]))
+    mine = steps[steps["architecture"] == like].set_index("side")
+    seconds = 1e-3 * mine["median"] / mine["depth"] * _STEPS
+    sides = {"baseline": Side.BASELINE, "depthbench": our_side(benchmark)}
+    return {name: seconds[side] for name, side in sides.items() if side in seconds}
 
 
 def _most_like(stack: Stack, names: Sequence[str]) -> str | None:
@@ -180,30 +176,12 @@ def _most_like(stack: Stack, names: Sequence[str]) -> str | None:
     return max(stacks, key=likeness, default=None)
 
 
-def _sum(rows: Sequence[AnswerRow]) -> AnswerRow:
-    def total(name: str) -> float | None:
-        values = [getattr(row, name) for row in rows]
-        return None if None in values else sum(values)
-
-    return AnswerRow(
-        strategy=rows[0].strategy,
-        truth=STUDY,
-        num_searches=rows[0].num_searches,
-        num_trials=sum(row.num_trials for row in rows),
-        num_layers=sum(row.num_layers for row in rows),
-        precise=_mean(row.precise for row in rows),
-        coverage=_mean(row.coverage for row in rows),
-        baseline_seconds=total("baseline_seconds"),
-        depthbench_seconds=total("depthbench_seconds"),
-    )
+def answer_markdown(rows: pd.DataFrame) -> str:
+    """What `answer_rows` gives; people read hours of the trainings of a search."""
+    return Table(_SHOWN, list(rows.itertuples())).markdown()
 
 
-def answer_table(rows: Sequence[AnswerRow]) -> Table[AnswerRow]:
-    """The table in `answer.csv`; people read hours of the trainings of a search."""
-    return table_of_fields(AnswerRow, rows, _SHOWN)
-
-
-_SHOWN: tuple[Column[AnswerRow], ...] = (
+_SHOWN: tuple[Column[Any], ...] = (
     shown("strategy", "text", lambda row: row.strategy),
     shown("curve", "text", lambda row: row.truth),
     shown("trials", "count", lambda row: f"{row.num_trials:.1f}"),
@@ -215,9 +193,5 @@ _SHOWN: tuple[Column[AnswerRow], ...] = (
 )
 
 
-def _hours(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds / 3600:.2f}"
-
-
-def _mean(values: Iterable[float]) -> float:
-    return float(np.mean(list(values)))
+def _hours(seconds: float) -> str:
+    return "" if math.isnan(seconds) else f"{seconds / 3600:.2f}"

@@ -1,23 +1,27 @@
 """A finished benchmark, and everything that a reader of its numbers has to know."""
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
 
 from depthbench.bench.machine import Peak
-from depthbench.bench.measurement import (
-    Failure,
-    Linearity,
-    Summary,
-    linearity,
-    summaries,
-)
-from depthbench.bench.plan import BenchPlan
+from depthbench.bench.measurement import ms_per_layer, spread, summaries
+from depthbench.bench.plan import BenchPlan, Side
+from depthbench.calibration.document import as_csv, as_records
 from depthbench.record import Environment
 
 SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A side that could not be measured; its later rounds were left out."""
+
+    setting: str
+    side: Side
+    round: int
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,20 +50,12 @@ class Benchmark:
     started_at: str
     seconds: float
 
-    @property
-    def summaries(self) -> list[Summary]:
-        """Median and range of every metric."""
-        return summaries(self.table)
-
-    @property
-    def linearity(self) -> Linearity | None:
-        """How linear time is in depth; None if too few depths were measured."""
-        return linearity(self.summaries)
-
 
 def to_document(benchmark: Benchmark) -> dict[str, Any]:
     """The benchmark without its table, which `bench.csv` has, as JSON knows values."""
-    linear = benchmark.linearity
+    found = summaries(benchmark.table)
+    times = ms_per_layer(found)
+    linear = {"ms_per_layer": times.to_dict(), "spread": spread(times)}
     return {
         "schema": SCHEMA_VERSION,
         "started_at": benchmark.started_at,
@@ -72,27 +68,23 @@ def to_document(benchmark: Benchmark) -> dict[str, Any]:
         "peak": asdict(benchmark.peak),
         "without_fused": benchmark.without_fused,
         "plan": asdict(benchmark.plan),
-        "linearity": None if linear is None else asdict(linear),
+        "linearity": linear if len(times) > 1 else None,
         "failures": [asdict(failure) for failure in benchmark.failures],
-        "summary": [summary._asdict() for summary in benchmark.summaries],
+        "summary": as_records(found),
     }
-
-
-def to_json(benchmark: Benchmark) -> str:
-    """The document as text."""
-    return json.dumps(to_document(benchmark), indent=2) + "\n"
 
 
 def to_csv(benchmark: Benchmark) -> str:
     """The table, a row a number, each with the machine and the versions."""
     where = benchmark.environment
-    table = benchmark.table.assign(
-        data=benchmark.data,
-        device_name=where.device_name,
-        instruction_set=where.instruction_set,
-        num_cores=benchmark.num_cores,
-        depthbench=where.depthbench,
-        git_commit=where.git_commit,
-        torch=where.torch,
+    return as_csv(
+        benchmark.table.assign(
+            data=benchmark.data,
+            device_name=where.device_name,
+            instruction_set=where.instruction_set,
+            num_cores=benchmark.num_cores,
+            depthbench=where.depthbench,
+            git_commit=where.git_commit,
+            torch=where.torch,
+        )
     )
-    return str(table.to_csv(index=False, lineterminator="\n"))

@@ -2,22 +2,27 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from depthbench import runtime
 from depthbench.architectures import ARCHITECTURES
 from depthbench.architectures.stack import stack_of
 from depthbench.bench.clock import Work
-from depthbench.bench.document import Benchmark
-from depthbench.bench.flop import training_flop_per_image
+from depthbench.bench.document import Benchmark, Failure
 from depthbench.bench.machine import (
     Peak,
     capture_environment,
     measure_peak,
     why_not_fused,
 )
-from depthbench.bench.measurement import Failure, Measurement, long_table
+from depthbench.bench.measurement import (
+    long_table,
+    training_flop_per_image,
+    turn_of,
+)
 from depthbench.bench.plan import SIDE_NAMES, BenchPlan, Setting, Side, settings
 from depthbench.bench.tasks import measure, prepare
 from depthbench.datasets.image_data import ImageData
@@ -60,7 +65,7 @@ def run_bench(
         num_cores=num_cores,
     )
     context = TrialContext(data_dir=data_dir)
-    measurements, failures = _run(todo, data, context, report)
+    works, failures = _run(todo, data, context, report)
     return Benchmark(
         plan=plan,
         data=data.name,
@@ -70,7 +75,7 @@ def run_bench(
         load_average=load_average,
         peak=peak,
         without_fused=without_fused,
-        table=long_table(measurements, peak.gflop_per_second, device),
+        table=long_table(works, peak.gflop_per_second, device),
         failures=tuple(failures),
         started_at=started_at,
         seconds=runtime.monotonic_seconds() - began,
@@ -91,27 +96,28 @@ def _run(
     data: ImageData,
     context: TrialContext,
     report: Callable[[str], None],
-) -> tuple[list[Measurement], list[Failure]]:
+) -> tuple[list[dict[str, Any]], list[Failure]]:
     """Measure every setting; a side that fails is left out of its later rounds.
 
     Each setting gets new processes, so that none inherits memory; they end with it,
-    or with this call, however it ends.
+    or with this call, however it ends. Returns rows for `long_table`.
     """
-    measurements: list[Measurement] = []
+    works: list[dict[str, Any]] = []
     failures: list[Failure] = []
     for setting in todo:
-        flop = _flop_per_image(setting, data)
+        flop = {"flop_per_image": _flop_per_image(setting, data)}
         sides = _remaining(setting, failures)
         with _workers({side: setting.processes(side) for side in sides}) as workers:
             for number in setting.rounds:
                 sides = _remaining(setting, failures)
                 done, failed = _round(setting, number, sides, context, workers)
-                taken = [_measurement(setting, number, *one, flop) for one in done]
-                measurements += taken
+                for side, mine in done:
+                    turn = turn_of(setting, side, number) | flop
+                    works += [turn | asdict(work) for work in mine]
                 failures += failed
                 if sides:
-                    report(_line(setting, number, taken, failed))
-    return measurements, failures
+                    report(_line(setting, number, done, failed))
+    return works, failures
 
 
 def _remaining(setting: Setting, failures: Iterable[Failure]) -> list[Side]:
@@ -154,32 +160,6 @@ def _turn(
     return [future.result() for future in futures]
 
 
-def _measurement(
-    setting: Setting, number: int, side: Side, works: Sequence[Work], flop: int
-) -> Measurement:
-    num_processes, num_threads = setting.processes(side)
-    return Measurement(
-        part=setting.part,
-        architecture=setting.spec.architecture,
-        depth=setting.spec.depth,
-        batch_size=setting.spec.batch_size,
-        side=side,
-        num_processes=num_processes,
-        num_threads=num_threads,
-        round=number,
-        seconds=max(w.ended for w in works) - min(w.began for w in works),
-        cpu_seconds=sum(work.cpu_seconds for work in works),
-        num_steps=works[0].num_steps,
-        num_images=sum(work.num_images for work in works),
-        flop_per_image=flop,
-        fastest_step_seconds=min(
-            (w.fastest_step_seconds for w in works if w.fastest_step_seconds),
-            default=None,
-        ),
-        peak_memory_bytes=max(work.peak_memory_bytes for work in works),
-    )
-
-
 def _flop_per_image(setting: Setting, data: ImageData) -> int:
     stack = stack_of(ARCHITECTURES[setting.spec.architecture])
     assert stack is not None
@@ -191,16 +171,21 @@ def _flop_per_image(setting: Setting, data: ImageData) -> int:
 def _line(
     setting: Setting,
     number: int,
-    measured: Sequence[Measurement],
+    done: Sequence[tuple[Side, list[Work]]],
     failures: Sequence[Failure],
 ) -> str:
     shown = [
-        f"{SIDE_NAMES[each.side]} {each.images_per_second:,.0f} images/s"
-        for each in measured
+        f"{SIDE_NAMES[side]} {_images_per_second(works):,.0f} images/s"
+        for side, works in done
     ]
     shown += [f"{SIDE_NAMES[each.side]} failed: {each.message}" for each in failures]
     turn = f"round {number + 1} of {setting.num_rounds}"
     return f"{setting.name}, {turn}: {'; '.join(shown)}"
+
+
+def _images_per_second(works: Sequence[Work]) -> float:
+    seconds = max(w.ended for w in works) - min(w.began for w in works)
+    return sum(work.num_images for work in works) / seconds
 
 
 @contextmanager

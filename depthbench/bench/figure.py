@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator, StrMethodFormatter
 
 from depthbench.bench.document import Benchmark
-from depthbench.bench.measurement import Metric, Summary, metrics_of
+from depthbench.bench.measurement import CASE, Metric, metric_of, summaries
 from depthbench.bench.plan import SIDE_NAMES, Part, Side
 from depthbench.report.figures.panels import Sheet, sheet
 from depthbench.report.figures.style import (
@@ -35,10 +36,9 @@ def bench_figure(benchmark: Benchmark) -> Figure:
     Bars are medians over the rounds, whiskers their range; the factor is the median
     ratio to the baseline. The dashed line is the machine's measured peak.
     """
-    found = benchmark.summaries
-    growing: list[Part] = [
-        part for part in ("depth", "batch") if any(s.part == part for s in found)
-    ]
+    found = summaries(benchmark.table)
+    parts, measured = set(found["part"]), set(found["side"])
+    growing: list[Part] = [part for part in ("depth", "batch") if part in parts]
     num_cases = max(1, len(benchmark.plan.cases))
     with figure_style():
         page = sheet(
@@ -57,7 +57,7 @@ def bench_figure(benchmark: Benchmark) -> Figure:
         for axes, part in zip(page.axes[1:], growing, strict=True):
             _draw_growth(axes[0], found, part, "time")
             _draw_growth(axes[1], found, part, "memory")
-        sides = [side for side in Side if any(s.side is side for s in found)]
+        sides = [side for side in Side if side in measured]
         legend_above(page.figure, [_key(side) for side in sides], columns=len(sides))
     return page.figure
 
@@ -80,15 +80,18 @@ def _head(page: Sheet, benchmark: Benchmark) -> None:
         axes.set_title(title, loc="left", weight="bold")
 
 
-def _draw_bars(axes: Axes, found: Sequence[Summary], part: Part, peak: float) -> None:
+def _draw_bars(axes: Axes, found: pd.DataFrame, part: Part, peak: float) -> None:
     """GFLOP/s of each case and side, the first case on top, up to the peak."""
-    bars = [s for s in found if (s.part, s.metric) == (part, "gflop_per_second")]
-    cases = list(dict.fromkeys(bar.case for bar in bars))
-    sides = [side for side in Side if any(bar.side is side for bar in bars)]
-    for bar in bars:
+    key = [*CASE, "side"]
+    ratios = metric_of(found, part, "speedup").set_index(key)["median"]
+    bars = metric_of(found, part, "gflop_per_second").join(ratios.rename("ratio"), key)
+    cases = list(dict.fromkeys(zip(bars["architecture"], bars["depth"], strict=True)))
+    sides = [side for side in Side if side in set(bars["side"])]
+    bar: Any
+    for bar in bars.itertuples():
         rank = sides.index(bar.side) - (len(sides) - 1) / 2
-        height = cases.index(bar.case) + rank * _BAR_HEIGHT
-        _draw_bar(axes, height, metrics_of(found, bar.case, bar.side))
+        height = cases.index((bar.architecture, bar.depth)) + rank * _BAR_HEIGHT
+        _draw_bar(axes, height, bar)
     axes.axvline(peak, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
     axes.annotate(
         "peak",
@@ -102,25 +105,22 @@ def _draw_bars(axes: Axes, found: Sequence[Summary], part: Part, peak: float) ->
         fontsize=8.5,
         bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},
     )
-    axes.set_yticks(
-        range(len(cases)), [f"{name}\nk = {depth}" for _, name, depth, _ in cases]
-    )
+    axes.set_yticks(range(len(cases)), [f"{name}\nk = {k}" for name, k in cases])
     axes.set_ylim(len(cases) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlim(0, 1.12 * max(peak, *(bar.high for bar in bars), 0))
+    axes.set_xlim(0, 1.12 * max(peak, *bars["high"], 0))
     axes.set_xlabel("GFLOP/s")
     axes.grid(axis="x", color=RULE)
 
 
-def _draw_bar(axes: Axes, height: float, mine: dict[Metric, Summary]) -> None:
-    speed = mine["gflop_per_second"]
-    color = _COLORS[speed.side]
-    axes.barh(height, speed.median, height=0.9 * _BAR_HEIGHT, color=color, zorder=2)
-    axes.hlines(height, speed.low, speed.high, color=INK, linewidth=1, zorder=3)
-    if "speedup" in mine:
+def _draw_bar(axes: Axes, height: float, bar: Any) -> None:
+    color = _COLORS[bar.side]
+    axes.barh(height, bar.median, height=0.9 * _BAR_HEIGHT, color=color, zorder=2)
+    axes.hlines(height, bar.low, bar.high, color=INK, linewidth=1, zorder=3)
+    if not math.isnan(bar.ratio):
         axes.annotate(
-            f"{mine['speedup'].median:.1f}x",
-            (speed.high, height),
+            f"{bar.ratio:.1f}x",
+            (bar.high, height),
             xytext=(4, 0),
             textcoords="offset points",
             va="center",
@@ -130,17 +130,18 @@ def _draw_bar(axes: Axes, height: float, mine: dict[Metric, Summary]) -> None:
 
 
 def _draw_growth(
-    axes: Axes, found: Sequence[Summary], part: Part, what: Literal["time", "memory"]
+    axes: Axes, found: pd.DataFrame, part: Part, what: Literal["time", "memory"]
 ) -> None:
     """Time of a step for each layer and image, or peak memory, with its range."""
-    metric = "ms_per_step" if what == "time" else "peak_memory_bytes"
-    mine = [s for s in found if (s.part, s.metric) == (part, metric)]
-    scales = [_scale(s, part) if what == "time" else 1e-9 for s in mine]
-    along = [s.depth if part == "depth" else s.batch_size for s in mine]
-    color = _COLORS[mine[0].side]
-    middle = [s.median * scale for s, scale in zip(mine, scales, strict=True)]
-    low = [s.low * scale for s, scale in zip(mine, scales, strict=True)]
-    high = [s.high * scale for s, scale in zip(mine, scales, strict=True)]
+    metric: Metric = "ms_per_step" if what == "time" else "peak_memory_bytes"
+    mine = metric_of(found, part, metric)
+    first = mine.iloc[0]
+    color = _COLORS[first.side]
+    along = list(mine["depth" if part == "depth" else "batch_size"])
+    # Of a step, to ms a layer or to µs an image.
+    scale = 1 / mine["depth"] if part == "depth" else 1e3 / mine["batch_size"]
+    points = mine[["low", "median", "high"]]
+    low, middle, high = points.mul(scale if what == "time" else 1e-9, axis=0).T.values
     axes.plot(along, middle, color=color, marker="o", markersize=4, linewidth=1.5)
     axes.vlines(along, low, high, color=INK, linewidth=1)
     if what == "time":
@@ -157,10 +158,10 @@ def _draw_growth(
     axes.set_xlabel(varied)
     unit = "ms a layer" if part == "depth" else "µs an image"
     title = f"Time of a step, {unit}" if what == "time" else "Peak memory, GB"
-    fixed = f"batch {mine[0].batch_size}" if part == "depth" else f"k = {mine[0].depth}"
+    fixed = f"batch {first.batch_size}" if part == "depth" else f"k = {first.depth}"
     axes.set_title(title, loc="left", weight="bold")
     axes.set_title(
-        f"{mine[0].architecture}, {fixed}", loc="right", color=MUTED, fontsize=9
+        f"{first.architecture}, {fixed}", loc="right", color=MUTED, fontsize=9
     )
 
 
@@ -173,8 +174,3 @@ def _sparse(along: Sequence[int]) -> list[str]:
         labels.append(f"{x:,}" if is_free else "")
         last = math.log(x) if is_free else last
     return labels
-
-
-def _scale(summary: Summary, part: Part) -> float:
-    """From ms a step to ms a layer, or to µs an image."""
-    return 1 / summary.depth if part == "depth" else 1e3 / summary.batch_size

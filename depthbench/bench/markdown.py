@@ -1,12 +1,12 @@
 """The speed-ups of a stored benchmark as a Markdown table."""
 
+from typing import Any
+
 import pandas as pd
 
-from depthbench.bench.measurement import Metric, Summary, our_side, summaries
+from depthbench.bench.measurement import Metric, our_side, summaries
 from depthbench.bench.plan import Part, Side
 from depthbench.report.table import Column, Table, shown
-
-Case = tuple[str, int]  # architecture, depth
 
 
 def speed_markdown(table: pd.DataFrame) -> str:
@@ -15,37 +15,36 @@ def speed_markdown(table: pd.DataFrame) -> str:
     Steps are of one thread; the machine is all its cores, ours as one trial per core,
     or a whole trial on a GPU.
     """
-    found = {
-        (s.part, (s.architecture, s.depth), s.side, s.metric): s
-        for s in summaries(table)
-    }
     ours = our_side(table)
     whole: Part = "epoch" if "epoch" in set(table["part"]) else "trial"
+    found = summaries(table).set_index(["architecture", "depth"])
 
-    def median(case: Case, side: Side, metric: Metric, form: str) -> str:
-        summary = found.get(("step", case, side, metric))
-        return "" if summary is None else format(summary.median, form)
-
-    def speedup(case: Case, part: Part) -> str:
-        return _range(found.get((part, case, ours, "speedup")))
-
-    columns: tuple[Column[Case], ...] = (
-        shown("network", "text", lambda case: f"{case[0]} {case[1]}"),
-        shown(
-            "baseline, ms a step",
+    def column(title: str, part: Part, side: Side, metric: Metric) -> Column[Any]:
+        is_here = (found["part"] == part) & (found["side"] == side)
+        values = found[is_here & (found["metric"] == metric)]
+        return shown(
+            title,
             "",
-            lambda case: median(case, Side.BASELINE, "ms_per_step", ".0f"),
-        ),
-        shown(
-            "ours, ms a step", "", lambda case: median(case, ours, "ms_per_step", ".0f")
-        ),
-        shown("of peak", "", lambda case: median(case, ours, "share_of_peak", ".0%")),
-        shown("step, times as fast", "", lambda case: speedup(case, "step")),
-        shown("machine, times as fast", "", lambda case: speedup(case, whole)),
+            lambda case: _text(values.loc[case]) if case in values.index else "",
+        )
+
+    columns: tuple[Column[Any], ...] = (
+        shown("network", "text", lambda case: f"{case[0]} {case[1]}"),
+        column("baseline, ms a step", "step", Side.BASELINE, "ms_per_step"),
+        column("ours, ms a step", "step", ours, "ms_per_step"),
+        column("of peak", "step", ours, "share_of_peak"),
+        column("step, times as fast", "step", ours, "speedup"),
+        column("machine, times as fast", whole, ours, "speedup"),
     )
-    cases = dict.fromkeys(case for part, case, _, _ in found if part == "step")
-    return Table(columns, list(cases)).markdown()
+    return Table(
+        columns, list(found.index[found["part"] == "step"].unique())
+    ).markdown()
 
 
-def _range(s: Summary | None) -> str:
-    return "" if s is None else f"{s.median:.1f} ({s.low:.1f}-{s.high:.1f})"
+def _text(one: pd.Series) -> str:
+    match one["metric"]:
+        case "ms_per_step":
+            return f"{one['median']:.0f}"
+        case "share_of_peak":
+            return f"{one['median']:.0%}"
+    return f"{one['median']:.1f} ({one['low']:.1f}-{one['high']:.1f})"

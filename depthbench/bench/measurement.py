@@ -1,13 +1,15 @@
 """From what was measured to one long table, ratios and medians: arithmetic alone."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal
 
 import pandas as pd
 
-from depthbench.bench.plan import Part, Side
+from depthbench.architectures.stack import Stack
+from depthbench.bench.clock import Work
+from depthbench.bench.plan import Setting, Side
 
 Metric = Literal[
     "seconds",
@@ -21,83 +23,54 @@ Metric = Literal[
     "speedup",
 ]
 
-Case = tuple[Part, str, int, int]
-_CASE = ["part", "architecture", "depth", "batch_size"]
-COLUMNS = [*_CASE, "side", "num_processes", "num_threads", "round", "metric", "value"]
+CASE = ["part", "architecture", "depth", "batch_size"]
+_TURN = [*CASE, "side", "num_processes", "num_threads", "round"]
+COLUMNS = [*_TURN, "metric", "value"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
-    """What one side did in one round of one setting.
+def turn_of(setting: Setting, side: Side, number: int) -> dict[str, Any]:
+    """What tells a turn from others, by the columns of a table."""
+    num_processes, num_threads = setting.processes(side)
+    return {
+        "part": setting.part,
+        "architecture": setting.spec.architecture,
+        "depth": setting.spec.depth,
+        "batch_size": setting.spec.batch_size,
+        "side": side,
+        "num_processes": num_processes,
+        "num_threads": num_threads,
+        "round": number,
+    }
 
-    Attributes:
-        num_processes: Trials side by side.
-        num_threads: Of each process.
-        seconds: From the start of the first process to the end of the last.
-        cpu_seconds: Processor time of all processes and threads.
-        num_steps: Updates made by each process.
-        num_images: Trained on by all processes together.
-        flop_per_image: To train on one, see `training_flop_per_image`.
-        fastest_step_seconds: As `Work` has it.
-        peak_memory_bytes: Of the process that took most.
+
+def training_flop_per_image(
+    stack: Stack, depth: int, image_shape: tuple[int, int, int], num_classes: int
+) -> int:
+    """Floating-point operations to train on one image, a multiply-add as two.
+
+    Convolutions and linear layers, forward, gradient of the weights and gradient of
+    the input; the first convolution has no use for the last. Everything else (norm,
+    activation, bias, update) is left out, and so are the zeros that pad an image, but
+    for the products with them: this is the work that a dense convolution states.
     """
-
-    part: Part
-    architecture: str
-    depth: int
-    batch_size: int
-    side: Side
-    num_processes: int
-    num_threads: int
-    round: int
-    seconds: float
-    cpu_seconds: float
-    num_steps: int
-    num_images: int
-    flop_per_image: int
-    fastest_step_seconds: float | None = None
-    peak_memory_bytes: int
-
-    @property
-    def images_per_second(self) -> float:
-        """Trained on by all processes together; a test counts as time alone."""
-        return self.num_images / self.seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A side that could not be measured; its later rounds were left out."""
-
-    setting: str
-    side: Side
-    round: int
-    message: str
-
-
-class Summary(NamedTuple):
-    """One metric of one side of one case over its rounds."""
-
-    part: Part
-    architecture: str
-    depth: int
-    batch_size: int
-    side: Side
-    metric: Metric
-    median: float
-    low: float
-    high: float
-    num_rounds: int
-
-    @property
-    def case(self) -> Case:
-        """What the sides have in common."""
-        return self.part, self.architecture, self.depth, self.batch_size
+    in_channels, height, width = image_shape
+    forward, first = 0, 0
+    for number, out_channels in enumerate(stack.channels, start=1):
+        for _ in range(depth // len(stack.channels)):
+            convolution = 2 * 9 * in_channels * out_channels * height * width
+            first = first or convolution
+            forward += convolution
+            in_channels = out_channels
+        height, width = height // 2, width // 2
+        if stack.multihead or number == len(stack.channels):
+            forward += 2 * out_channels * height * width * num_classes
+    return 3 * forward - first
 
 
 def long_table(
-    measurements: Sequence[Measurement], peak_gflop_per_second: float, device: str
+    works: Sequence[dict[str, Any]], peak_gflop_per_second: float, device: str
 ) -> pd.DataFrame:
-    """Every metric of every measurement, a row a number: the columns `COLUMNS`.
+    """Every metric of every turn, a row a number: the columns `COLUMNS`.
 
     `speedup` is the ratio of images a second to those of the baseline in the
     same round, so that a machine that slows down for a while slows both; there is
@@ -106,24 +79,28 @@ def long_table(
     other programs disturbed least; so is `cpu_share`, the part of its time in which the
     one thread had a core, which falls where other programs take it. The peak that is
     shared in is that of the threads at work.
+
+    Args:
+        works: Of each process in each turn: that of `turn_of`, the fields of `Work`,
+            and `flop_per_image`.
+        peak_gflop_per_second: Of one thread on a CPU, of all of a GPU.
+        device: `cpu` or `cuda`.
     """
-    names = [field.name for field in fields(Measurement)]
-    found = pd.DataFrame([asdict(each) for each in measurements], columns=names)
+    found = _turns(works)
     is_whole = found["part"] == "trial"
     is_steps = ~found["part"].isin(["epoch", "trial"])
     threads = found["num_processes"] * found["num_threads"] if device == "cpu" else 1
     speed = found["num_images"] / found["seconds"]
     rate = 1e-9 * speed * found["flop_per_image"]
-    turn = [*_CASE, "round"]
+    shared = [*CASE, "round"]
     is_baseline = found["side"] == Side.BASELINE
-    theirs = found[turn].merge(
-        found.loc[is_baseline, turn].assign(speed=speed), how="left", on=turn
+    theirs = found[shared].merge(
+        found.loc[is_baseline, shared].assign(speed=speed), how="left", on=shared
     )["speed"]
-    fastest = found["fastest_step_seconds"].astype(float)
     values: dict[Metric, pd.Series] = {
         "seconds": found["seconds"].where(is_whole),
         "ms_per_step": (1e3 * found["seconds"] / found["num_steps"]).where(is_steps),
-        "fastest_ms_per_step": (1e3 * fastest).where(is_steps),
+        "fastest_ms_per_step": (1e3 * found["fastest_step_seconds"]).where(is_steps),
         "cpu_share": (found["cpu_seconds"] / found["seconds"]).where(
             is_steps & (device == "cpu")
         ),
@@ -133,12 +110,27 @@ def long_table(
         "peak_memory_bytes": found["peak_memory_bytes"],
         "speedup": (speed / theirs).mask(is_baseline),
     }
-    wide = pd.concat([found[COLUMNS[:-2]], pd.DataFrame(values)], axis=1)
-    long = wide.reset_index().melt(
-        ["index", *COLUMNS[:-2]], list(values), var_name="metric"
-    )
+    wide = pd.concat([found[_TURN], pd.DataFrame(values)], axis=1)
+    long = wide.reset_index().melt(["index", *_TURN], list(values), var_name="metric")
     # In the order of measuring; what does not exist has no row.
     return long.dropna().sort_values("index", kind="stable")[COLUMNS]
+
+
+def _turns(works: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """A row a turn: its processes together, from the first start to the last end."""
+    names = [*_TURN, *(field.name for field in fields(Work)), "flop_per_image"]
+    each = pd.DataFrame(works, columns=names).astype({"fastest_step_seconds": float})
+    turns = each.groupby(_TURN, sort=False).agg(
+        began=("began", "min"),
+        ended=("ended", "max"),
+        cpu_seconds=("cpu_seconds", "sum"),
+        num_steps=("num_steps", "first"),
+        num_images=("num_images", "sum"),
+        flop_per_image=("flop_per_image", "first"),
+        fastest_step_seconds=("fastest_step_seconds", "min"),
+        peak_memory_bytes=("peak_memory_bytes", "max"),
+    )
+    return turns.assign(seconds=turns["ended"] - turns["began"]).reset_index()
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -153,12 +145,20 @@ def read_table(path: Path) -> pd.DataFrame:
     return found
 
 
-def summaries(table: pd.DataFrame) -> list[Summary]:
-    """Median and range of each metric over the rounds, in the order of the rows."""
-    values = table.groupby([*_CASE, "side", "metric"], sort=False)["value"]
-    found = values.agg(["median", "min", "max", "count"]).reset_index()
-    found["side"] = found["side"].map(Side)
-    return [Summary(*row) for row in found.itertuples(index=False, name=None)]
+def summaries(table: pd.DataFrame) -> pd.DataFrame:
+    """Each metric of a side of a case over its rounds, in the order of the rows.
+
+    The columns: `CASE`, side, metric; median, low and high; num_rounds.
+    """
+    values = table.groupby([*CASE, "side", "metric"], sort=False)["value"]
+    names = {"min": "low", "max": "high", "count": "num_rounds"}
+    found = values.agg(["median", "min", "max", "count"]).rename(columns=names)
+    return found.reset_index()
+
+
+def metric_of(found: pd.DataFrame, part: str, metric: Metric) -> pd.DataFrame:
+    """The summaries of one metric in one part."""
+    return found[(found["part"] == part) & (found["metric"] == metric)]
 
 
 def our_side(table: pd.DataFrame) -> Side:
@@ -166,38 +166,17 @@ def our_side(table: pd.DataFrame) -> Side:
     return Side.FUSED if Side.FUSED in set(table["side"]) else Side.REFERENCE
 
 
-def metrics_of(
-    found: Iterable[Summary], case: Case, side: Side
-) -> dict[Metric, Summary]:
-    """The summaries of one side of a case, by metric."""
-    return {s.metric: s for s in found if (s.case, s.side) == (case, side)}
+def ms_per_layer(found: pd.DataFrame, low: int = 30, high: int = 300) -> pd.Series:
+    """Milliseconds of a step for each layer, by depth: constant if time is linear.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Linearity:
-    """Milliseconds a step takes for each layer, over a range of depths.
-
-    Attributes:
-        ms_per_layer: Of the fastest step of all rounds, by depth. Other programs only
-            ever add to a time, and each depth has its own share of them.
-        spread: Largest over smallest, less 1: 0 if time is linear in depth.
+    Of the fastest step of all rounds. Other programs only ever add to a time, and each
+    depth has its own share of them.
     """
+    fastest = metric_of(found, "depth", "fastest_ms_per_step").set_index("depth")
+    times = fastest["low"] / fastest.index
+    return times[(low <= times.index) & (times.index <= high)]
 
-    ms_per_layer: dict[int, float]
-    spread: float
 
-
-def linearity(
-    found: Iterable[Summary], low: int = 30, high: int = 300
-) -> Linearity | None:
-    """How linear the time of a step is in depth; None for fewer than two depths."""
-    by_depth = {
-        one.depth: one.low / one.depth
-        for one in found
-        if (one.part, one.metric) == ("depth", "fastest_ms_per_step")
-        and low <= one.depth <= high
-    }
-    if len(by_depth) < 2:
-        return None
-    spread = max(by_depth.values()) / min(by_depth.values()) - 1
-    return Linearity(ms_per_layer=by_depth, spread=spread)
+def spread(times: pd.Series) -> float:
+    """Largest over smallest, less 1."""
+    return float(times.max() / times.min() - 1)

@@ -1,6 +1,6 @@
 """What a benchmark measures: frozen plans and the settings they unfold to."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
@@ -142,108 +142,79 @@ def settings(
 ) -> Iterator[Setting]:
     """The settings of a plan, in the order in which they are measured."""
     ours = (Side.REFERENCE, *([Side.FUSED] if has_fused else []))
-    cases = [_spec(plan, *case, data, device) for case in plan.cases]
-    for case in cases:
-        yield _steps(plan, case, (Side.BASELINE, *ours))
-    if device == "cpu":
-        yield from _epochs(plan, cases, (Side.BASELINE, *ours), num_cores)
-    else:
-        yield from _whole_trials(plan, cases, (Side.BASELINE, ours[-1]), num_cores)
-    yield from _growth(plan, data, device, ours[-1:])
-
-
-def _spec(
-    plan: BenchPlan, architecture: str, depth: int, data: str, device: str
-) -> TrialSpec:
-    return TrialSpec(
-        architecture=architecture,
-        depth=depth,
-        data=data,
-        seed=0,
-        lr=_TIMING_LR,
-        epochs=1,
-        batch_size=plan.batch_size,
-        device=device,
-    )
-
-
-def _num_steps(plan: BenchPlan, device: str) -> int:
-    return plan.num_steps * _MORE_STEPS[device]
-
-
-def _steps(plan: BenchPlan, spec: TrialSpec, sides: tuple[Side, ...]) -> Setting:
-    return Setting(
+    num_steps = plan.num_steps * _MORE_STEPS[device]
+    usual = Setting(
         part="step",
-        spec=spec,
-        sides=sides,
-        num_train_images=_num_steps(plan, spec.device) * spec.batch_size,
+        spec=TrialSpec(
+            architecture=plan.growth,
+            depth=plan.batch_depth,
+            data=data,
+            seed=0,
+            lr=_TIMING_LR,
+            epochs=1,
+            batch_size=plan.batch_size,
+            device=device,
+        ),
+        sides=(Side.BASELINE, *ours),
+        num_train_images=num_steps * plan.batch_size,
         rounds=range(plan.rounds),
         num_rounds=plan.rounds,
     )
+    steps = [
+        replace(usual, spec=replace(usual.spec, architecture=name, depth=depth))
+        for name, depth in plan.cases
+    ]
+    yield from steps
+    if device == "cpu":
+        yield from (_epoch(plan, step, num_cores) for step in steps)
+    else:
+        yield from (_trial(step, num_cores) for step in steps)
+    yield from _growth(plan, replace(usual, sides=ours[-1:]))
 
 
-def _epochs(
-    plan: BenchPlan,
-    cases: Sequence[TrialSpec],
-    sides: tuple[Side, ...],
-    num_cores: int,
-) -> Iterator[Setting]:
-    for case in cases:
-        yield Setting(
-            part="epoch",
-            spec=case,
-            sides=sides,
-            num_train_images=plan.num_train_images,
-            num_test_images=plan.num_test_images,
-            num_trials=num_cores,
-            num_threads=num_cores,
-            rounds=range(plan.rounds),
-            num_rounds=plan.rounds,
-        )
+def _epoch(plan: BenchPlan, step: Setting, num_cores: int) -> Setting:
+    return replace(
+        step,
+        part="epoch",
+        num_train_images=plan.num_train_images,
+        num_test_images=plan.num_test_images,
+        num_trials=num_cores,
+        num_threads=num_cores,
+    )
 
 
-def _whole_trials(
-    plan: BenchPlan,
-    cases: Sequence[TrialSpec],
-    sides: tuple[Side, ...],
-    num_threads: int,
-) -> Iterator[Setting]:
-    num_rounds = min(plan.rounds, 2)
-    for case in cases:
-        yield Setting(
-            part="trial",
-            spec=replace(case, epochs=3),
-            sides=sides,
-            num_train_images=_ALL,
-            num_test_images=_ALL,
-            num_threads=num_threads,
-            rounds=range(num_rounds),
-            num_rounds=num_rounds,
-        )
+def _trial(step: Setting, num_threads: int) -> Setting:
+    num_rounds = min(step.num_rounds, 2)
+    return replace(
+        step,
+        part="trial",
+        spec=replace(step.spec, epochs=3),
+        sides=(step.sides[0], step.sides[-1]),
+        num_train_images=_ALL,
+        num_test_images=_ALL,
+        num_threads=num_threads,
+        rounds=range(num_rounds),
+        num_rounds=num_rounds,
+    )
 
 
-def _growth(
-    plan: BenchPlan, data: str, device: str, sides: tuple[Side, ...]
-) -> Iterator[Setting]:
+def _growth(plan: BenchPlan, usual: Setting) -> Iterator[Setting]:
     """All depths and batch sizes once a round, so that a busy minute spoils one round.
 
-    Turns are about as long as one at `batch_depth` and `batch_size`.
+    Turns are about as long as the usual one.
     """
-    grown: list[tuple[Part, TrialSpec]] = []
-    for depth in plan.depths:
-        grown.append(("depth", _spec(plan, plan.growth, depth, data, device)))
-    for batch_size in plan.batch_sizes:
-        spec = _spec(plan, plan.growth, plan.batch_depth, data, device)
-        grown.append(("batch", replace(spec, batch_size=batch_size)))
-    usual = _num_steps(plan, device) * plan.batch_depth * plan.batch_size
+    grown: list[tuple[Part, TrialSpec]] = [
+        *(("depth", replace(usual.spec, depth=depth)) for depth in plan.depths),
+        *(("batch", replace(usual.spec, batch_size=b)) for b in plan.batch_sizes),
+    ]
+    length = usual.num_train_images * usual.spec.depth
     for number in range(plan.rounds):
         for part, spec in grown:
-            num_steps = max(1, usual // (spec.depth * spec.batch_size))
-            yield Setting(
+            num_steps = max(1, length // (spec.depth * spec.batch_size))
+            yield replace(
+                usual,
                 part=part,
                 spec=spec,
-                sides=sides,
                 num_train_images=num_steps * spec.batch_size,
                 rounds=range(number, number + 1),
-                num_rounds=plan.rounds,
             )

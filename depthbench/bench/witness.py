@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 from depthbench.architectures import ARCHITECTURES
@@ -28,11 +29,10 @@ from depthbench.bench.witness_table import (
     WitnessTraining,
     read_trainings,
     witness_rows,
-    witness_table,
 )
+from depthbench.calibration.document import as_csv
 from depthbench.datasets import DATASETS
 from depthbench.engine import LocalProcesses
-from depthbench.report.table import table_of_fields
 from depthbench.runtime.environment import capture_environment
 from depthbench.spec import Criterion, TrialSpec
 from depthbench.store import write_atomic
@@ -123,11 +123,10 @@ def run_witness(
                 continue
             (name, _) = key
             stored.append(workers[name].submit(_TRAIN[name], spec, data_dir).result())
-            table = table_of_fields(WitnessTraining, stored)
-            write_atomic(folder / TRAININGS_NAME, table.csv)
+            write_atomic(folder / TRAININGS_NAME, as_csv(pd.DataFrame(stored)))
             report(f"{number} of {len(planned)}: {_line(stored[-1])}")
         found = [each for each in stored if each.key in planned]
-        write_atomic(folder / TABLE_NAME, witness_table(witness_rows(found)).csv)
+        write_atomic(folder / TABLE_NAME, as_csv(witness_rows(found)))
         return found
 
 

@@ -1,20 +1,20 @@
 """The trainings of two implementations, and whether their shares of success differ."""
 
-import csv
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
-from depthbench.report.table import Column, Table, shown, table_of_fields
+import pandas as pd
+
+from depthbench.calibration.document import as_records
+from depthbench.report.table import Column, Table, shown
 
 Implementation = Literal["baseline", "depthbench"]
 IMPLEMENTATIONS: tuple[Implementation, ...] = get_args(Implementation)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WitnessTraining:
+class WitnessTraining(NamedTuple):
     """One finished training: a line of `trainings.csv`, whose columns are these.
 
     Attributes:
@@ -48,47 +48,24 @@ class WitnessTraining:
         return self.implementation, self.trial
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WitnessRow:
-    """Both implementations at one depth: a line of `witness.csv`.
+def witness_rows(trainings: Iterable[WitnessTraining]) -> pd.DataFrame:
+    """A row for each architecture, data set and depth, in order.
 
-    Attributes:
-        baseline_trained: Trainings that count as trained, of `baseline_total`.
-        fisher_p: How often shares at least as far apart come from one common chance
-            to train (Fisher's exact test, two-sided); 1 where a side has no training.
+    Besides those, the columns are baseline_trained, the trainings that count as
+    trained, of baseline_total; the same of depthbench; and fisher_p, how often shares
+    at least as far apart come from one common chance to train (Fisher's exact test,
+    two-sided); 1 where a side has no training.
     """
-
-    architecture: str
-    data: str
-    depth: int
-    baseline_trained: int
-    baseline_total: int
-    depthbench_trained: int
-    depthbench_total: int
-    fisher_p: float
-
-
-def witness_rows(trainings: Iterable[WitnessTraining]) -> list[WitnessRow]:
-    """One row for each architecture, data set and depth, in order."""
-    cells: dict[tuple[str, str, int], dict[Implementation, list[bool]]] = {}
-    for each in trainings:
-        cell = cells.setdefault((each.architecture, each.data, each.depth), {})
-        cell.setdefault(each.implementation, []).append(each.trained)
-    rows = []
-    for (architecture, data, depth), cell in sorted(cells.items()):
-        baseline, ours = (cell.get(name, []) for name in IMPLEMENTATIONS)
-        row = WitnessRow(
-            architecture=architecture,
-            data=data,
-            depth=depth,
-            baseline_trained=sum(baseline),
-            baseline_total=len(baseline),
-            depthbench_trained=sum(ours),
-            depthbench_total=len(ours),
-            fisher_p=fisher_p(sum(baseline), len(baseline), sum(ours), len(ours)),
-        )
-        rows.append(row)
-    return rows
+    table = pd.DataFrame(trainings, columns=WitnessTraining._fields)
+    counts = []
+    for name in IMPLEMENTATIONS:
+        is_mine = table["implementation"] == name
+        table[f"{name}_trained"] = is_mine & table["trained"].astype(bool)
+        table[f"{name}_total"] = is_mine
+        counts += [f"{name}_trained", f"{name}_total"]
+    rows = table.groupby(["architecture", "data", "depth"])[counts].sum()
+    rows["fisher_p"] = [fisher_p(*row) for row in rows.itertuples(index=False)]
+    return rows.reset_index()
 
 
 def fisher_p(first: int, num_first: int, second: int, num_second: int) -> float:
@@ -107,12 +84,12 @@ def fisher_p(first: int, num_first: int, second: int, num_second: int) -> float:
     return sum(w for w in each if w <= ways(first)) / sum(each)
 
 
-def witness_table(rows: Sequence[WitnessRow]) -> Table[WitnessRow]:
-    """The table in `witness.csv`."""
-    return table_of_fields(WitnessRow, rows, _SHOWN)
+def witness_markdown(rows: pd.DataFrame) -> str:
+    """What `witness_rows` gives, as people read it."""
+    return Table(_SHOWN, list(rows.itertuples())).markdown()
 
 
-_SHOWN: tuple[Column[WitnessRow], ...] = (
+_SHOWN: tuple[Column[Any], ...] = (
     shown("network", "text", lambda row: row.architecture),
     shown("data", "text", lambda row: row.data),
     shown("k", "k", lambda row: str(row.depth)),
@@ -138,29 +115,12 @@ def read_trainings(path: Path) -> list[WitnessTraining]:
     """
     if not path.exists():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        expected = [field.name for field in fields(WitnessTraining)]
-        if reader.fieldnames != expected:
-            raise ValueError(
-                f"{path} is no file of this version: its columns are "
-                f"{', '.join(reader.fieldnames or ())}; move it away"
-            )
-        return [_training(line) for line in reader]
-
-
-def _training(line: dict[str, Any]) -> WitnessTraining:
-    errors = {
-        name: float(line[name]) if line[name] else None
-        for name in ("train_error", "test_error")
-    }
-    return WitnessTraining(
-        **line
-        | errors
-        | {
-            "depth": int(line["depth"]),
-            "seed": int(line["seed"]),
-            "trained": line["trained"] == "True",
-            "git_commit": line["git_commit"] or None,
-        }
-    )
+    # Hashes of digits alone are no numbers.
+    texts = dict.fromkeys(["trial", "torch", "git_commit"], str)
+    table = pd.read_csv(path, dtype=texts)
+    if tuple(table) != WitnessTraining._fields:
+        raise ValueError(
+            f"{path} is no file of this version: its columns are "
+            f"{', '.join(map(str, table))}; move it away"
+        )
+    return [WitnessTraining(**row) for row in as_records(table)]

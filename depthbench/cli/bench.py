@@ -1,7 +1,6 @@
 """`depthbench bench`: speed against a baseline in plain PyTorch."""
 
 import json
-import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from depthbench import runtime
-from depthbench.cli.errors import NO_EVIDENCE, TerminatedError
+from depthbench.cli.errors import NO_EVIDENCE, stopping_with, usage_errors
 from depthbench.cli.messages import say
 from depthbench.cli.options import (
     data_dir_option,
@@ -18,6 +17,7 @@ from depthbench.cli.options import (
     json_option,
 )
 from depthbench.cli.parameters import FolderPath
+from depthbench.cli.tables import publish
 
 if TYPE_CHECKING:
     from depthbench.bench.document import Benchmark
@@ -91,37 +91,30 @@ def command(  # noqa: PLR0913 - one for each flag
     from depthbench.datasets import DATASETS
 
     if answer:
-        folder = out or Path("results/bench")
-        return _answer(folder, searches, recorded, as_json=as_json)
+        _answer(out or Path("results/bench"), searches, recorded, as_json=as_json)
+        return 0
     check_device(device)
-    try:
+    with usage_errors():
         dataset = DATASETS[data]
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
     plan = QUICK if quick else FULL
     plan = replace(plan, rounds=rounds or plan.rounds)
     out = out or Path("results/bench-quick" if quick else "results/bench")
     chosen = runtime.resolve_device(device)
     folder = (data_dir or runtime.data_dir()).absolute()
-    try:
+    with stopping_with("stopped; nothing was written"):
         benchmark = _measured(plan, dataset, folder, chosen, out)
-    except (KeyboardInterrupt, TerminatedError) as stop:
-        say("stopped; nothing was written")
-        is_terminated = isinstance(stop, TerminatedError)
-        return 128 + (signal.SIGTERM if is_terminated else signal.SIGINT)
-    _show(benchmark, out, as_json=as_json)
+    _show(benchmark, as_json=as_json)
+    say(f"files: {out}/bench.csv, bench.png, bench.svg")
     return NO_EVIDENCE if benchmark.failures else 0
 
 
 def _answer(
     folder: Path, num_searches: int, recorded: tuple[Path, ...], *, as_json: bool
-) -> int:
+) -> None:
     """Simulate, write and print what whole searches take."""
-    from depthbench.bench.answer import answer_rows, answer_table
+    from depthbench.bench.answer import answer_markdown, answer_rows
     from depthbench.bench.measurement import read_table
     from depthbench.calibration.curves import Curve, Truth, recorded_curves
-    from depthbench.store import write_atomic
-    from depthbench.store.files import make_folder
 
     stored = folder / "bench.csv"
     benchmark = read_table(stored) if stored.exists() else None
@@ -130,37 +123,32 @@ def _answer(
     truths: list[Truth] = [Curve(k, width) for k in (30, 100) for width in (0.1, 0.3)]
     truths += [curve for each in recorded for curve in recorded_curves(each)]
     rows = answer_rows(truths, benchmark, num_searches=num_searches)
-    make_folder(folder)
-    table = answer_table(rows)
-    write_atomic(folder / "answer.csv", table.csv)
-    shown = json.dumps(table.dicts, indent=1) + "\n"
-    click.echo(shown if as_json else table.markdown(), nl=False)
-    say(f"files: {folder}/answer.csv")
-    return 0
+    publish(folder / "answer.csv", rows, answer_markdown(rows), as_json=as_json)
 
 
 def _measured(
     plan: "BenchPlan", dataset: "Dataset", data_dir: Path, device: str, out: Path
 ) -> "Benchmark":
     """The benchmark, measured now, and its files, written."""
+    from depthbench.bench.document import to_csv
     from depthbench.bench.driver import run_bench
-    from depthbench.bench.files import write_files
+    from depthbench.bench.figure import bench_figure
+    from depthbench.calibration.document import write_files
     from depthbench.store.files import make_folder
 
     # What is missing, or cannot be written, is found before minutes of measuring.
     data = dataset.load(data_dir)
     make_folder(out)
     benchmark = run_bench(plan, data, data_dir=data_dir, device=device, report=say)
-    write_files(out, benchmark)
+    write_files(out, "bench", to_csv(benchmark), bench_figure(benchmark))
     return benchmark
 
 
-def _show(benchmark: "Benchmark", out: Path, *, as_json: bool) -> None:
-    from depthbench.bench.document import to_json
+def _show(benchmark: "Benchmark", *, as_json: bool) -> None:
+    from depthbench.bench.document import to_document
     from depthbench.cli.bench_tables import print_benchmark
 
     if as_json:
-        click.echo(to_json(benchmark), nl=False)
+        click.echo(json.dumps(to_document(benchmark), indent=2))
     else:
         print_benchmark(benchmark)
-    say(f"files: {out}/bench.csv, bench.png, bench.svg")

@@ -1,7 +1,6 @@
 """`depthbench report`: rebuild everything that is derived from the records."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -117,12 +116,11 @@ def _report_table(path: Path, readme: Path | None, *, as_json: bool) -> None:
     from depthbench.report import refresh_between_markers
     from depthbench.store import write_atomic
 
-    rows: list[dict[str, Any]]
     with usage_errors():
         if path.name == "bench.csv":
             stored = read_table(path)
             table = speed_markdown(stored)
-            rows = [summary._asdict() for summary in summaries(stored)]
+            rows = as_records(summaries(stored))
         else:
             means = totals(read_rows(path))
             table = calibration_markdown(means)

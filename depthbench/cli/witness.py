@@ -1,13 +1,12 @@
 """`depthbench witness`: does an independent implementation give the same answer?"""
 
 import json
-import signal
 from pathlib import Path
 
 import click
 
 from depthbench import runtime
-from depthbench.cli.errors import NO_EVIDENCE, TerminatedError
+from depthbench.cli.errors import NO_EVIDENCE, stopping_with, usage_errors
 from depthbench.cli.messages import say
 from depthbench.cli.options import (
     architecture_names,
@@ -74,27 +73,23 @@ def command(
     core; every finished training is kept, and the same command goes on.
     """
     from depthbench.bench.witness import NoEvidenceError, WitnessPlan, run_witness
-    from depthbench.bench.witness_table import witness_rows, witness_table
+    from depthbench.bench.witness_table import witness_markdown, witness_rows
+    from depthbench.calibration.document import as_records
     from depthbench.datasets import DATASETS
     from depthbench.store.files import make_folder
 
     folder = (data_dir or runtime.data_dir()).absolute()
-    try:
+    stopped = "stopped; finished trainings are kept, and the same command goes on"
+    with usage_errors(), stopping_with(stopped):
         plan = WitnessPlan(architecture=arch, depths=depths, num_seeds=seeds, data=data)
         DATASETS[data].load(folder)  # what is missing is found before any training
         make_folder(out)
-        trainings = run_witness(plan, out, folder, report=say)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    except NoEvidenceError as error:
-        say(f"{error}; the same command goes on")
-        return NO_EVIDENCE
-    except (KeyboardInterrupt, TerminatedError) as stop:
-        say("stopped; finished trainings are kept, and the same command goes on")
-        is_terminated = isinstance(stop, TerminatedError)
-        return 128 + (signal.SIGTERM if is_terminated else signal.SIGINT)
-    table = witness_table(witness_rows(trainings))
-    shown = json.dumps(table.dicts, indent=2) + "\n"
-    click.echo(shown if as_json else table.markdown(), nl=False)
+        try:
+            rows = witness_rows(run_witness(plan, out, folder, report=say))
+        except NoEvidenceError as error:
+            say(f"{error}; the same command goes on")
+            return NO_EVIDENCE
+    shown = json.dumps(as_records(rows), indent=2) + "\n"
+    click.echo(shown if as_json else witness_markdown(rows), nl=False)
     say(f"files: {out}/trainings.csv, witness.csv")
     return 0

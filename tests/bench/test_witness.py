@@ -147,8 +147,7 @@ def test_known_p_values():
 
 def training_of(name, depth, trained, seed):
     one = train_baseline(spec_of(epochs=1, lr=1e-9), Path())
-    changes = {"implementation": name, "depth": depth, "trained": trained, "seed": seed}
-    return type(one)(**{f: getattr(one, f) for f in one.__slots__} | changes)
+    return one._replace(implementation=name, depth=depth, trained=trained, seed=seed)
 
 
 def test_a_row_counts_each_side_at_each_depth():
@@ -162,7 +161,7 @@ def test_a_row_counts_each_side_at_each_depth():
         )
         for seed in range(5)
     ]
-    shallow, deep = witness_rows(given)
+    shallow, deep = witness_rows(given).itertuples()
     assert (shallow.depth, shallow.baseline_trained, shallow.depthbench_trained) == (
         3,
         5,
@@ -171,8 +170,8 @@ def test_a_row_counts_each_side_at_each_depth():
     assert (deep.baseline_trained, deep.baseline_total) == (3, 5)
     assert (deep.depthbench_trained, deep.depthbench_total) == (0, 5)
     assert deep.fisher_p == pytest.approx(fisher_p(3, 5, 0, 5))
-    half_done = witness_rows(given[:5])
-    assert (half_done[0].depthbench_total, half_done[0].fisher_p) == (0, 1)
+    [half_done] = witness_rows(given[:5]).itertuples()
+    assert (half_done.depthbench_total, half_done.fisher_p) == (0, 1)
 
 
 def test_an_architecture_without_a_second_form_is_refused():
