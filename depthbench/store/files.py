@@ -3,7 +3,8 @@
 import errno
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from depthbench.store.errors import shown, store_error
@@ -61,6 +62,28 @@ def make_folder(folder: Path) -> None:
         make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
     _sync_folder(folder.parent)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[None]:
+    """Create a folder, and remove it if an error comes while its files are empty.
+
+    Raises:
+        OSError: If it cannot be created, or a file is in the way.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    make_folder(folder)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            files = list(folder.iterdir()) if missing else []
+            if all(path.is_file() and path.stat().st_size == 0 for path in files):
+                for path in files:
+                    path.unlink()
+                for path in missing:
+                    path.rmdir()
+        raise
 
 
 def _sync_folder(folder: Path) -> None:

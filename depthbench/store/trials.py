@@ -16,7 +16,7 @@ from depthbench.record import (
     to_line,
 )
 from depthbench.store.errors import StoreDamagedError, shown, store_error
-from depthbench.store.files import make_folder, write_all, write_atomic
+from depthbench.store.files import new_folder, write_all, write_atomic
 from depthbench.store.lock import WRITER_NAME, hold_lock
 from depthbench.text import count
 
@@ -56,7 +56,8 @@ def open_store(folder: Path) -> Iterator["Store"]:
     """Open a results folder as its only writer, creating and repairing it as needed.
 
     A last line that a killed writer left torn is cut off. Any other damaged line is
-    moved to `trials.jsonl.corrupt-<n>`, so that only its trial is done again.
+    moved to `trials.jsonl.corrupt-<n>`, so that only its trial is done again. A folder
+    that is new is gone again if the block fails with nothing written.
 
     Raises:
         StoreLockedError: If another process has the folder open for writing.
@@ -65,7 +66,7 @@ def open_store(folder: Path) -> Iterator["Store"]:
     """
     with ExitStack() as stack:
         try:
-            make_folder(folder)
+            stack.enter_context(new_folder(folder))
             stack.enter_context(hold_lock(folder))
             store = Store(folder)
             stack.callback(store.close)

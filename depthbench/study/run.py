@@ -1,8 +1,8 @@
 """A study, run: its trials trained and stored, its report written."""
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -113,11 +113,9 @@ def carry_out(run: Run, *, progress: bool = True, forecast: bool = True) -> Resu
         for repair in store.repairs:
             say(f"note: {repair}")
         run = on_top_of(run, store.records.values())
-        for name, text in run.written.items():
-            write_atomic(run.folder / name, text)
-        _write_study(run)
         before = dict(store.records)
-        run, stopped_by = _search(run, store, progress=progress, forecast=forecast)
+        with _definitions(run):
+            run, stopped_by = _search(run, store, progress=progress, forecast=forecast)
         if not stopped_by:
             found = study_result(run.study, run.shown_cells, store.records.values())
             is_new = dict(store.records) != before
@@ -125,6 +123,21 @@ def carry_out(run: Run, *, progress: bool = True, forecast: bool = True) -> Resu
     if stopped_by:
         runtime.end_by_signal(stopped_by)
     return Result(run.folder, found, unwritten)
+
+
+@contextmanager
+def _definitions(run: Run) -> Iterator[None]:
+    """Files of networks defined in Python, for the workers; gone if no study begins."""
+    paths = [run.folder / name for name in run.written]
+    for path in paths:
+        write_atomic(path, run.written[path.name])
+    try:
+        yield
+    except BaseException:
+        if not (run.folder / "study.toml").exists():
+            for path in paths:
+                path.unlink()
+        raise
 
 
 def _unwritten(folder: Path, found: StudyResult, *, is_new: bool) -> str | None:
@@ -152,18 +165,20 @@ def _search(
 ) -> tuple[Run, int]:
     """Run the study in worker processes, which end with this call.
 
-    Returns the run as it was searched, and the number of the signal that stopped it,
-    or 0.
+    The study is written once it can begin. Returns the run as it was searched, and the
+    number of the signal that stopped it, or 0.
     """
     evidence = [r for r in store.records.values() if r.outcome.is_evidence]
     searches = begin_searches(run.cells, evidence)
     cells = [search.cell for search in searches if not search.plan.is_done]
     if not cells:
+        _write_study(run)
         say("every trial of this study is stored already")
         return run, 0
     opening = open_engine(run.choice, cells, run.study.device, run.context, say=say)
     with opening as opened:
         keep = _keeper(run, store, opened, evidence)
+        _write_study(run)
         if forecast:
             run = with_forecasts(run, opened, [r.spec for r in store.records.values()])
             _write_study(run)

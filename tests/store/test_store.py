@@ -49,6 +49,26 @@ def a_record(seed: int = 0, outcome: Outcome = Outcome.TRAINED) -> TrialRecord:
     return replace(record, outcome=outcome, message="größer\n")
 
 
+@pytest.mark.parametrize("left", ["nothing", "a study", "a record", "a folder"])
+def test_a_new_folder_in_which_nothing_was_begun_is_gone(
+    tmp_path: Path, left: str
+) -> None:
+    """Also those above it; what holds anything, or was there before, stays."""
+    folder = tmp_path / "results" / "study"
+    if left == "a folder":
+        folder.mkdir(parents=True)
+    with pytest.raises(LookupError), open_store(folder) as store:
+        if left == "a study":
+            write_atomic(folder / "study.toml", "name = 'x'\n")
+        if left == "a record":
+            store.append(a_record())
+        raise LookupError
+    assert folder.exists() == (left != "nothing")
+    assert (tmp_path / "results").exists() == (left != "nothing")
+    if left == "a record":
+        assert stored(folder) == [a_record()]
+
+
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 

@@ -15,6 +15,7 @@ import depthbench as db
 from depthbench import runtime
 from depthbench.architectures import ARCHITECTURES
 from depthbench.datasets import DATASETS
+from depthbench.datasets.image_data import DataMissingError
 from depthbench.plugins import load_architectures
 from depthbench.report.trial_columns import VOLATILE_COLUMNS
 from depthbench.spec import StudySpec
@@ -72,6 +73,14 @@ def stable_rows(path: Path) -> list[dict[str, str]]:
         rows = list(csv.DictReader(file))
     assert rows
     return [{k: row[k] for k in row if k not in VOLATILE_COLUMNS} for row in rows]
+
+
+def test_without_its_data_a_network_of_this_script_leaves_nothing(tmp_path):
+    net = db.Stack(name="mine", activation="tanh")
+    given = {"out": tmp_path / "r", "data_dir": tmp_path / "none", "fetch": False}
+    with pytest.raises(DataMissingError):
+        db.measure(net, data="mnist", **given)
+    assert not list(tmp_path.iterdir())
 
 
 def test_standard_input_measures_what_the_command_line_does(place):
