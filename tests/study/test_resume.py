@@ -7,6 +7,7 @@ average over 4x4 pixels and a linear layer, cut off from their weights beyond k 
 import csv
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from processes import are_gone
+from comparable import without_times
+from processes import are_gone, forked_command
 
 from depthbench.datasets import DATASETS
 from depthbench.report.trial_columns import VOLATILE_COLUMNS
@@ -50,14 +52,17 @@ def place(tmp_path_factory):
     return folder
 
 
-def start(place, out, *more, arch="pooled", plugin="nets.py"):
+def command(out, *more, arch="pooled", plugin="nets.py"):
+    return [
+        *("run", "--arch", arch, "--plugin", plugin, "--data", "stroke_digits"),
+        *("--data-dir", "data", "--out", out, "--workers", "2", "--epochs", "1"),
+        *("--train-limit", "2560", "--batch", "64", "--threshold", "0.5", *more),
+    ]
+
+
+def start(place, out, *more, **network):
     return subprocess.Popen(
-        [
-            *(sys.executable, "-c", "from depthbench.cli import main; main()", "run"),
-            *("--arch", arch, "--plugin", plugin, "--data", "stroke_digits"),
-            *("--data-dir", "data", "--out", out, "--workers", "2", "--epochs", "1"),
-            *("--threshold", "0.5", *more),
-        ],
+        [sys.executable, "-m", "depthbench", *command(out, *more, **network)],
         cwd=place,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -87,28 +92,59 @@ def num_stored(folder: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
+def whole_lines(folder: Path) -> bytes:
+    path = folder / "trials.jsonl"
+    return path.read_bytes().rpartition(b"\n")[0] if path.exists() else b""
+
+
+def killed_at_random(place: Path, out: Path, chance: random.Random) -> bool:
+    """Run the command and kill it, unless it ends before; whether it was killed.
+
+    After some records or none, at any moment from the first to that in which the last
+    file of the report is written.
+    """
+    before, stored = num_stored(out), whole_lines(out)
+    said = place / "said"
+    said.write_text("")
+    process = forked_command(command(out.name, "--workers", "1"), place, said)
+    num_new = chance.choice([0, 0, 1, 3])
+    while num_stored(out) < before + num_new and process.is_alive():
+        time.sleep(0.01)
+    time.sleep(chance.uniform(0, 1 if num_new else 4))
+    workers = workers_of(process.pid) if process.is_alive() else []
+    process.kill()
+    process.join()
+    assert process.exitcode in (0, -signal.SIGKILL), said.read_text()
+    assert are_gone(workers)
+    assert whole_lines(out).startswith(stored)
+    # A trial is said to be done once it is stored.
+    num_said = len(re.findall(r"k=\d+, seed \d+: ", said.read_text()))
+    assert before + num_said <= num_stored(out)
+    return process.exitcode != 0
+
+
+@pytest.mark.slow
 def test_killed_at_random_it_ends_as_if_never_killed(place, uninterrupted):
-    """`kill -9` between and during trials, then once to the end."""
+    """`kill -9` again and again until a study is done, then another one."""
     chance = random.Random(0)
-    out = place / "killed"
-    for _ in range(NUM_KILLS):
-        process = start(place, "killed")
-        before = num_stored(out)
-        target = before + chance.choice([0, 0, 1, 2])
-        while num_stored(out) < target and process.poll() is None:
-            time.sleep(0.01)
-        time.sleep(chance.uniform(0, 3))
-        process.kill()
-        process.communicate()
-        assert num_stored(out) >= before
-    process = start(place, "killed")
-    _, err = process.communicate()
-    assert process.returncode == 0, err
-    for name in ("depths.csv", "trials.csv"):
-        expected = stable_columns(uninterrupted / name)
-        assert stable_columns(out / name) == expected
-        assert expected
-    assert num_stored(out) == len(stable_columns(out / "trials.csv"))
+    num_kills = num_folders = 0
+    while num_kills < NUM_KILLS:
+        out = place / f"killed {num_folders}"
+        num_folders += 1
+        while num_kills < NUM_KILLS and killed_at_random(place, out, chance):
+            num_kills += 1
+        process = forked_command(command(out.name), place, place / "said")
+        process.join()
+        assert process.exitcode == 0, (place / "said").read_text()
+        assert records_of(out) == records_of(uninterrupted)
+        assert num_stored(out) == len(records_of(out))
+        for name in ("depths.csv", "trials.csv"):
+            expected = stable_columns(uninterrupted / name)
+            assert stable_columns(out / name) == expected
+
+
+def records_of(folder: Path) -> list[str]:
+    return sorted(map(without_times, read_records(folder).records.values()))
 
 
 def test_the_same_command_again_trains_nothing(place, uninterrupted):
