@@ -1,14 +1,13 @@
 """k50 after fewer epochs and at other thresholds, from the trials there are."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from depthbench.curves import Estimate
 from depthbench.record import EpochRecord, Outcome, TrialRecord
 from depthbench.report.cell_columns import cell_columns, columns_of, rate_column
-from depthbench.report.judged import JudgedTrial
 from depthbench.report.results import CellResult, StudyResult
 from depthbench.report.table import Column, Table
 from depthbench.search import curve_of
@@ -48,16 +47,17 @@ def criterion_points(cell: CellResult) -> list[CriterionPoint]:
 
     Budgets are of epochs after which the trials were tested.
     """
-    own = cell.cell.criterion.threshold
+    own = cell.cell.criterion
     chance = cell.chance_error or 1.0
-    thresholds = sorted({own, *(each for each in THRESHOLDS if each < chance)})
+    thresholds = {own.threshold, *(each for each in THRESHOLDS if each < chance)}
+    criteria = [replace(own, threshold=each) for each in sorted(thresholds)]
     template = cell.cell.template
     cadence = cadence_of(template.test_every)
     return [
-        _point(cell, num_epochs, threshold)
+        point
         for num_epochs in budgets_of(template.epochs)
         if cadence.is_after_epoch(num_epochs, template.epochs)
-        for threshold in thresholds
+        for point in _points(cell, num_epochs, criteria)
     ]
 
 
@@ -161,34 +161,30 @@ def _is_finite(epoch: EpochRecord) -> bool:
     return all(math.isfinite(loss) for loss in epoch.test_loss or ())
 
 
-def _point(cell: CellResult, num_epochs: int, threshold: float) -> CriterionPoint:
-    criterion = replace(cell.cell.criterion, threshold=threshold)
-    judged = [(t.depth, _judged(cell, t, num_epochs, criterion)) for t in cell.evidence]
-    observations = [(depth, outcome is Outcome.TRAINED) for depth, outcome in judged]
-    return CriterionPoint(
-        num_epochs=num_epochs,
-        threshold=threshold,
-        k50=_k50(cell, observations),
-        num_trials=len(observations),
-        num_trained=sum(trained for _, trained in observations),
-        num_left_out=_num_stopped(cell),
-        is_own=criterion == cell.cell.criterion
-        and num_epochs == cell.cell.template.epochs,
-    )
-
-
-def _judged(
-    cell: CellResult, trial: JudgedTrial, num_epochs: int, criterion: Criterion
-) -> Outcome:
-    if num_epochs == trial.record.spec.epochs and criterion == cell.cell.criterion:
-        return trial.outcome
-    return outcome_under(after_epochs(trial.record, num_epochs), criterion)
+def _points(
+    cell: CellResult, num_epochs: int, criteria: Sequence[Criterion]
+) -> Iterator[CriterionPoint]:
+    is_whole = num_epochs == cell.cell.template.epochs
+    cut = [(t, after_epochs(t.record, num_epochs)) for t in cell.evidence]
+    for criterion in criteria:
+        is_own = is_whole and criterion == cell.cell.criterion
+        trained = [
+            (t.outcome if is_own else outcome_under(record, criterion))
+            is Outcome.TRAINED
+            for t, record in cut
+        ]
+        depths = (t.depth for t in cell.evidence)
+        curve = curve_of(cell.plan, list(zip(depths, trained, strict=True)))
+        yield CriterionPoint(
+            num_epochs=num_epochs,
+            threshold=criterion.threshold,
+            k50=curve.k50().rounded() if curve else Estimate(None, None, None),
+            num_trials=len(trained),
+            num_trained=sum(trained),
+            num_left_out=_num_stopped(cell),
+            is_own=is_own,
+        )
 
 
 def _num_stopped(cell: CellResult) -> int:
     return sum(trial.record.was_stopped for trial in cell.trials)
-
-
-def _k50(cell: CellResult, observations: Sequence[tuple[int, bool]]) -> Estimate:
-    curve = curve_of(cell.plan, observations)
-    return curve.k50().rounded() if curve else Estimate(None, None, None)

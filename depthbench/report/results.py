@@ -5,6 +5,7 @@ import statistics
 from collections import Counter
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from itertools import takewhile
 
 from depthbench.record import Chance, Outcome, TrialRecord
@@ -26,7 +27,7 @@ class Status(StrEnum):
     UNFINISHED = "unfinished"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CellResult:
     """One cell with its trials, each once, by depth, then seed, then learning rate.
 
@@ -70,7 +71,7 @@ class CellResult:
             return Status.STOPPED
         return Status.DONE if self._bracket.is_found else Status.CENSORED
 
-    @property
+    @cached_property
     def evidence(self) -> tuple[JudgedTrial, ...]:
         """The trials that say something about the architecture.
 
@@ -93,7 +94,7 @@ class CellResult:
         """Trials that say nothing about the architecture."""
         return sum(not trial.outcome.is_evidence for trial in self.trials)
 
-    @property
+    @cached_property
     def observations(self) -> tuple[tuple[int, bool], ...]:
         """(depth, whether it trained) of the evidence."""
         return observations_of(self.evidence)
@@ -190,7 +191,7 @@ class CellResult:
         """The trials at one depth."""
         return tuple(trial for trial in self.trials if trial.depth == depth)
 
-    @property
+    @cached_property
     def _bracket(self) -> Bracket:
         strategy = strategy_of(self.cell.search)
         return strategy.bracket(self.plan, self.observations)

@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -54,7 +53,7 @@ def claims_figure(result: StudyResult) -> Figure:
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("depth")
         axes.grid(axis="x")
-        sns.despine(ax=axes, left=True)
+        axes.spines.left.set_visible(False)
         legend_above(
             page.figure,
             [

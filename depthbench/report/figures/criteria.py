@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -22,7 +21,7 @@ from depthbench.report.figures.style import (
     figure_style,
     legend_above,
 )
-from depthbench.report.results import CellResult, StudyResult
+from depthbench.report.results import StudyResult
 from depthbench.text import short_percent
 
 _MARKS = (
@@ -42,7 +41,9 @@ def criteria_figure(result: StudyResult) -> Figure:
     Colours and markers are thresholds; a vertical line is the 90 % interval, an arrow
     a bound. Filled is the study's own question.
     """
-    thresholds = _thresholds(result)
+    points = [criterion_points(cell) for cell in result.cells]
+    found = {point.threshold for of_cell in points for point in of_cell}
+    thresholds = sorted(found, reverse=True)
     with figure_style():
         page = cell_panels(
             result,
@@ -50,9 +51,10 @@ def criteria_figure(result: StudyResult) -> Figure:
             (0.6, 0.25, 0.75, 0.5),
             (0.55, 0.62),
         )
+        of_each = iter(points)
         for row in page.rows:
             for cell, (axes,) in row:
-                _draw_cell(axes, cell, thresholds)
+                _draw_cell(axes, next(of_each), thresholds)
                 panel_title(axes, result, cell)
             row[0][1][0].set_ylabel("k50")
         page.label_below("judged after this epoch")
@@ -60,15 +62,9 @@ def criteria_figure(result: StudyResult) -> Figure:
     return page.figure
 
 
-def _thresholds(result: StudyResult) -> list[float]:
-    return sorted(
-        {point.threshold for cell in result.cells for point in criterion_points(cell)},
-        reverse=True,
-    )
-
-
-def _draw_cell(axes: Axes, cell: CellResult, thresholds: Sequence[float]) -> None:
-    points = criterion_points(cell)
+def _draw_cell(
+    axes: Axes, points: Sequence[CriterionPoint], thresholds: Sequence[float]
+) -> None:
     if not any(point.num_trials for point in points):
         axes.text(0, 0.5, "no trial yet", color=MUTED)
         axes.set_axis_off()
@@ -84,7 +80,6 @@ def _draw_cell(axes: Axes, cell: CellResult, thresholds: Sequence[float]) -> Non
     axes.set_xticklabels([str(budget) for budget in budgets])
     axes.set_ylim(0, 1.2 * _highest(points))  # room for an arrow
     axes.grid(axis="y")
-    sns.despine(ax=axes)
 
 
 def _highest(points: Sequence[CriterionPoint]) -> float:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -144,7 +143,6 @@ def _draw_cell(pair: Sequence[Axes], result: StudyResult, cell: CellResult) -> N
         source = shown_criterion(cell.cell.criterion).source
         name = "training loss, nats" if what == "loss" else f"{source} error"
         axes.text(0, 1.05, name, fontsize=9, **above)
-        sns.despine(ax=axes)
     _draw_threshold(error_axes, cell)
     loss_axes.set_title(cell_name(result, cell), loc="left", weight="bold", pad=18)
     error_axes.set_title(_sides_text(cell), loc="right", pad=18, fontsize=9)
@@ -178,20 +176,14 @@ def _label_lines(axes: Axes, cell: CellResult) -> None:
 
 
 def _draw_lines(axes: Axes, points: pd.DataFrame, what: str) -> None:
-    sns.lineplot(
-        points,
-        x="epoch",
-        y=what,
-        units="trial",
-        estimator=None,
-        hue="outcome",
-        palette={name: mark.color for name, mark in OUTCOME_MARKS.items()},
-        style="side",
-        dashes=_DASHES,
-        linewidth=1.6,
-        legend=False,
-        ax=axes,
-    )
+    for (side, _, outcome), of_trial in points.groupby(["side", "trial", "outcome"]):
+        axes.plot(
+            of_trial["epoch"],
+            of_trial[what],
+            color=OUTCOME_MARKS[outcome].color,
+            dashes=_DASHES[side],
+            lw=1.6,
+        )
     for outcome, of_outcome in points.groupby("outcome"):
         mark = OUTCOME_MARKS[str(outcome)]
         axes.scatter(
@@ -205,7 +197,6 @@ def _draw_lines(axes: Axes, points: pd.DataFrame, what: str) -> None:
             zorder=3,
             urls=list(of_outcome["url"]) if what == "error" else None,
         )
-    axes.set(xlabel="", ylabel="")
 
 
 def _sides_text(cell: CellResult) -> str:

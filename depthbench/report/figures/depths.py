@@ -3,7 +3,6 @@
 import textwrap
 from typing import Any, NamedTuple
 
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -81,7 +80,7 @@ def depths_figure(result: StudyResult) -> Figure:
         axes.yaxis.set_major_locator(NullLocator())
         axes.set_xlabel("deepest depth k that trains")
         axes.grid(axis="x")
-        sns.despine(ax=axes, left=True)
+        axes.spines.left.set_visible(False)
         legend_above(page.figure, _legend(result, rows), columns=4)
     return page.figure
 

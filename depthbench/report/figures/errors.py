@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.markers import MarkerStyle
+from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 
 from depthbench.report.figures.panels import (
@@ -21,6 +22,7 @@ from depthbench.report.figures.style import (
     OUTCOME_MARKS,
     PAPER,
     SHADE,
+    Mark,
     figure_style,
     legend_above,
     outcome_handles,
@@ -130,7 +132,6 @@ def _draw_frame(axes: Axes, cell: CellResult, *, has_failed: bool) -> None:
             cell.chance_error, color=MUTED, lw=1, ls=":", zorder=1, label="chance"
         )
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    sns.despine(ax=axes)
 
 
 def _draw_points(axes: Axes, cell: CellResult) -> None:
@@ -138,26 +139,24 @@ def _draw_points(axes: Axes, cell: CellResult) -> None:
     if points.empty:
         say_no_trial(axes)
         return
-    points["x"] = points["depth"] + _spread(axes, points)
-    sns.scatterplot(
-        points,
-        x="x",
-        y="height",
-        hue="outcome",
-        style="outcome",
-        palette={name: mark.color for name, mark in OUTCOME_MARKS.items()},
-        markers={name: mark.marker for name, mark in OUTCOME_MARKS.items()},
+    marks = [OUTCOME_MARKS[outcome] for outcome in points["outcome"]]
+    drawn = axes.scatter(
+        points["depth"] + _spread(axes, points),
+        points["height"],
         s=34,
+        c=[mark.color for mark in marks],
         linewidth=0.6,
         edgecolor=PAPER,
-        legend=False,
-        ax=axes,
         zorder=3,
         clip_on=False,
+        urls=[trial_url(trial, cell.cell.protocol) for trial in cell.trials],
     )
-    urls = [trial_url(trial, cell.cell.protocol) for trial in cell.trials]
-    axes.collections[-1].set_urls(urls)
-    axes.set(xlabel="", ylabel="")
+    drawn.set_paths([_shape(mark) for mark in marks])
+
+
+def _shape(mark: Mark) -> Path:
+    style = MarkerStyle(mark.marker)
+    return style.get_path().transformed(style.get_transform())
 
 
 def _spread(axes: Axes, points: pd.DataFrame) -> pd.Series:

@@ -147,7 +147,6 @@ def _finish(axes: Axes, name: str) -> None:
     if not axes.lines:
         axes.text(0.02, 0.5, "no trial yet", transform=axes.transAxes, color=MUTED)
     axes.grid(axis="y")
-    sns.despine(ax=axes)
 
 
 def _legend(shown: Sequence[Pictured]) -> list[Line2D]:

@@ -10,6 +10,7 @@ from depthbench.report.figures.style import INK, MUTED, NotebookFigure
 from depthbench.report.results import CellResult, Status, StudyResult
 from depthbench.report.words import deepest_text
 
+_LABEL_INCHES = 0.28  # from the axis of depths down to what it is
 _MAX_NAME = 26  # characters that fit beside a panel's answer
 
 
@@ -29,7 +30,8 @@ def sheet(
     """An empty grid of panels; lengths in inches.
 
     Fixed lengths rather than a layout engine: panels stay the same size however many
-    there are, and drawing 32 of them takes no second pass.
+    there are, and drawing 32 of them takes no second pass. Labels of axes stand at
+    fixed places, too, so that no tick is measured to find them.
 
     Args:
         shape: Rows, columns.
@@ -56,6 +58,11 @@ def sheet(
         ]
         for row in range(rows)
     ]
+    for row_axes in axes:
+        for room, each in zip((left, *columns * [gaps[0]]), row_axes, strict=False):
+            each.xaxis.set_label_coords(0.5, -_LABEL_INCHES / height)
+            each.yaxis.set_label_coords((0.1 - room) / width, 0.5)
+            each.yaxis.label.set_verticalalignment("top")
     return Sheet(figure, axes)
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -55,7 +54,6 @@ def _draw_group(axes: Axes, group: RateGroup, num_groups: int) -> None:
     axes.set_ylabel("learning rate")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    sns.despine(ax=axes)
     if not points:
         say_no_trial(axes)
         return

@@ -83,6 +83,9 @@ _PARAMETERS = {
     "xtick.major.size": 3.5,
     "ytick.major.size": 3.5,
     "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titley": 1.0,  # else looked for above the ticks, at each drawing
     # Names of architectures are a user's text: a "$" in one starts no formula.
     "text.parse_math": False,
     "svg.fonttype": "none",
@@ -91,6 +94,12 @@ _PARAMETERS = {
 
 # A point links to the row of its trial on the page, from beside and from within it.
 TRIAL_URL = "../report.html#"
+
+_FILES: dict[FileKind, dict[str, Any]] = {
+    "svg": {"metadata": dict.fromkeys(("Date", "Creator", "Format", "Type"))},
+    "png": {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}},
+    "pdf": {"metadata": dict.fromkeys(("Creator", "Producer", "CreationDate"))},
+}
 
 _MAX_PIXELS = 60_000  # Agg refuses 2**16 on a side
 
@@ -121,20 +130,10 @@ def render(figure: Figure, kind: FileKind) -> bytes:
 
     Dates and versions stay out, and text stays text in an SVG.
     """
-    inches = max(figure.get_size_inches())
-    nothing = {
-        "svg": ("Date", "Creator", "Format", "Type"),
-        "png": ("Software",),
-        "pdf": ("Creator", "Producer", "CreationDate"),
-    }
+    dpi = min(200, _MAX_PIXELS // max(figure.get_size_inches()))
     buffer = BytesIO()
     with figure_style():
-        figure.savefig(
-            buffer,
-            format=kind,
-            dpi=min(200, _MAX_PIXELS // inches),
-            metadata=dict.fromkeys(nothing[kind]),
-        )
+        figure.savefig(buffer, format=kind, dpi=dpi, **_FILES[kind])
     written = buffer.getvalue()
     return tidy_svg(written.decode()).encode() if kind == "svg" else written
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -73,7 +72,6 @@ def _draw_cell(axes: Axes, result: StudyResult, cell: CellResult) -> None:
     if estimate:
         title = f"k50 {estimate}"
         axes.set_title(title, loc="right", color=MUTED, fontsize=9)
-    sns.despine(ax=axes)
 
 
 def _draw_fit(axes: Axes, cell: CellResult, fit: CurveFit, deepest: float) -> None:
