@@ -136,17 +136,27 @@ def map_points(group: RateGroup) -> list[MapPoint]:
 def limit_sentence(group: RateGroup) -> str:
     """Whether another rate reaches deeper than the architecture's own.
 
-    Empty where one of the two is unknown or not final.
+    Empty where one of the two is unknown or not final, and where no limit of the own
+    rate was seen, as when it trains at the only depth there is.
     """
     fixed, best = group.fixed, group.best
     if fixed is None or best is None or not (fixed.is_final and best.is_final):
         return ""
+    only_depth = group.cells[0].cell.search.only_depth
     if best.trains is None:
-        return "No learning rate that was tried trains it at any depth."
+        where = "any depth" if only_depth is None else f"depth {only_depth}"
+        return f"No learning rate that was tried trains it at {where}."
+    if fixed.fails is None:
+        return ""
     if fixed.trains is not None and best.trains <= fixed.trains:
         return (
             f"No learning rate that was tried trains it deeper than its own does: "
             f"{fixed.trains}."
+        )
+    if only_depth is not None:
+        return (
+            f"At its own learning rate it does not train at depth {only_depth}, at "
+            f"{best.lr:.3g} it does."
         )
     own = "at no depth" if fixed.trains is None else f"to depth {fixed.trains}"
     return (

@@ -205,6 +205,45 @@ def test_no_better_rate_is_said_in_so_many_words() -> None:
     assert group.stable is None and exponent_sentence(group.stable) == ""
 
 
+def one_depth(*trained: bool) -> RateGroup:
+    study = StudySpec(
+        arch=("net",), search="grid", depths=(3, 3), seeds=1, lr_grid=(0.05, 0.5)
+    )
+    cells = [
+        under(study, a_cell(Rate(name=f"lr {lr}", is_own=lr == 0.05), lr=lr))
+        for lr in study.lr_grid
+    ]
+    records = [
+        a_record(each.trial(3, 0), Outcome.TRAINED if good else Outcome.STUCK)
+        for each, good in zip(cells, trained, strict=True)
+    ]
+    [group] = rate_groups(study_result(study, cells, records))
+    return group
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "said"),
+    [
+        (True, True, ""),
+        (True, False, ""),
+        (False, True, "At its own learning rate it does not train at depth 3, at 0.5"),
+        (False, False, "No learning rate that was tried trains it at depth 3."),
+    ],
+)
+def test_one_depth_is_no_limit(own: bool, other: bool, said: str) -> None:
+    sentence = limit_sentence(one_depth(own, other))
+    assert sentence.startswith(said) and bool(sentence) == bool(said)
+
+
+def test_rates_that_all_reach_the_cap_were_not_told_apart() -> None:
+    study = replace(STUDY, cap=3)
+    cells = grid_cells()
+    records = run(cells, study, below_a_power(2.0, -1.5))
+    [group] = rate_groups(study_result(study, cells, records))
+    assert group.fixed is not None and group.fixed.fails is None
+    assert limit_sentence(group) == ""
+
+
 def outcomes(records: list[TrialRecord]) -> list[RateOutcome]:
     return [
         RateOutcome(r.spec.depth, r.spec.lr, r.outcome is Outcome.TRAINED)

@@ -194,8 +194,7 @@ def test_a_line_for_each_trial_on_both_sides_of_the_bracket() -> None:
     pairs = panels(drawn("curves"))
     for axes, one in zip(pairs[::2], RESULT.cells, strict=True):
         expected = len(one.at_depth(one.trains)) + len(one.at_depth(one.fails))
-        lines = [line for line in axes.lines if line.get_label() != "chance"]
-        assert len(lines) == expected
+        assert len(labelled(axes, "trial")) == expected
         (chance,) = labelled(axes, "chance")
         assert chance.get_ydata()[0] == pytest.approx(math.log(10))
 
@@ -207,7 +206,8 @@ def test_a_diverged_curve_ends_in_the_band() -> None:
     axes = panels(curves_figure(result))[1]
     (band,) = labelled(axes, "band")
     low, high = band.get_y(), band.get_y() + band.get_height()
-    ends = Counter(int(x) for x, y in points(axes) if low < y < high)
+    shown = [point for line in labelled(axes, "epochs") for point in line.get_xydata()]
+    ends = Counter(int(x) for x, y in shown if low < y < high)
     assert ends == Counter(
         len(trial.record.epochs) + 1 for trial in one.at_depth(one.fails)
     )

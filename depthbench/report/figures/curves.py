@@ -1,9 +1,8 @@
 """Learning curves on the two sides of the bracket."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -34,6 +33,14 @@ _DASHES: dict[str, Any] = {"trains": (1, 0), "fails": (3, 1.6)}
 # from three classes on.
 _BAND = (1.14, 1.30)
 DIVERGED_LEVEL = 1.22
+
+
+class EpochPoint(NamedTuple):
+    """What a trial had reached after an epoch, from 1."""
+
+    epoch: int
+    loss: float
+    error: float
 
 
 def curves_figure(result: StudyResult) -> Figure:
@@ -73,44 +80,23 @@ def sides_of(cell: CellResult) -> list[tuple[str, JudgedTrial]]:
     ]
 
 
-def curve_points(cell: CellResult) -> pd.DataFrame:
-    """One row for each epoch of the trials at both ends of the bracket.
+def curve_points(cell: CellResult, trial: JudgedTrial) -> list[EpochPoint]:
+    """One for each epoch that was tested.
 
     Loss and error are of the heads that the criterion reads. A diverged trial has
-    one more row, at the height of the band.
+    one more point, at the height of the band.
     """
-    rows = [
-        {
-            "side": side,
-            "trial": f"{side} {trial.seed}",
-            "outcome": outcome_label(trial.outcome),
-            "url": trial_url(trial, cell.cell.protocol),
-        }
-        | row
-        for side, trial in sides_of(cell)
-        for row in _epoch_rows(cell, trial)
-    ]
-    names = ["side", "trial", "outcome", "url", "epoch", "loss", "error"]
-    return pd.DataFrame(rows, columns=names)
-
-
-def _epoch_rows(cell: CellResult, trial: JudgedTrial) -> list[dict[str, float]]:
     criterion = shown_criterion(cell.cell.criterion)
-    epochs = trial.record.epochs
-    rows = [
-        {
-            "epoch": number,
-            "loss": _train_loss(epoch, criterion),
-            "error": error_of(epoch, criterion),
-        }
-        for number, epoch in enumerate(epochs, start=1)
+    points = [
+        EpochPoint(number, _train_loss(epoch, criterion), error_of(epoch, criterion))
+        for number, epoch in enumerate(trial.record.epochs, start=1)
         if epoch.is_tested
     ]
     if trial.record.first_nonfinite_step is not None:
         loss, error = (DIVERGED_LEVEL * chance for chance in _chances(cell))
-        done = min(len(rows), trial.record.spec.epochs - 1)
-        rows[done:] = [{"epoch": done + 1, "loss": loss, "error": error}]
-    return rows
+        done = min(len(points), trial.record.spec.epochs - 1)
+        points[done:] = [EpochPoint(done + 1, loss, error)]
+    return points
 
 
 def _train_loss(epoch: EpochRecord, criterion: Criterion) -> float:
@@ -125,10 +111,10 @@ def _chances(cell: CellResult) -> tuple[float, float]:
 
 
 def _draw_cell(pair: Sequence[Axes], result: StudyResult, cell: CellResult) -> None:
-    points = curve_points(cell)
     loss_axes, error_axes = pair
-    for axes, what, chance in zip(pair, ("loss", "error"), _chances(cell), strict=True):
-        if points.empty:
+    names: tuple[Literal["loss", "error"], ...] = ("loss", "error")
+    for axes, what, chance in zip(pair, names, _chances(cell), strict=True):
+        if not sides_of(cell):
             axes.text(0, 0.5, "" if axes is error_axes else "no trial yet", color=MUTED)
             axes.set_axis_off()
             continue
@@ -138,7 +124,7 @@ def _draw_cell(pair: Sequence[Axes], result: StudyResult, cell: CellResult) -> N
         axes.axhspan(*band, color=SHADE, lw=0, label="band")
         axes.axhline(chance, color=MUTED, lw=1, ls=":", zorder=1, label="chance")
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
-        _draw_lines(axes, points, what)
+        _draw_lines(axes, cell, what)
         above: dict[str, Any] = {"transform": axes.transAxes, "color": MUTED}
         source = shown_criterion(cell.cell.criterion).source
         name = "training loss, nats" if what == "loss" else f"{source} error"
@@ -175,27 +161,25 @@ def _label_lines(axes: Axes, cell: CellResult) -> None:
         )
 
 
-def _draw_lines(axes: Axes, points: pd.DataFrame, what: str) -> None:
-    for (side, _, outcome), of_trial in points.groupby(["side", "trial", "outcome"]):
+def _draw_lines(axes: Axes, cell: CellResult, what: Literal["loss", "error"]) -> None:
+    for side, trial in sides_of(cell):
+        points = curve_points(cell, trial)
+        epochs = [point.epoch for point in points]
+        heights = [getattr(point, what) for point in points]
+        mark = OUTCOME_MARKS[outcome_label(trial.outcome)]
+        look: dict[str, Any] = {"color": mark.color, "lw": 1.6}
+        axes.plot(epochs, heights, dashes=_DASHES[side], **look, label="trial")
         axes.plot(
-            of_trial["epoch"],
-            of_trial[what],
-            color=OUTCOME_MARKS[outcome].color,
-            dashes=_DASHES[side],
-            lw=1.6,
-        )
-    for outcome, of_outcome in points.groupby("outcome"):
-        mark = OUTCOME_MARKS[str(outcome)]
-        axes.scatter(
-            of_outcome["epoch"],
-            of_outcome[what],
-            s=24,
-            marker=mark.marker,
+            epochs,
+            heights,
+            mark.marker,
             color=mark.color,
-            edgecolor=PAPER,
-            linewidth=0.5,
+            ms=4.9,
+            mec=PAPER,
+            mew=0.5,
             zorder=3,
-            urls=list(of_outcome["url"]) if what == "error" else None,
+            label="epochs",
+            url=trial_url(trial, cell.cell.protocol) if what == "error" else None,
         )
 
 
