@@ -6,8 +6,8 @@ import sys
 import click
 
 from depthbench import runtime
+from depthbench.cli.commands import LazyGroup
 from depthbench.cli.errors import explain, terminate
-from depthbench.cli.lazy import LazyGroup
 
 _COMMANDS = {
     "run": "Measure the largest trainable depth.",

@@ -9,15 +9,15 @@ import click
 
 from depthbench import runtime
 from depthbench.cli.errors import NO_EVIDENCE, stopping_with, usage_errors
-from depthbench.cli.messages import say
 from depthbench.cli.options import (
     data_dir_option,
-    data_names,
+    data_option,
     debug_option,
     json_option,
 )
 from depthbench.cli.parameters import FolderPath
 from depthbench.cli.tables import publish
+from depthbench.study.messages import say
 
 if TYPE_CHECKING:
     from depthbench.bench.document import Benchmark
@@ -32,12 +32,9 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     help="Turns of each side. [5; 2 with --quick]",
 )
-@click.option(
-    "--data",
-    default="stroke_digits",
-    metavar="NAME",
-    shell_complete=data_names,
-    help="Data set, or folder:PATH. [stroke_digits, which needs no files]",
+@data_option(
+    "stroke_digits",
+    "Data set, or folder:PATH. [stroke_digits, which needs no files]",
 )
 @click.option(
     "--out",

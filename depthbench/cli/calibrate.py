@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from depthbench.cli.errors import stopping_with, usage_errors
-from depthbench.cli.messages import say
 from depthbench.cli.options import debug_option, json_option
 from depthbench.cli.parameters import FolderPath
 from depthbench.cli.tables import plain_table, print_table, publish
+from depthbench.study.messages import say
 
 if TYPE_CHECKING:
     from depthbench.calibration.curves import RecordedCurve

@@ -1,7 +1,7 @@
 """`depthbench check`: whether an architecture is sound, before a long run of it."""
 
 import json
-from collections.abc import Sequence
+import sys
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from depthbench import runtime
-from depthbench.cli.errors import CHECK_FAILED
+from depthbench.cli.errors import CHECK_FAILED, usage_errors
 from depthbench.cli.options import (
     architecture_names,
     data_dir_option,
-    data_names,
+    data_option,
     debug_option,
     json_option,
     plugin_option,
@@ -24,7 +24,6 @@ from depthbench.cli.parameters import DEPTHS
 if TYPE_CHECKING:
     from depthbench.architectures.definition import Architecture
     from depthbench.checks.result import CheckResult
-    from depthbench.registry import Registry
 
 
 @click.command("check")
@@ -41,12 +40,9 @@ if TYPE_CHECKING:
     help="Smallest and largest depth to look at; one between them is, too. [the "
     "architecture's smallest, and the deepest of its grid up to 30]",
 )
-@click.option(
-    "--data",
-    default="stroke_digits",
-    metavar="NAME",
-    shell_complete=data_names,
-    help="Data set whose images are run through. [stroke_digits, built in]",
+@data_option(
+    "stroke_digits",
+    "Data set whose images are run through. [stroke_digits, built in]",
 )
 @data_dir_option
 @plugin_option
@@ -68,18 +64,18 @@ def command(
     50 images by heart. On the CPU, with plain PyTorch. Exit code 1 if a check fails;
     warnings do not.
     """
-    from depthbench.cli.check_text import open_lines
-    from depthbench.datasets import DATASETS
-    from depthbench.plugins import load_architectures
+    from rich.console import Console
 
-    files = [Path(target) for target in targets if _is_file(target)]
-    plugins = (*runtime.plugin_paths(), *plugin, *files)
-    try:
-        chosen = _chosen(targets, load_architectures(plugins))
+    from depthbench.cli.check_text import print_counts, print_head, print_results
+    from depthbench.datasets import DATASETS
+    from depthbench.study.architectures import asked_for
+
+    with usage_errors():
+        asked = asked_for(targets, (*runtime.plugin_paths(), *plugin))
+        registry = asked.registry
+        chosen = [registry[name] for name in registry.match(asked.names)]
         data_set = DATASETS[data]
         ranges = {item.name: _depths(item, depths) for item in chosen}
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
     from depthbench.checks.conformance import check_architecture
     from depthbench.checks.second_process import Asked, SecondProcess
     from depthbench.checks.subject import Subject
@@ -87,51 +83,25 @@ def command(
     runtime.configure_process(num_threads=1)
     images = data_set.load(data_dir or runtime.data_dir())
     found: dict[str, list[CheckResult]] = {}
-    asked = Asked(
-        plugins=[str(path) for path in plugins],
+    networks = Asked(
+        plugins=[str(path) for path in asked.plugins],
         depths=ranges,
         image_shape=images.image_shape,
         num_classes=images.num_classes,
     )
-    with open_lines(as_json) as lines, closing(SecondProcess(asked)) as second:
+    console = Console(file=sys.stdout, quiet=as_json)
+    with closing(SecondProcess(networks)) as second:
         for item in chosen:
-            lines.begin(item, ranges[item.name], data, is_ranged=depths is not None)
+            at = ranges[item.name]
+            print_head(console, item, at, data, is_ranged=depths is not None)
             subject = Subject.on(item, images, second.digests_of(item.name))
-            results = found.setdefault(item.name, [])
-            for result in check_architecture(subject, ranges[item.name]):
-                results.append(result)
-                lines.add(result)
+            results = check_architecture(subject, at)
+            found[item.name] = print_results(console, results)
+    print_counts(console, found)
     if as_json:
         click.echo(json.dumps(_document(data, found, ranges), indent=2))
-    else:
-        lines.conclude(found)
     failed = any(result.has_failed for each in found.values() for result in each)
     return CHECK_FAILED if failed else 0
-
-
-def _is_file(target: str) -> bool:
-    return target.endswith(".py")
-
-
-def _chosen(
-    targets: Sequence[str], registry: "Registry[Architecture]"
-) -> list["Architecture"]:
-    """The architectures that are meant, each once.
-
-    Raises:
-        ValueError: If a name is unknown or taken, or a file is missing or broken.
-    """
-    from depthbench.plugins import names_in
-
-    names: dict[str, None] = {}
-    for target in targets:
-        found = (
-            names_in(Path(target), registry)
-            if _is_file(target)
-            else registry.match([target])
-        )
-        names |= dict.fromkeys(found)
-    return [registry[name] for name in names]
 
 
 def _depths(item: "Architecture", asked: tuple[int, int] | None) -> tuple[int, ...]:

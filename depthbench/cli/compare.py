@@ -1,38 +1,17 @@
 """`depthbench compare`: how much deeper one result is than another."""
 
 import json
-import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 import depthbench
 from depthbench.cli import errors
-from depthbench.cli.messages import say
 from depthbench.cli.options import debug_option, json_option
-
-if TYPE_CHECKING:
-    from depthbench.report.comparison import Comparison
-
-
-class Tolerance(click.ParamType[float]):
-    """A fraction of depth that B may fall short of A."""
-
-    name = "FRACTION"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """The fraction."""
-        try:
-            fraction = float(value)
-        except ValueError:
-            fraction = math.nan
-        if not 0 <= fraction < 1:
-            self.fail(f"{value!r}: a fraction from 0 to below 1", param, ctx)
-        return fraction
+from depthbench.cli.parameters import FRACTION
+from depthbench.study.messages import say
 
 
 @click.command("compare")
@@ -53,7 +32,7 @@ class Tolerance(click.ParamType[float]):
 )
 @click.option(
     "--tolerance",
-    type=Tolerance(),
+    type=FRACTION,
     default=0.0,
     help="Of --fail-on-worse: the interval must lie below 1 - FRACTION. [0]",
 )
@@ -87,7 +66,7 @@ def command(
     """
     from depthbench.report.comparison_tables import comparison_table
     from depthbench.store import write_atomic
-    from depthbench.study.gate import unresolved, worse
+    from depthbench.study.compare import unresolved, worse
 
     comparisons = depthbench.compare(a, b)
     found = comparisons.pairs
@@ -99,12 +78,13 @@ def command(
     shallower = worse(comparisons, tolerance)
     still_open = unresolved(comparisons, tolerance)
     if as_json:
-        differences = [{"differences": _differences(each)} for each in found]
-        rows = [row | more for row, more in zip(table.dicts, differences, strict=True)]
+        rows = table.dicts
+        for row, each in zip(rows, found, strict=True):
+            row["differences"] = [asdict(difference) for difference in each.differences]
         document = {"a": a, "b": b, "comparisons": rows, "unresolved": still_open}
         click.echo(json.dumps(document, indent=2))
     elif form == "github":
-        from depthbench.cli.compare_markdown import comparisons_markdown
+        from depthbench.cli.compare_text import comparisons_markdown
 
         click.echo(comparisons_markdown(found, shallower, still_open))
     else:
@@ -120,9 +100,3 @@ def _verdict(worse: Sequence[str], unresolved: Sequence[str]) -> int:
     for reason in unresolved:
         say(f"unresolved: {reason}")
     return errors.WORSE if worse else errors.UNRESOLVED if unresolved else 0
-
-
-def _differences(each: "Comparison") -> list[dict[str, str]]:
-    return [
-        {"kind": d.kind, "field": d.field, "a": d.a, "b": d.b} for d in each.differences
-    ]

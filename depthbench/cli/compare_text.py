@@ -1,16 +1,15 @@
-"""Comparisons on a terminal: a table, and what one has to know to read it."""
+"""Comparisons for people: a table, and what one has to know to read it."""
 
-import sys
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console
-from rich.table import Table
+import click
 
+from depthbench.cli.tables import plain_table, print_table
 from depthbench.curves.words import estimate_text
 from depthbench.report.comparison import Comparison, Kind, Side
+from depthbench.report.table import Column, Table, escaped, shown
 from depthbench.study.compare import finding as plain_finding
-from depthbench.study.compare import ratio_text
-from depthbench.study.gate import too_few_trials
+from depthbench.study.compare import ratio_text, too_few_trials
 from depthbench.text import count
 
 _WIDTH = 160  # more than a line of the table needs; a narrower one would be cut
@@ -28,41 +27,55 @@ _QUIET: dict[Kind, str] = {
 
 def print_comparisons(found: Sequence[Comparison]) -> None:
     """On standard output."""
-    console = Console(file=sys.stdout, highlight=False, width=_WIDTH)
-    console.print(_table(found))
-    for line in _notes(found):
-        is_loud = line.startswith(tuple(_LOUD.values()))
-        console.print(
-            line, markup=False, soft_wrap=True, style="bold" if is_loud else None
-        )
-
-
-def _table(found: Sequence[Comparison]) -> Table:
-    """Two rows a comparison: A, then B with what is said of both."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("", no_wrap=True)
-    for heading in ("k50", "trials", "B / A", "P(B deeper)", "pairs", "split", "p"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    headings = ("k50", "trials", "B / A", "P(B deeper)", "pairs", "split", "p")
+    table = plain_table([""], headings)
     table.add_column("", no_wrap=True)
     for each in found:
-        pairs, chance = each.pairs, each.posterior.probability_b_deeper
-        table.add_row(
-            f"A  {side_name(each.a)}",
-            estimate_text(each.k50_a) or "?",
-            f"{each.num_trials_a}",
-        )
-        table.add_row(
-            f"B  {side_name(each.b)}",
-            estimate_text(each.k50_b) or "?",
-            f"{each.num_trials_b}",
-            ratio_text(each.ratio),
-            "?" if chance is None else _chance_text(chance),
-            f"{pairs.total}",
-            f"{pairs.only_a} A, {pairs.only_b} B",
-            "" if pairs.p_value is None else f"{pairs.p_value:.2g}",
-            finding(each),
-        )
-    return table
+        table.add_row(*_row_of_a(each))
+        table.add_row(*_row_of_b(each))
+    print_table(table, width=_WIDTH)
+    for line in _notes(found):
+        click.secho(line, bold=line.startswith(tuple(_LOUD.values())))
+
+
+def _row_of_a(each: Comparison) -> tuple[str, ...]:
+    k50 = estimate_text(each.k50_a) or "?"
+    return f"A  {side_name(each.a)}", k50, f"{each.num_trials_a}"
+
+
+def _row_of_b(each: Comparison) -> tuple[str, ...]:
+    """With what is said of both."""
+    pairs, chance = each.pairs, each.posterior.probability_b_deeper
+    return (
+        f"B  {side_name(each.b)}",
+        estimate_text(each.k50_b) or "?",
+        f"{each.num_trials_b}",
+        ratio_text(each.ratio),
+        "?" if chance is None else _chance_text(chance),
+        f"{pairs.total}",
+        f"{pairs.only_a} A, {pairs.only_b} B",
+        "" if pairs.p_value is None else f"{pairs.p_value:.2g}",
+        finding(each),
+    )
+
+
+def comparisons_markdown(
+    found: Sequence[Comparison], worse: Sequence[str], unresolved: Sequence[str]
+) -> str:
+    """For the summary of a job: what a reviewer reads first, and a folded table."""
+    answer = f"{count(len(found), 'comparison')}: {len(worse)} worse, "
+    answer += f"{len(unresolved)} unresolved"
+    reasons = [f"- worse: {name}" for name in worse]
+    reasons += [f"- unresolved: {reason}" for reason in unresolved]
+    sections = (
+        f"**depthbench** {answer}",
+        "\n".join(reasons),
+        "<details><summary>Depths and differences</summary>",
+        Table(_COLUMNS, found).markdown().rstrip(),
+        "\n".join(f"- {escaped(note)}" for note in difference_notes(found)),
+        "</details>",
+    )
+    return "\n\n".join(filter(None, sections))
 
 
 def finding(comparison: Comparison) -> str:
@@ -75,6 +88,18 @@ def side_name(side: Side) -> str:
     """As in: "elu (mnist, standard)"."""
     architecture, *rest = side.cell.cell.key
     return f"{architecture} ({', '.join(rest)})"
+
+
+_COLUMNS: tuple[Column[Comparison], ...] = (
+    shown(
+        "B against A", "text", lambda each: f"{side_name(each.b)} / {side_name(each.a)}"
+    ),
+    shown("k50 of A", "layers", lambda each: estimate_text(each.k50_a) or "?"),
+    shown("k50 of B", "layers", lambda each: estimate_text(each.k50_b) or "?"),
+    shown("B / A", "", lambda each: ratio_text(each.ratio)),
+    shown("trials", "count", lambda each: f"{each.num_trials_a}, {each.num_trials_b}"),
+    shown("finding", "text", finding),
+)
 
 
 def _chance_text(chance: float) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from depthbench import runtime
+from depthbench.cli.errors import usage_errors
 from depthbench.cli.options import data_dir_option, debug_option, json_option
 
 
@@ -38,9 +39,11 @@ def fetch(
     from depthbench.datasets import DATASETS
 
     folder = data_dir or runtime.data_dir()
-    for name in _matched(names):
+    with usage_errors():
+        matched = DATASETS.match(names)
+    for name in matched:
         DATASETS[name].fetch(folder, replace=replace)
-    _verify(names, folder, as_json)
+    _verify(matched, folder, as_json)
 
 
 @command.command("verify")
@@ -50,14 +53,18 @@ def fetch(
 @debug_option
 def verify(names: tuple[str, ...], data_dir: Path | None, as_json: bool) -> None:
     """Load data sets and check their shapes, labels and checksums."""
-    _verify(names, data_dir or runtime.data_dir(), as_json)
+    from depthbench.datasets import DATASETS
+
+    with usage_errors():
+        matched = DATASETS.match(names)
+    _verify(matched, data_dir or runtime.data_dir(), as_json)
 
 
 def _verify(names: tuple[str, ...], folder: Path, as_json: bool) -> None:
     from depthbench.datasets import DATASETS
 
     rows = []
-    for name in _matched(names):
+    for name in names:
         data = DATASETS[name].load(folder)
         rows.append(
             {
@@ -78,12 +85,3 @@ def _verify(names: tuple[str, ...], folder: Path, as_json: bool) -> None:
             f"{row['image_shape']}, {row['num_classes']} classes, "
             f"SHA-256 {row['sha256']}"
         )
-
-
-def _matched(names: tuple[str, ...]) -> tuple[str, ...]:
-    from depthbench.datasets import DATASETS
-
-    try:
-        return DATASETS.match(names)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error

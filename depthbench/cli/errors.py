@@ -1,6 +1,7 @@
 """From an exception to one line on standard error and an exit code."""
 
 import os
+import shlex
 import signal
 import sys
 import traceback
@@ -10,7 +11,7 @@ from types import FrameType
 
 import click
 
-from depthbench.cli.messages import how_to_continue, say, say_how_to_continue
+from depthbench.study.messages import say
 
 NO_EVIDENCE = 1
 CHECK_FAILED = 1
@@ -70,7 +71,7 @@ def explain(error: BaseException, *, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
     if isinstance(error, KeyboardInterrupt | click.Abort | TerminatedError):
-        say_how_to_continue()
+        say(f"stopped; {_how_to_continue()}")
         # All is stored: a further signal ends Python's own exit without a word.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
@@ -106,7 +107,7 @@ def _described(error: BaseException) -> tuple[str, int]:
     if isinstance(error, StoreLockedError | StoreDamagedError | NewerSchemaError):
         return str(error), STORE
     if isinstance(error, ClusterLostError):
-        return f"{error}\n{how_to_continue()}", NO_EVIDENCE
+        return f"{error}\n{_how_to_continue()}", NO_EVIDENCE
     environment = (
         ClusterError,
         DataError,
@@ -123,3 +124,8 @@ def _described(error: BaseException) -> tuple[str, int]:
         "this is a defect of depthbench; run again with --debug for the traceback",
         1,
     )
+
+
+def _how_to_continue() -> str:
+    command = shlex.join(["depthbench", *sys.argv[1:]])
+    return f"every finished trial is saved. Continue with:\n  {command}"

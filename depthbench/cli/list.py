@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from depthbench import runtime
+from depthbench.cli.errors import usage_errors
 from depthbench.cli.options import debug_option, json_option, plugin_option
 
 
@@ -28,10 +29,8 @@ def command(glob: str, plugin: tuple[Path, ...], names: bool, as_json: bool) -> 
     from depthbench.plugins import load_architectures
 
     registry = load_architectures((*runtime.plugin_paths(), *plugin))
-    try:
+    with usage_errors():
         found = [registry.entries[name] for name in registry.match([glob])]
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
     for reason in registry.broken.values():
         click.echo(f"not loaded: {reason}", err=True)
     if names:

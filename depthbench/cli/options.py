@@ -10,7 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from depthbench import runtime
-from depthbench.cli.parameters import DEPTHS, FolderPath, Numbers, Seconds
+from depthbench.cli.parameters import DEPTHS, SECONDS, FolderPath, Numbers
 from depthbench.spec import StudySpec
 from depthbench.spec.study import STUDY_KEYS
 
@@ -40,37 +40,36 @@ def data_names(
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
-def debug_option(command: Command) -> Command:
-    """`--debug`, which `main` reads itself."""
+# `main` reads it itself.
+debug_option = click.option(
+    "--debug", is_flag=True, expose_value=False, help="Show tracebacks."
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as JSON."
+)
+# Added to what the environment names.
+plugin_option = click.option(
+    "--plugin",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Python file that defines further architectures. Repeatable.",
+)
+data_dir_option = click.option(
+    "--data-dir",
+    type=FolderPath(),
+    help="Where the data sets lie. [DEPTHBENCH_DATA, or the user's cache]",
+)
+
+
+def data_option(default: str, help: str) -> Callable[[Command], Command]:
+    """`--data`, the name of a data set."""
     return click.option(
-        "--debug", is_flag=True, expose_value=False, help="Show tracebacks."
-    )(command)
-
-
-def json_option(command: Command) -> Command:
-    """`--json`."""
-    return click.option(
-        "--json", "as_json", is_flag=True, help="Print the result as JSON."
-    )(command)
-
-
-def plugin_option(command: Command) -> Command:
-    """`--plugin`, added to what the environment names."""
-    return click.option(
-        "--plugin",
-        multiple=True,
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="Python file that defines further architectures. Repeatable.",
-    )(command)
-
-
-def data_dir_option(command: Command) -> Command:
-    """`--data-dir`."""
-    return click.option(
-        "--data-dir",
-        type=FolderPath(),
-        help="Where the data sets lie. [DEPTHBENCH_DATA, or the user's cache]",
-    )(command)
+        "--data",
+        default=default,
+        metavar="NAME",
+        shell_complete=data_names,
+        help=help,
+    )
 
 
 class FieldOption(click.Option):
@@ -110,7 +109,7 @@ def _field_option(name: str, hint: Any) -> Callable[[Command], Command]:
     elif name in _NUMBERS:
         settings = {"type": _NUMBERS[name]}
     elif name.endswith("_seconds"):
-        settings = {"type": Seconds(), "metavar": "SECONDS"}
+        settings = {"type": SECONDS, "metavar": "SECONDS"}
     elif get_origin(kind) is tuple:
         settings = {"multiple": True, "metavar": "NAME"}
     elif get_origin(kind) is Literal:

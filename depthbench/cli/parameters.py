@@ -1,6 +1,7 @@
 """Kinds of values that flags take, checked as they are read."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +26,41 @@ class FolderPath(click.Path):
         return super().convert(value, param, ctx)
 
 
-class Seconds(click.ParamType[float]):
-    """A duration above 0 that a clock can wait for."""
+class Number(click.ParamType[float]):
+    """A number in a range, which NaN is not.
 
-    name = "SECONDS"
+    Args:
+        name: How help shows the value.
+        range: In words.
+        is_allowed: Whether a number is in it.
+    """
+
+    def __init__(
+        self, name: str, range: str, is_allowed: Callable[[float], bool]
+    ) -> None:
+        self.name, self._range, self._is_allowed = name, range, is_allowed
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """The number of seconds."""
+        """The number."""
         try:
-            seconds = float(value)
+            number = float(value)
         except ValueError:
-            seconds = math.nan
-        if not 0 < seconds <= _LONGEST_SECONDS:
-            self.fail(f"{value!r}: seconds, above 0 and at most 2 million", param, ctx)
-        return seconds
+            number = math.nan
+        if not self._is_allowed(number):
+            self.fail(f"{value!r}: {self._range}", param, ctx)
+        return number
+
+
+SECONDS = Number(
+    "SECONDS",
+    "seconds, above 0 and at most 2 million",
+    lambda seconds: 0 < seconds <= _LONGEST_SECONDS,
+)
+FRACTION = Number(
+    "FRACTION", "a fraction from 0 to below 1", lambda fraction: 0 <= fraction < 1
+)
 
 
 class Numbers(click.ParamType[tuple[Any, ...]]):

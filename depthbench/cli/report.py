@@ -54,13 +54,7 @@ def _report_study(
     as_json: bool,
 ) -> None:
     from depthbench.cli.results import print_results
-    from depthbench.report import (
-        read_result,
-        refresh_between_markers,
-        study_markdown,
-        write_report,
-    )
-    from depthbench.store import write_atomic
+    from depthbench.report import read_result, study_markdown, write_report
     from depthbench.text import count
 
     if not (folder / "study.toml").exists():
@@ -69,9 +63,12 @@ def _report_study(
                 f"{folder} is no results folder: it has no study.toml; of a folder of "
                 "results there is an index alone, without further options"
             )
-        _report_index(folder)
+        from depthbench.report.index import write_index
+
+        with usage_errors():
+            click.echo(write_index(folder))
         return
-    try:
+    with usage_errors():
         if optuna is not None:
             from depthbench.report.optuna_file import check_optuna_file
 
@@ -79,30 +76,16 @@ def _report_study(
         result = read_result(folder)
         paths = write_report(folder, result, has_pdf=has_pdf)
         if readme is not None:
-            text = readme.read_text(encoding="utf-8")
-            table = study_markdown(result)
-            text = refresh_between_markers(text, result.study.name, table)
-            write_atomic(readme, text)
+            _refresh(readme, result.study.name, study_markdown(result))
         if optuna is not None:
             from depthbench.report.optuna_file import write_optuna_file
 
             write_optuna_file(result, optuna)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
     print_results(folder, result, as_json=as_json)
     if result.num_damaged:
         lines = count(result.num_damaged, "damaged line")
         click.echo(f"note: {lines} of trials.jsonl passed over", err=True)
     click.echo(f"report: {paths.page}", err=True)
-
-
-def _report_index(folder: Path) -> None:
-    from depthbench.report.index import write_index
-
-    try:
-        click.echo(write_index(folder))
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
 
 
 def _report_table(path: Path, readme: Path | None, *, as_json: bool) -> None:
@@ -113,8 +96,6 @@ def _report_table(path: Path, readme: Path | None, *, as_json: bool) -> None:
     from depthbench.bench.measurement import read_table, summaries
     from depthbench.calibration.document import as_records
     from depthbench.calibration.summary import calibration_markdown, read_rows, totals
-    from depthbench.report import refresh_between_markers
-    from depthbench.store import write_atomic
 
     with usage_errors():
         if path.name == "bench.csv":
@@ -126,6 +107,14 @@ def _report_table(path: Path, readme: Path | None, *, as_json: bool) -> None:
             table = calibration_markdown(means)
             rows = as_records(means)
         if readme is not None:
-            text = readme.read_text(encoding="utf-8")
-            write_atomic(readme, refresh_between_markers(text, path.parent.name, table))
+            _refresh(readme, path.parent.name, table)
     click.echo(json.dumps(rows, indent=2) + "\n" if as_json else table, nl=False)
+
+
+def _refresh(page: Path, name: str, table: str) -> None:
+    """Put a table between the markers of its name in a Markdown file."""
+    from depthbench.report import refresh_between_markers
+    from depthbench.store import write_atomic
+
+    text = page.read_text(encoding="utf-8")
+    write_atomic(page, refresh_between_markers(text, name, table))

@@ -7,8 +7,7 @@ import click
 
 from depthbench import runtime
 from depthbench.cli import errors
-from depthbench.cli.groups import GroupedCommand
-from depthbench.cli.messages import say
+from depthbench.cli.commands import GroupedCommand
 from depthbench.cli.options import (
     data_dir_option,
     debug_option,
@@ -16,7 +15,8 @@ from depthbench.cli.options import (
     plugin_option,
     study_options,
 )
-from depthbench.cli.parameters import FolderPath, Seconds
+from depthbench.cli.parameters import SECONDS, FolderPath
+from depthbench.study.messages import say
 
 _GROUPS = {
     "What": ("arch", "data", "protocol", "plugin", "init", "threshold", "criterion"),
@@ -123,7 +123,7 @@ or help(depthbench.StudySpec) in Python.
 )
 @click.option(
     "--timeout",
-    type=Seconds(),
+    type=SECONDS,
     metavar="SECONDS",
     help="Give up a trial after this long: no evidence. [never]",
 )

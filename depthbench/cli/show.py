@@ -8,6 +8,7 @@ import click
 
 from depthbench import runtime
 from depthbench.architectures.definition import Architecture
+from depthbench.cli.errors import usage_errors
 from depthbench.cli.options import (
     architecture_names,
     debug_option,
@@ -82,12 +83,10 @@ def command(
 def _the_one(given: str, plugins: tuple[Path, ...]) -> Architecture:
     from depthbench.study.architectures import asked_for
 
-    try:
+    with usage_errors():
         asked = asked_for(given, plugins)
         if len(asked.names) == 1:
             return asked.registry[asked.names[0]]
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
     names = ", ".join(asked.names)
     raise click.UsageError(f"{given} defines {names}; show one: --plugin {given} NAME")
 
@@ -100,10 +99,8 @@ def _show_profile(architecture: Architecture, depth: int, *, as_json: bool) -> N
     from depthbench.forecasting.measured import Untrained
     from depthbench.spec import TrialSpec
 
-    try:
+    with usage_errors():
         architecture.grid.check(depth)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
     name, lr = architecture.name, architecture.lr
     spec = TrialSpec(architecture=name, depth=depth, data=_DATA, seed=0, lr=lr)
     data = DATASETS[_DATA].load(runtime.data_dir())
@@ -136,48 +133,39 @@ def _size(architecture: Architecture, depth: int) -> dict[str, Any]:
     Raises:
         click.ClickException: If it can have neither.
     """
+    import torch
+
     from depthbench.trial.failures import described
-    from depthbench.trial.network import num_weight_layers
+    from depthbench.trial.network import bare_network, num_weight_layers
 
     nets: list[nn.Module | None] = []
     for image_shape in (_GREY, _COLOUR):
         try:
-            nets.append(_network(architecture, depth, image_shape))
+            with torch.device("meta"):  # without storage
+                net = bare_network(
+                    architecture,
+                    depth,
+                    image_shape=image_shape,
+                    num_classes=_NUM_CLASSES,
+                    entropy=(0, depth),
+                )
+            nets.append(net)
         except Exception as error:  # in the user's own code
             nets.append(None)
             reason = f"{architecture.name}, k={depth}: {described(error)}"
-    net = nets[0] or nets[1]
-    if net is None:
+    any_net = nets[0] or nets[1]
+    if any_net is None:
         raise click.ClickException(reason)
-    grey, colour = (_num_parameters(each) for each in nets)
+    grey, colour = (
+        None if net is None else sum(each.numel() for each in net.parameters())
+        for net in nets
+    )
     return {
         "depth": depth,
-        "weight_layers": num_weight_layers(architecture, depth, net),
+        "weight_layers": num_weight_layers(architecture, depth, any_net),
         "parameters": grey,
         "parameters_colour": colour,
     }
-
-
-def _network(
-    architecture: Architecture, depth: int, image_shape: tuple[int, int, int]
-) -> "nn.Module":
-    """One without storage."""
-    import torch
-
-    from depthbench.trial.network import bare_network
-
-    with torch.device("meta"):
-        return bare_network(
-            architecture,
-            depth,
-            image_shape=image_shape,
-            num_classes=_NUM_CLASSES,
-            entropy=(0, depth),
-        )
-
-
-def _num_parameters(net: "nn.Module | None") -> int | None:
-    return None if net is None else sum(each.numel() for each in net.parameters())
 
 
 def _shown(count: int | None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from depthbench.cli.messages import say
+from depthbench.study.messages import say
 
 if TYPE_CHECKING:
     import pandas as pd

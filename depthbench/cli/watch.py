@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from depthbench.cli.errors import NO_EVIDENCE
-from depthbench.cli.messages import say
 from depthbench.cli.options import debug_option
+from depthbench.study.messages import say
 
 
 @click.command("watch")

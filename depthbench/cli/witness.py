@@ -7,15 +7,15 @@ import click
 
 from depthbench import runtime
 from depthbench.cli.errors import NO_EVIDENCE, stopping_with, usage_errors
-from depthbench.cli.messages import say
 from depthbench.cli.options import (
     architecture_names,
     data_dir_option,
-    data_names,
+    data_option,
     debug_option,
     json_option,
 )
 from depthbench.cli.parameters import FolderPath
+from depthbench.study.messages import say
 
 
 @click.command("witness")
@@ -40,13 +40,7 @@ from depthbench.cli.parameters import FolderPath
     default=12,
     help="Trainings at each depth, of each implementation. [12]",
 )
-@click.option(
-    "--data",
-    default="mnist",
-    metavar="NAME",
-    shell_complete=data_names,
-    help="Data set, or folder:PATH. [mnist]",
-)
+@data_option("mnist", "Data set, or folder:PATH. [mnist]")
 @click.option(
     "--out",
     type=FolderPath(),

@@ -528,6 +528,21 @@ def test_what_trials_have_to_say_is_said_once_and_apart_from_results(
     assert "ran eagerly" not in out
 
 
+def test_the_json_of_a_report_has_the_columns_of_its_table(call, tmp_path):
+    folder = tmp_path / "r"
+    study = StudySpec(name="r", arch=("elu",), device="cpu", lr_grid=(0.01, 0.1))
+    cells = resolve_cells(study, load_architectures(), DATASETS, device="cpu")
+    stored_folder(folder, study, cells)
+    code, out, err = call("report", str(folder), "--json")
+    assert code == 0, err
+    document = json.loads(out)
+    for name, rows in (("depths", document["cells"]), ("rates", document["rates"])):
+        head, *lines = (folder / f"{name}.csv").read_text().splitlines()
+        assert len(rows) == len(lines)
+        assert head.split(",") == [key for key in rows[0] if key != "messages"]
+    assert [row["messages"] for row in document["cells"]] == [[], []]
+
+
 def test_flags_are_the_fields_of_a_study_in_its_own_words(call):
     _, out, _ = call("run", "--help")
     words = " ".join(out.split())

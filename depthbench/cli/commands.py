@@ -1,7 +1,9 @@
-"""A click group that knows its commands' names and imports one when it is called."""
+"""Commands that are imported when they are called, and options under headings."""
 
 import difflib
 import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -47,3 +49,34 @@ class LazyGroup(click.Group):
             hint = f"did you mean {close[0]}?" if close else "see depthbench --help"
             raise click.UsageError(f"no command {args[0]!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)
+
+
+class GroupedCommand(click.Command):
+    """A command whose help lists its options in groups, so that it can be scanned.
+
+    Args:
+        groups: By heading, the names of parameters in their order. Those of no group,
+            such as --help, come last.
+    """
+
+    def __init__(
+        self, *args: Any, groups: Mapping[str, Sequence[str]], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._groups = groups
+
+    def format_options(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """One section a group."""
+        params = {param.name: param for param in self.get_params(ctx)}
+        grouped = {
+            heading: [params.pop(name) for name in names]
+            for heading, names in self._groups.items()
+        }
+        grouped[list(grouped)[-1]] += params.values()
+        for heading, group in grouped.items():
+            options = (each for each in group if isinstance(each, click.Option))
+            records = (option.get_help_record(ctx) for option in options)
+            with formatter.section(heading):
+                formatter.write_dl([record for record in records if record])
