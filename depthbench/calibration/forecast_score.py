@@ -121,7 +121,7 @@ def _measured(stored: Iterable[Mapping[str, Any]]) -> list[AtDepth]:
         finite = [nats for nats in row["nats"] if nats is not None]
         sign = math.copysign(1.0, sum(finite)) if finite else sign
         nats = tuple(sign * math.inf if each is None else each for each in row["nats"])
-        rows.append(AtDepth(row["depth"], nats, (), ()))
+        rows.append(AtDepth(row["depth"], nats, ()))
     return rows
 
 

@@ -159,13 +159,13 @@ def _show(found: "Forecast") -> None:
         if found.k90 is not None:
             click.echo(f"nine in ten train at k={found.k90:.0f}")
     theory = dict(found.closed_form)
-    click.echo("\n     k  D, nats    range  closed form  loss after a step  move")
+    click.echo("\n     k  D, nats    range  closed form  loss after a step")
     for row in found.measured:
         spread = max(row.nats) - min(row.nats)
         closed = f"{theory[row.depth]:.1f}" if row.depth in theory else "-"
         click.echo(
             f"{row.depth:6}  {typical(row.nats):7.1f}  {spread:7.1f}  {closed:>11}  "
-            f"{median(row.loss_ratio):17.3g}  {median(row.move):.2g}"
+            f"{median(row.loss_ratio):17.3g}"
         )
     click.echo(
         f"D vanishes at {-found.threshold[0]:.1f}, explodes at {found.threshold[1]:.1f}"

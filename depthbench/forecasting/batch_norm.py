@@ -4,6 +4,8 @@ Source: Yang et al., "A mean field theory of batch normalization", 2019, in the 
 large batches; here with an image's pixels as part of the batch.
 """
 
+import functools
+
 import numpy as np
 from numpy.polynomial import legendre
 
@@ -76,10 +78,16 @@ def norm_excess(covariance: Floats, channels: int) -> float:
     """
     eigenvalues = np.maximum(np.linalg.eigvalsh(covariance), 0)
     eigenvalues = eigenvalues / eigenvalues.mean()
-    nodes, weights = legendre.leggauss(200)
+    nodes, weights = _nodes()
     share = (nodes + 1) / 2  # t = share / (1 - share), in units of 1/n
     t = share / (1 - share) / (len(eigenvalues) * channels)
     scale = 1 + 2 * t[:, None] * eigenvalues
     density = np.exp(-channels / 2 * np.log(scale).sum(1)) * (channels / scale).sum(1)
     jacobian = weights / 2 / (1 - share) ** 2 / (len(eigenvalues) * channels)
     return float(jacobian @ density)
+
+
+@functools.cache
+def _nodes() -> tuple[Floats, Floats]:
+    nodes, weights = legendre.leggauss(200)
+    return nodes, weights

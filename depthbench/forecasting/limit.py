@@ -38,14 +38,11 @@ class AtDepth:
     Attributes:
         nats: D.
         loss_ratio: Loss after one step at the run's rate over that before it.
-        move: How far that step moves the outputs of blocks, relative to them; the root
-            of the mean square over blocks.
     """
 
     depth: int
     nats: tuple[float, ...]
     loss_ratio: tuple[float, ...]
-    move: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)

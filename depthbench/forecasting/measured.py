@@ -11,12 +11,12 @@ from depthbench import runtime
 from depthbench.architectures.definition import Architecture
 from depthbench.datasets.image_data import ImageData
 from depthbench.forecasting.limit import AtDepth, Ended, Probe
-from depthbench.record import Profile
+from depthbench.record import Profile, nats_between
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData
 from depthbench.training.batches import as_heads, head_losses
-from depthbench.training.blocks import Forward, run_by_blocks
-from depthbench.training.profile import NUM_IMAGES, profiled, sample
+from depthbench.training.blocks import run_by_blocks
+from depthbench.training.profile import NUM_IMAGES, profile_of, sample
 from depthbench.training.updates import optimizer_of
 from depthbench.trial.network import build_network
 
@@ -64,43 +64,34 @@ class Untrained:
             return build_network(self._architecture, spec, self._data).train()
 
     def profile(self, depth: int, seed: int = 0) -> Profile | None:
-        """The measurements of one network."""
-        return self._first_step(depth, seed)[0]
+        """The profile of one network; None if it has not two blocks."""
+        return profile_of(self.build(depth, seed), self.images, self.labels)
 
     def at(self, depth: int, seeds: Iterable[int]) -> AtDepth | None:
         """What the networks of a depth show; None if they have not two blocks."""
         found = [self._first_step(depth, seed) for seed in seeds]
-        profiles = [profile for profile, *_ in found if profile is not None]
-        if len(profiles) < len(found):
+        steps = [step for step in found if step is not None]
+        if len(steps) < len(found):
             return None
-        return AtDepth(
-            depth,
-            nats=tuple(profile.nats for profile in profiles),
-            loss_ratio=tuple(ratio for _, ratio, _ in found),
-            move=tuple(move for *_, move in found),
-        )
+        nats, loss_ratio = zip(*steps, strict=True)
+        return AtDepth(depth, nats=nats, loss_ratio=loss_ratio)
 
-    def _first_step(self, depth: int, seed: int) -> tuple[Profile | None, float, float]:
-        """The profile; how one step changes the loss, and the blocks' outputs."""
+    def _first_step(self, depth: int, seed: int) -> tuple[float, float] | None:
+        """D, and by what one step multiplies the loss; None without two blocks."""
         net = self.build(depth, seed).requires_grad_()
         with runtime.seeded_global_generators(seed, depth, "forecast"):
-            run = run_by_blocks(net, self.images)
+            run = run_by_blocks(net, self.images, only_ends=True)
             if len(run.blocks) < 2:
-                return None, math.nan, math.nan
+                return None
             losses = head_losses(run.heads, self.labels)
-            gradients = _gradients(run, losses)
-            profile = profiled(run.blocks, gradients, self.labels)
-            loss = losses.mean()
-            before = [block.signal.detach() for block in run.blocks]
+            ends = [run.blocks[0].signal, run.blocks[-1].signal]
+            first, last = (
+                each.double().norm().item() for each in _gradients(ends, losses)
+            )
             _optimizer(net, self._spec).step()
-            again = run_by_blocks(net, self.images)
-        after = head_losses(again.heads, self.labels).mean().item()
-        moves = [
-            _share(block.signal.detach() - old, old)
-            for block, old in zip(again.blocks, before, strict=True)
-        ]
-        move = math.sqrt(sum(m * m for m in moves) / len(moves))
-        return profile, after / loss.item(), move
+            with torch.no_grad():
+                after = head_losses(as_heads(net(self.images)), self.labels).mean()
+        return nats_between(first, last), (after / losses.mean()).item()
 
     def probe(self, depth: int, seed: int) -> Probe:
         """Train on 64 images a step until it has learned, diverges, or time is up."""
@@ -140,9 +131,8 @@ class Untrained:
         return replace(self._spec, depth=depth, seed=seed, device="cpu")
 
 
-def _gradients(run: Forward, losses: Tensor) -> Sequence[Tensor]:
-    """Of the last head's loss, at each block; the weights get that of all heads'."""
-    signals = [block.signal for block in run.blocks]
+def _gradients(signals: Sequence[Tensor], losses: Tensor) -> Sequence[Tensor]:
+    """Of the last head's loss, at each signal; the weights get that of all heads'."""
     if len(losses) > 1:
         gradients = torch.autograd.grad(losses[-1], signals, retain_graph=True)
         losses.mean().backward()
@@ -156,8 +146,3 @@ def _gradients(run: Forward, losses: Tensor) -> Sequence[Tensor]:
 def _optimizer(net: nn.Module, spec: TrialSpec) -> torch.optim.Optimizer:
     weights = (weight for weight in net.parameters() if weight.requires_grad)
     return optimizer_of(spec, weights)
-
-
-def _share(difference: Tensor, whole: Tensor) -> float:
-    size = whole.double().norm().item()
-    return difference.double().norm().item() / size if size else math.inf

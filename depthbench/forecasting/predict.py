@@ -31,6 +31,7 @@ _NUM_PROBES = 3  # at a depth; most of them decide
 _DEEPEST_PROBE = 100  # deeper ones would take longer than a minute together
 _SHALLOWEST = 12  # times shallower than the limit so far, where probes begin
 _NUM_IMAGES_OF_THEORY = 4
+_DEEPEST_THEORY = 100  # layer by layer, deeper ones would take most of the time
 
 
 def predict(
@@ -192,10 +193,11 @@ def _limited_by(
 def _closed_form(
     item: Architecture, untrained: Untrained, measured: Sequence[AtDepth]
 ) -> Iterator[tuple[int, float]]:
-    """D by theory at the depths that were measured, for a stack."""
+    """D by theory at depths that were measured, for a stack."""
     stack = item.description
     if not isinstance(stack, Stack) or not has_theory(stack):
         return
     images = untrained.images[:_NUM_IMAGES_OF_THEORY].double().numpy()
     for each in measured:
-        yield each.depth, stack_theory(stack, each.depth, images).nats
+        if each.depth <= _DEEPEST_THEORY:
+            yield each.depth, stack_theory(stack, each.depth, images).nats

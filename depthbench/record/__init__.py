@@ -8,7 +8,7 @@ from depthbench.record.line import (
     from_line,
     to_line,
 )
-from depthbench.record.profile import Profile
+from depthbench.record.profile import Profile, nats_between
 from depthbench.record.sound import sound
 from depthbench.record.trial_record import (
     TRACE_STEPS,
@@ -36,6 +36,7 @@ __all__ = [
     "TracePoint",
     "TrialRecord",
     "from_line",
+    "nats_between",
     "sound",
     "to_line",
 ]

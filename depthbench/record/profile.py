@@ -24,14 +24,18 @@ class Profile:
 
     @property
     def nats(self) -> float:
-        """D: ln of the squared gradient at the first block over that at the last.
+        """D between the first and the last block."""
+        return nats_between(self.gradient[0], self.gradient[-1])
 
-        Below 0 the gradient vanishes towards the image, above 0 it explodes; infinite
-        where one of the two is 0, NaN where both are or one is no number.
-        """
-        first, last = self.gradient[0], self.gradient[-1]
-        if not (math.isfinite(first) and math.isfinite(last)) or first == last == 0:
-            return math.nan
-        if first == 0 or last == 0:
-            return -math.inf if first == 0 else math.inf
-        return 2 * (math.log(first) - math.log(last))
+
+def nats_between(first: float, last: float) -> float:
+    """D: ln of the squared norm of the gradient at the first block over the last's.
+
+    Below 0 the gradient vanishes towards the image, above 0 it explodes; infinite where
+    one of the two is 0, NaN where both are or one is no number.
+    """
+    if not (math.isfinite(first) and math.isfinite(last)) or first == last == 0:
+        return math.nan
+    if first == 0 or last == 0:
+        return -math.inf if first == 0 else math.inf
+    return 2 * (math.log(first) - math.log(last))

@@ -1,9 +1,11 @@
 """The blocks of any network: the tensors that every path to the logits goes through."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 from torch.nn import functional
@@ -39,7 +41,9 @@ class Forward(NamedTuple):
     blocks: list[BlockOutput]
 
 
-def run_by_blocks(net: nn.Module, images: Tensor) -> Forward:
+def run_by_blocks(
+    net: nn.Module, images: Tensor, *, only_ends: bool = False
+) -> Forward:
     """Run `net` in its present mode and find its blocks in autograd's graph.
 
     A block ends where every path from the images to the last head's logits comes
@@ -52,9 +56,11 @@ def run_by_blocks(net: nn.Module, images: Tensor) -> Forward:
     Args:
         net: With at least one parameter that is trained.
         images: [N, C, H, W]. Not changed.
+        only_ends: Whether blocks between the first and the last may be left out, where
+            that is faster.
     """
     images = images.detach().clone().requires_grad_()
-    with _block_by_block(net), _TensorsInCalls() as calls:
+    with _in_parts(net, only_ends), _TensorsInCalls() as calls:
         heads = as_heads(net(images))
     # Looked at only now: what was changed in place is another node by then.
     tensors = {t.grad_fn: t for t in calls.tensors if t.grad_fn is not None}
@@ -80,6 +86,11 @@ def _blocks(
     ]
 
 
+# Results of questions about a tensor, most of the calls that a mode sees. What changes
+# a tensor in place may return nothing.
+_NO_TENSOR = (bool, int, torch.Size, torch.dtype, torch.device, torch.layout)
+
+
 class _TensorsInCalls(TorchFunctionMode):
     """Keeps the tensors of the graph that are arguments or results of torch's calls."""
 
@@ -96,7 +107,8 @@ class _TensorsInCalls(TorchFunctionMode):
     ) -> Any:
         del types
         result = func(*args, **(kwargs or {}))
-        self.tensors += _tensors_in((args, kwargs, result))
+        if not isinstance(result, _NO_TENSOR):
+            self.tensors += _tensors_in((args, kwargs, result))
         return result
 
 
@@ -113,24 +125,33 @@ def _tensors_in(value: Any) -> Iterator[Tensor]:
 
 
 @contextmanager
-def _block_by_block(net: nn.Module) -> Iterator[None]:
+def _in_parts(net: nn.Module, only_ends: bool) -> Iterator[None]:
     """A stack computes block by block: a kernel for many hides what is between."""
     if not isinstance(net, ConvStackNet):
         yield
         return
     kernel = net.conv_blocks
-    net.conv_blocks = _OneByOne(kernel)
+    ends = list(net.blocks())
+    ends = [ends[0], ends[-1]] if only_ends else ends
+    net.conv_blocks = _InParts(kernel, {id(block.conv.bias) for block in ends})
     try:
         yield
     finally:
         net.conv_blocks = kernel
 
 
-class _OneByOne:
-    def __init__(self, kernel: ConvBlocks) -> None:
-        self._kernel = kernel
+class _InParts:
+    """Runs some blocks alone, those with certain biases, and the others together."""
+
+    def __init__(self, kernel: ConvBlocks, alone: Collection[int]) -> None:
+        self._kernel, self._alone = kernel, alone
 
     def __call__(self, signal: Tensor, blocks: Sequence[Block], pool: bool) -> Tensor:
-        for block in blocks:
-            signal = self._kernel(signal, (block,), False)
+        for _, part in groupby(blocks, self._key):
+            signal = self._kernel(signal, tuple(part), False)
         return functional.avg_pool2d(signal, 2) if pool else signal
+
+    def _key(self, block: Block) -> int:
+        """The same for neighbours that run together."""
+        own = id(block.bias)
+        return own if own in self._alone else 0

@@ -25,7 +25,6 @@ def falling(slope, spread=0.0, depths=(3, 12, 24, 48)):
             k,
             tuple(-slope * k + z * spread for z in (-1, 0, 1)),
             (0.9,) * 3,
-            (0.1,) * 3,
         )
         for k in depths
     ]
@@ -48,7 +47,7 @@ def test_a_spread_between_seeds_makes_the_reliable_depth_shallower():
 def test_a_gradient_that_is_zero_or_infinite_is_beyond_every_threshold():
     measured = [
         *falling(0.1, depths=(3, 6)),
-        AtDepth(9, (-math.inf,) * 3, (1.0,) * 3, (0.0,) * 3),
+        AtDepth(9, (-math.inf,) * 3, (1.0,) * 3),
     ]
     assert 6 <= signal_limit(measured, (10, 18), 0.5) <= 9
 
@@ -79,11 +78,11 @@ def test_a_longer_training_at_a_higher_rate_reaches_through_more_nats():
 
 
 def test_a_step_that_raises_the_loss_is_one_too_large():
-    measured = [AtDepth(k, (0.0,) * 3, (0.5, ratio, ratio), (1.0,) * 3)
+    measured = [AtDepth(k, (0.0,) * 3, (0.5, ratio, ratio))
                 for k, ratio in ((6, 0.9), (12, 0.99), (24, 40.0))]  # fmt: skip
     assert first_step_limit(measured) == pytest.approx(math.sqrt(12 * 24))
     assert first_step_limit(measured[:2]) is None
-    blown = AtDepth(3, (0.0,), (math.nan,), (1.0,))
+    blown = AtDepth(3, (0.0,), (math.nan,))
     assert first_step_limit([blown]) == 3
 
 

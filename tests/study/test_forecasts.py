@@ -141,7 +141,7 @@ FOUND = Forecast(
     rate=None,
     threshold=(17.0, 18.0),
     deepest=100,
-    measured=(AtDepth(3, (-math.inf,), (0.9,), (0.1,)),),
+    measured=(AtDepth(3, (-math.inf,), (0.9,)),),
 )
 
 
@@ -211,7 +211,7 @@ def test_the_work_of_a_forecast_is_bounded(monkeypatch):
 
     def at(self, depth, seeds):
         built.extend(depth for _ in seeds)
-        return AtDepth(depth, (-0.01 * depth,) * 4, (0.9,) * 4, (0.1,) * 4)
+        return AtDepth(depth, (-0.01 * depth,) * 4, (0.9,) * 4)
 
     monkeypatch.setattr(Untrained, "at", at)
     monkeypatch.setattr(predicting, "_closed_form", lambda *given: ())

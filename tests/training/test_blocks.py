@@ -54,6 +54,27 @@ def test_fused_kernels_show_the_same_blocks(name):
     torch.testing.assert_close(plain.heads, fused.heads, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["elu_bn", "resnet", "elu_multihead", "preresnet"])
+def test_the_ends_alone_are_the_first_and_last_of_all_blocks(name):
+    net = built(name, 20 if name == "preresnet" else 12)
+    every = run_by_blocks(net, IMAGES).blocks
+    ends = run_by_blocks(net, IMAGES, only_ends=True).blocks
+    assert 2 <= len(ends) <= len(every)
+    for one, other in ((every[0], ends[0]), (every[-1], ends[-1])):
+        torch.testing.assert_close(one.signal, other.signal, atol=0, rtol=0)
+
+
+@pytest.mark.skipif(compiled.missing() is not None, reason="no compiled kernels")
+def test_between_the_ends_fused_kernels_run_together():
+    net = built("tanh_glorot", 30)
+    net.conv_blocks = CpuConvBlocks()
+    ends = run_by_blocks(net, IMAGES, only_ends=True).blocks
+    # The first and last alone, and what is between in one run a stage.
+    assert len(ends) == 5
+    every = run_by_blocks(net, IMAGES).blocks
+    torch.testing.assert_close(every[-1].signal, ends[-1].signal, atol=1e-5, rtol=1e-4)
+
+
 def test_a_residual_block_ends_behind_its_shortcut():
     found = [layers for layers, *_ in shapes(built("preresnet_bottleneck", 20))]
     assert found == [1, 4, 7, 10, 13, 16, 19]
