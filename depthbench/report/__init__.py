@@ -68,7 +68,9 @@ def write_report(
         CLAIM_FIGURES,
         FIGURES,
         PICTURES,
+        PROFILE_FIGURES,
         RATE_FIGURES,
+        has_profiles,
         render,
     )
     from depthbench.report.figures.style import FileKind
@@ -79,6 +81,7 @@ def write_report(
     drawings = FIGURES | {name: PICTURES[name] for name in result.study.pictures}
     drawings |= RATE_FIGURES if result.has_rates else {}
     drawings |= CLAIM_FIGURES if result.has_claims else {}
+    drawings |= PROFILE_FIGURES if has_profiles(result) else {}
     tables = tables_of(result)
     drawn = folder / "figures"
     drawn.mkdir(exist_ok=True)

@@ -45,7 +45,11 @@ RATE_TITLES = {"rates": "Learning rate against depth, one point per trial"}
 
 CLAIM_TITLES = {"claims": "k50 and what the literature claims, one row per cell"}
 
-_TITLES = FIGURE_TITLES | PICTURE_TITLES | RATE_TITLES | CLAIM_TITLES
+PROFILE_TITLES = {
+    "profiles": "Gradient and signal at each block, where it trains and where it fails"
+}
+
+_TITLES = FIGURE_TITLES | PICTURE_TITLES | RATE_TITLES | CLAIM_TITLES | PROFILE_TITLES
 
 
 def report_page(
@@ -57,7 +61,8 @@ def report_page(
         result: What to show.
         svgs: A file's bytes for each name in `FIGURE_TITLES`, in `PICTURE_TITLES` if
             the study asks for it, in `RATE_TITLES` for a study of several learning
-            rates, and in `CLAIM_TITLES` for one with claims.
+            rates, in `CLAIM_TITLES` for one with claims, and in `PROFILE_TITLES` where
+            trials of several depths kept profiles.
         tables: Those of the CSV files beside it, by name.
     """
     search = result.study.search_spec

@@ -7,6 +7,7 @@ from depthbench.report.figures.depths import depths_figure
 from depthbench.report.figures.errors import errors_figure
 from depthbench.report.figures.filters import filters_figure
 from depthbench.report.figures.histories import histories_figure
+from depthbench.report.figures.profiles import has_profiles, profiles_figure
 from depthbench.report.figures.rates import rates_figure
 from depthbench.report.figures.style import render
 from depthbench.report.figures.success import success_figure
@@ -16,6 +17,9 @@ PICTURES = {"histories": histories_figure, "filters": filters_figure}
 
 # Of a study of networks that the literature claims a depth of.
 CLAIM_FIGURES = {"claims": claims_figure}
+
+# Of a study of several depths whose trials kept profiles.
+PROFILE_FIGURES = {"profiles": profiles_figure}
 
 # Of a study of several learning rates.
 RATE_FIGURES = {"rates": rates_figure}
@@ -35,6 +39,7 @@ __all__ = [
     "depths_figure",
     "errors_figure",
     "filters_figure",
+    "has_profiles",
     "histories_figure",
     "render",
     "success_figure",
