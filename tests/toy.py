@@ -1,5 +1,6 @@
 """A data set small enough to train on in milliseconds, and a context that knows it."""
 
+from concurrent.futures import Future
 from pathlib import Path
 
 import torch
@@ -38,3 +39,21 @@ def know_toy() -> None:
     """Make a process train on the toy set; for workers, who inherit nothing."""
     runtime.configure_process(num_threads=1)
     trial.DATASETS = TOY_SETS
+
+
+class Inline:
+    """In place of worker processes: the same calls, in this process."""
+
+    def __init__(self, num_workers, *, prepare):
+        del num_workers, prepare
+
+    def submit(self, fn, *args):
+        future = Future()
+        try:
+            future.set_result(fn(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def shutdown(self, **kwargs):
+        del kwargs

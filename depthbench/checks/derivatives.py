@@ -1,5 +1,7 @@
 """Autograd's gradient against differences of the loss, in float64."""
 
+from collections.abc import Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -8,11 +10,12 @@ from torch import Tensor, nn
 from torch.autograd.gradcheck import GradcheckError, gradcheck
 
 from depthbench import runtime
-from depthbench.checks.penalized_loss import PenalizedLoss
 from depthbench.checks.result import Finding
 from depthbench.checks.subject import Subject, gradients, loss_of, move_weights
 from depthbench.checks.weights import in_float64
 from depthbench.training.autograd_graph import has_batch_norm
+from depthbench.training.penalty import penalized_weights
+from depthbench.training.updates import Updates
 
 # The error of a central difference is h^2/6 times the third derivative, plus rounding
 # over h: a small slope needs a coarse step, a kink (of a ReLU, of a max pooling) less
@@ -126,6 +129,57 @@ def _leaning_to(gradient: Tensor, source: torch.Generator) -> Tensor:
     drawn = torch.randn(gradient.shape, generator=source, dtype=torch.float64)
     direction: Tensor = 2 * gradient / gradient.norm().clamp_min(1e-300)
     return direction.add_(drawn / drawn.norm())
+
+
+class PenalizedLoss:
+    """Cross entropy, plus l2 times the sum of the squared weights."""
+
+    def __init__(
+        self, net: nn.Module, images: Tensor, labels: Tensor, l2: float
+    ) -> None:
+        self.net, self._images, self._labels, self._l2 = net, images, labels, l2
+        try:
+            self._penalized = penalized_weights(net) if l2 else []
+        except ValueError:  # nothing to penalise, which another check reports
+            self._penalized = []
+
+    @torch.no_grad()
+    def value(self) -> float:
+        """At the present weights."""
+        squares = sum(float(weight.square().sum()) for weight in self._penalized)
+        loss = loss_of(self.net, self._images, self._labels).item()
+        return loss + self._l2 * squares
+
+    def slopes(self) -> dict[str, Tensor]:
+        """Its gradient at the present weights, where autograd has one."""
+        _, found = gradients(self.net, self._images, self._labels)
+        return self.gradients({n: g for n, g in found.items() if g is not None})
+
+    @torch.no_grad()
+    def gradients(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Those of the cross entropy, as a training's own update completes them.
+
+        They are read off a step of SGD at a learning rate of 1, which is taken back.
+        """
+        if not self._penalized:
+            return dict(found)
+        parameters = dict(self.net.named_parameters())
+        kept = {name: parameter.clone() for name, parameter in parameters.items()}
+        for name, parameter in parameters.items():
+            parameter.grad = found.get(name)
+        updates = Updates(
+            parameters.values(),
+            partial(torch.optim.SGD, lr=1.0),
+            penalized=self._penalized,
+            l2=self._l2,
+            may_move=False,
+        )
+        updates.step()
+        updates.forget_gradients()
+        completed = {name: kept[name] - parameters[name] for name in found}
+        for name, parameter in parameters.items():
+            parameter.copy_(kept[name])
+        return completed
 
 
 class _Line:

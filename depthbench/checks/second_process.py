@@ -4,16 +4,19 @@ Python salts the hashes of strings anew in each process, and much else differs: 
 depends on it cannot be repeated.
 """
 
+import functools
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from depthbench import runtime
+
+Digests = Callable[[str, int], Mapping[str, str]]
 
 _MODULE = "depthbench.checks.second_process"
 
@@ -33,58 +36,44 @@ class Asked:
     num_classes: int
 
 
-class SecondProcess:
+@contextmanager
+def second_process(asked: Asked) -> Iterator[Digests]:
     """A process that builds networks of seed 0 while this one does something else.
 
-    Args:
-        asked: What it builds.
+    Gives a function from an architecture's name and a depth to the digests of the
+    network's tensors, by name. It waits for the process, and raises RuntimeError if
+    that could not build the network. The process ends with the block, whatever it does.
     """
+    with subprocess.Popen(
+        [sys.executable, "-m", _MODULE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=runtime.other_hashes(),
+        text=True,
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        output = process.stdout
+        process.stdin.write(json.dumps(asdict(asked)))
+        process.stdin.close()
 
-    def __init__(self, asked: Asked) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", _MODULE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=runtime.other_hashes(),
-            text=True,
-        )
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(asdict(asked)))
-        self._process.stdin.close()
-        self._answer: dict[str, dict[str, Any]] | None = None
+        @functools.cache
+        def answer() -> dict[str, Any]:
+            said = output.read()
+            if (code := process.wait()) != 0:
+                raise RuntimeError(f"a second process ended with exit code {code}")
+            read: dict[str, Any] = json.loads(said)
+            return read
 
-    def digests_of(self, name: str) -> Callable[[int], Mapping[str, str]]:
-        """The digests of an architecture's tensors, by name, as a function of depth.
-
-        The function waits for the process.
-
-        Raises:
-            RuntimeError: By the function, if the process could not build the network.
-        """
-
-        def at(depth: int) -> Mapping[str, str]:
-            found = self._read()[f"{name} {depth}"]
+        def digests_of(name: str, depth: int) -> Mapping[str, str]:
+            found: Mapping[str, str] | str = answer()[f"{name} {depth}"]
             if isinstance(found, str):
                 raise RuntimeError(f"in a second process: {found}")
             return found
 
-        return at
-
-    def close(self) -> None:
-        """End the process, whatever it does."""
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-    def _read(self) -> dict[str, dict[str, Any]]:
-        if self._answer is None:
-            assert self._process.stdout is not None
-            said = self._process.stdout.read()
-            if (code := self._process.wait()) != 0:
-                raise RuntimeError(f"a second process ended with exit code {code}")
-            self._answer = json.loads(said)
-        return self._answer
+        try:
+            yield digests_of
+        finally:
+            process.kill()
 
 
 def _answer(asked: Asked) -> dict[str, dict[str, str] | str]:

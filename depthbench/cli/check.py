@@ -2,8 +2,8 @@
 
 import json
 import sys
-from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,7 +77,7 @@ def command(
         data_set = DATASETS[data]
         ranges = {item.name: _depths(item, depths) for item in chosen}
     from depthbench.checks.conformance import check_architecture
-    from depthbench.checks.second_process import Asked, SecondProcess
+    from depthbench.checks.second_process import Asked, second_process
     from depthbench.checks.subject import Subject
 
     runtime.configure_process(num_threads=1)
@@ -90,11 +90,11 @@ def command(
         num_classes=images.num_classes,
     )
     console = Console(file=sys.stdout, quiet=as_json)
-    with closing(SecondProcess(networks)) as second:
+    with second_process(networks) as digests_of:
         for item in chosen:
             at = ranges[item.name]
             print_head(console, item, at, data, is_ranged=depths is not None)
-            subject = Subject.on(item, images, second.digests_of(item.name))
+            subject = Subject.on(item, images, partial(digests_of, item.name))
             results = check_architecture(subject, at)
             found[item.name] = print_results(console, results)
     print_counts(console, found)
@@ -105,7 +105,7 @@ def command(
 
 
 def _depths(item: "Architecture", asked: tuple[int, int] | None) -> tuple[int, ...]:
-    from depthbench.checks.depths import depths_of
+    from depthbench.checks.result import depths_of
 
     try:
         return depths_of(item.grid, *(asked or (None, None)))

@@ -9,7 +9,6 @@ from depthbench.search import plan_cell, strategy_of
 from depthbench.spec import Cell, TrialSpec, UsageError
 from depthbench.store import read_records
 from depthbench.study.cost import (
-    Cost,
     Workload,
     cost_if,
     seconds_of,
@@ -90,7 +89,8 @@ def dry_run(run: Run) -> DryRun:
         first, *others = _limits(cell)
         for limit in (first, *others):
             cost = cost_if(cell, limit, done, seconds_per_layer_epoch=pace)
-            searches.append(_search(cell, limit, cost, seconds(cost.trials, [cell])))
+            size = cost.num_probes, len(cost.trials), seconds(cost.trials, [cell])
+            searches.append(SearchCost(cell, limit, *size))
             if limit == first:
                 likely |= {spec.id: spec for spec in cost.trials}
     return DryRun(
@@ -100,10 +100,6 @@ def dry_run(run: Run) -> DryRun:
         num_workers=num_workers,
         num_stored=len(done),
     )
-
-
-def _search(cell: Cell, limit: int, cost: Cost, seconds: float) -> SearchCost:
-    return SearchCost(cell, limit, cost.num_probes, len(cost.trials), seconds)
 
 
 def _limits(cell: Cell) -> tuple[int, ...]:

@@ -20,10 +20,9 @@ from depthbench.study.folder import (
     with_stored_cells,
     with_stored_kernels,
 )
-from depthbench.study.kernels import with_sound_kernels
 from depthbench.study.messages import say
 from depthbench.study.notes import kernel_notes, mixture_notes, rate_notes
-from depthbench.study.resolve import resolve_cells
+from depthbench.study.resolve import resolve_cells, with_sound_kernels
 
 if TYPE_CHECKING:
     from depthbench.trial import TrialContext

@@ -1,5 +1,6 @@
 """From a study, as a user writes it, to its cells, every choice made."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from depthbench.architectures.claims import CLAIMS
@@ -109,14 +110,11 @@ def _train_mode(protocol: str, architecture: Architecture) -> TrainMode:
     Its multi-head loop does call `train()`; and without a layer that knows the two
     modes, a trial is the same under both protocols.
     """
-    has_modes = architecture.has_train_mode and not _is_multihead(architecture)
+    stack = stack_of(architecture)
+    is_multihead = stack is not None and stack.multihead
+    has_modes = architecture.has_train_mode and not is_multihead
     slips = protocol == "notebook" and has_modes
     return "first_epoch" if slips else "every_epoch"
-
-
-def _is_multihead(architecture: Architecture) -> bool:
-    stack = stack_of(architecture)
-    return stack is not None and stack.multihead
 
 
 def _kernels(study: StudySpec, architecture: Architecture, device: str) -> Kernels:
@@ -146,3 +144,25 @@ def unfused(architecture: Architecture) -> str | None:
         known = ", ".join(compiled.ACTIVATIONS)
         return f"{architecture.name} has {activation}, the fused kernels know {known}"
     return None
+
+
+def with_sound_kernels(
+    study: StudySpec, cells: Sequence[Cell], architectures: Registry[Architecture]
+) -> tuple[tuple[Cell, ...], str | None]:
+    """The cells of a study, all on the reference where `auto` chose wrong kernels.
+
+    Returns:
+        The cells, and what is wrong with the fused kernels on this machine; None if
+        nothing is.
+    """
+    if study.kernels != "auto":
+        return tuple(cells), None
+    from depthbench.trial.self_check import wrong_kernels
+
+    reason = wrong_kernels(cells, architectures)
+    if reason is None:
+        return tuple(cells), None
+    return tuple(
+        replace(cell, template=replace(cell.template, kernels="reference"))
+        for cell in cells
+    ), reason

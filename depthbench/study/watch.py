@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from depthbench.record import TrialRecord
-from depthbench.spec import Cell, UsageError, read_resolved
+from depthbench.spec import UsageError, read_resolved
 from depthbench.store import TRIALS_NAME, is_being_written, read_records
 from depthbench.study.drive import Progress, begin_searches
 from depthbench.study.progress import show_progress
@@ -35,15 +35,14 @@ def watch(folder: Path, *, wait: Callable[[float], object]) -> bool:
         if not is_being_written(folder):
             raise UsageError(f"{folder} is no results folder: it has no study.toml")
         wait(_POLL_SECONDS)
-    records = _evidence(folder)
-    with show_progress(num_at_once(records)) as report:
+    trials = folder / TRIALS_NAME
+    with show_progress(num_at_once(_evidence(folder))) as report:
         size = -1
         while True:
             # Asked first, so that nothing is stored after the last look.
             is_running = is_being_written(folder)
-            if (now := _size(folder)) != size:
-                size, records = now, _evidence(folder)
-                progress = _progress(_cells(folder), records)
+            if (now := trials.stat().st_size if trials.exists() else 0) != size:
+                size, progress = now, _progress(folder)
                 report(progress)
             if not is_running:
                 return all(plan.is_done for plan in progress.plans)
@@ -66,19 +65,12 @@ def _evidence(folder: Path) -> list[TrialRecord]:
     return [record for record in records if record.outcome.is_evidence]
 
 
-def _size(folder: Path) -> int:
-    path = folder / TRIALS_NAME
-    return path.stat().st_size if path.exists() else 0
-
-
-def _cells(folder: Path) -> tuple[Cell, ...]:
+def _progress(folder: Path) -> Progress:
+    records = _evidence(folder)
     try:
-        return read_resolved(folder / "study.toml")[1]
+        _, cells = read_resolved(folder / "study.toml")
     except ValueError as error:
         raise UsageError(f"{folder}: {error}") from error
-
-
-def _progress(cells: Sequence[Cell], records: Sequence[TrialRecord]) -> Progress:
     plans = tuple(search.plan for search in begin_searches(cells, records))
     ours = [r for r in records if any(cell.owns(r.spec) for cell in cells)]
     return Progress(

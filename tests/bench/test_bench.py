@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -48,24 +47,6 @@ def on_toy(monkeypatch):
     trial._loaded.cache_clear()
     yield
     trial._loaded.cache_clear()
-
-
-class Inline:
-    """In place of worker processes: the same calls, in this process."""
-
-    def __init__(self, num_workers, *, prepare):
-        del num_workers, prepare
-
-    def submit(self, fn, *args):
-        future = Future()
-        try:
-            future.set_result(fn(*args))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-    def shutdown(self, **kwargs):
-        del kwargs
 
 
 def setting_of(name, depth=3, part="step", **changes):
@@ -195,7 +176,7 @@ def test_a_loss_that_is_nan_is_no_measurement(side):
 def bench(call, monkeypatch):
     """Run `depthbench bench` on the tiny plan, in this process alone."""
     monkeypatch.setattr(plans, "QUICK", TINY)
-    monkeypatch.setattr(driver, "LocalProcesses", Inline)
+    monkeypatch.setattr(driver, "LocalProcesses", toy.Inline)
     monkeypatch.setattr(driver, "why_not_fused", lambda device: "no compiler")
     arguments = ("bench", "--quick", "--data", "toy", "--device", "cpu", "--out", "b")
     return lambda *more: call(*arguments, *more)
@@ -287,7 +268,7 @@ def prepare_for_toy(side, num_threads):
 
 @pytest.mark.gpu
 def test_a_gpu_is_measured_like_a_cpu(monkeypatch):
-    monkeypatch.setattr(driver, "LocalProcesses", Inline)
+    monkeypatch.setattr(driver, "LocalProcesses", toy.Inline)
     benchmark = driver.run_bench(
         TINY, toy.toy_data(), data_dir=Path(), device="cuda", report=lambda _: None
     )

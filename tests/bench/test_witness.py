@@ -4,7 +4,6 @@ import csv
 import itertools
 import json
 import math
-from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -184,28 +183,10 @@ def test_an_architecture_without_a_second_form_is_refused():
 # The command.
 
 
-class Inline:
-    """In place of worker processes: the same calls, in this process."""
-
-    def __init__(self, num_workers, *, prepare):
-        del num_workers, prepare
-
-    def submit(self, fn, *args):
-        future = Future()
-        try:
-            future.set_result(fn(*args))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-    def shutdown(self, **kwargs):
-        del kwargs
-
-
 @pytest.fixture
 def ask(call, monkeypatch):
     """Run `depthbench witness` on the toy set, in this process alone."""
-    monkeypatch.setattr(witness, "LocalProcesses", Inline)
+    monkeypatch.setattr(witness, "LocalProcesses", toy.Inline)
     flags = ("--data", "toy", "--depth", "3", "--seeds", "2", "--out", "w")
     return lambda *more: call("witness", *flags, *more)
 
@@ -226,7 +207,7 @@ def test_every_training_is_stored_once_and_the_same_command_goes_on(
     assert not (tmp_path / "w" / "witness.csv").exists()
 
     monkeypatch.undo()
-    monkeypatch.setattr(witness, "LocalProcesses", Inline)
+    monkeypatch.setattr(witness, "LocalProcesses", toy.Inline)
     for module in (trial, datasets, witness):
         monkeypatch.setattr(module, "DATASETS", toy.TOY_SETS)
     monkeypatch.chdir(tmp_path)

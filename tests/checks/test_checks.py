@@ -12,12 +12,11 @@ from toy import TOY_SETS, toy_data
 
 from depthbench.architectures.definition import Architecture
 from depthbench.architectures.stack import stack_of
-from depthbench.checks import derivatives, penalized_loss
+from depthbench.checks import derivatives
 from depthbench.checks.conformance import CHECKS, check_architecture
-from depthbench.checks.depths import depths_of
-from depthbench.checks.derivatives import check_derivatives
-from depthbench.checks.penalized_loss import PenalizedLoss
+from depthbench.checks.derivatives import PenalizedLoss, check_derivatives
 from depthbench.checks.preflight import preflight, preflight_trials
+from depthbench.checks.result import depths_of
 from depthbench.checks.seeds import digests
 from depthbench.checks.subject import Subject, move_weights
 from depthbench.plugins import load_architectures
@@ -399,13 +398,13 @@ def test_a_backward_pass_wrong_by_any_factor_is_found(factor):
 def test_an_update_with_half_the_penalty_s_gradient_is_found(monkeypatch):
     """The usual slip: c sum(W^2) in the loss, the gradient of c/2 sum(W^2)."""
 
-    class Halved(penalized_loss.Updates):
+    class Halved(derivatives.Updates):
         def __init__(self, parameters, make, *, l2, **rest):
             super().__init__(parameters, make, l2=l2 / 2, **rest)
 
     subject = subject_of(mlp)
     assert check_derivatives(subject, 3).verdict == "passed"
-    monkeypatch.setattr(penalized_loss, "Updates", Halved)
+    monkeypatch.setattr(derivatives, "Updates", Halved)
     finding = check_derivatives(subject, 3)
     assert finding.verdict == "failed"
     assert "weight: autograd says" in finding.figures

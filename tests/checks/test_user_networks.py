@@ -15,7 +15,7 @@ from toy import TOY_SETS, toy_data
 from depthbench import runtime
 from depthbench.checks.conformance import check_architecture
 from depthbench.checks.preflight import preflight, preflight_trials, why_not_repeatable
-from depthbench.checks.second_process import Asked, SecondProcess
+from depthbench.checks.second_process import Asked, second_process
 from depthbench.checks.seeds import digests
 from depthbench.checks.subject import Subject
 from depthbench.plugins import load_architectures
@@ -229,17 +229,11 @@ def test_a_second_process_hashes_strings_otherwise():
     names = ("seed_hash", "bn_vectors")
     depths = {name: (2, 4) for name in names}
     asked = Asked([str(path) for path in FILES], depths, (1, 8, 8), 10)
-    second = SecondProcess(asked)
-    try:
+    with second_process(asked) as digests_of:
         for name in names:
-            subject = Subject.on(REGISTRY[name], toy_data(), second.digests_of(name))
-            is_same = [
-                subject.digests_elsewhere(k) == digests(subject.build(k))
-                for k in (2, 4)
-            ]
+            subject = Subject.on(REGISTRY[name], toy_data())
+            is_same = [digests_of(name, k) == digests(subject.build(k)) for k in (2, 4)]
             assert all(is_same) == any(is_same) == (name == "bn_vectors")
-    finally:
-        second.close()
 
 
 def test_hashes_differ_however_they_are_salted(monkeypatch):
