@@ -1,8 +1,9 @@
 """`depthbench show`: one architecture, its layers and parameters."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -19,6 +20,8 @@ from depthbench.cli.options import (
 if TYPE_CHECKING:
     from torch import nn
 
+    from depthbench.record import Profile
+
 # Grid steps shown: the smallest network, a few deeper ones, and those that families
 # are known by (five blocks a stage, ten blocks).
 _STEPS_SHOWN = (0, 1, 4, 9, 32)
@@ -27,6 +30,11 @@ _GREY, _COLOUR = (1, 28, 28), (3, 32, 32)
 _NUM_CLASSES = 10
 # Built in.
 _DATA = "stroke_digits"
+_PLOTS: Mapping[str, Literal["png", "svg", "pdf"]] = {
+    ".png": "png",
+    ".svg": "svg",
+    ".pdf": "pdf",
+}
 
 
 @click.command("show")
@@ -36,19 +44,32 @@ _DATA = "stroke_digits"
     type=click.IntRange(min=1),
     help="Show the signal and the gradient at the blocks of one untrained network.",
 )
+@click.option(
+    "--plot",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --depth: draw them, too, into a FILE.png, .svg or .pdf.",
+)
 @plugin_option
 @json_option
 @debug_option
 def command(
-    architecture: str, depth: int | None, plugin: tuple[Path, ...], as_json: bool
+    architecture: str,
+    depth: int | None,
+    plot: Path | None,
+    plugin: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
     """Source, block, grid, and the layers and parameters of some depths.
 
     ARCHITECTURE is a name, or a FILE.py that defines one.
     """
+    if plot is not None and (depth is None or plot.suffix not in _PLOTS):
+        known = ", ".join(_PLOTS)
+        raise click.UsageError(f"--plot {plot}: give --depth K, and one of {known}")
     shown = _the_one(architecture, (*runtime.plugin_paths(), *plugin))
     if depth is not None:
-        _show_profile(shown, depth, as_json=as_json)
+        _show_profile(shown, depth, plot, as_json=as_json)
         return
     start, step = shown.grid.start, shown.grid.step
     about = {
@@ -91,7 +112,9 @@ def _the_one(given: str, plugins: tuple[Path, ...]) -> Architecture:
     raise click.UsageError(f"{given} defines {names}; show one: --plugin {given} NAME")
 
 
-def _show_profile(architecture: Architecture, depth: int, *, as_json: bool) -> None:
+def _show_profile(
+    architecture: Architecture, depth: int, plot: Path | None, *, as_json: bool
+) -> None:
     """Print the profile of the net of seed 0 on images of the built-in data set."""
     from dataclasses import asdict
 
@@ -107,6 +130,8 @@ def _show_profile(architecture: Architecture, depth: int, *, as_json: bool) -> N
     found = Untrained(architecture, spec, data).profile(depth)
     if found is None:
         raise click.ClickException(f"{name}, k={depth}: fewer than two blocks")
+    if plot is not None:
+        _draw(plot, found, f"{name}, k={depth}, untrained")
     if as_json:
         click.echo(json.dumps(asdict(found), indent=2))
         return
@@ -123,6 +148,13 @@ def _show_profile(architecture: Architecture, depth: int, *, as_json: bool) -> N
     ):
         row = f"{layers:13}  {deviation:9.2e}  {gradient:8.1e}  {correlation:11.4f}"
         click.echo(row)
+
+
+def _draw(path: Path, found: "Profile", title: str) -> None:
+    from depthbench.report.figures import profile_figure, render
+    from depthbench.store import write_atomic
+
+    write_atomic(path, render(profile_figure(found, title), _PLOTS[path.suffix]))
 
 
 def _size(architecture: Architecture, depth: int) -> dict[str, Any]:

@@ -144,12 +144,15 @@ def test_the_command_prints_what_the_function_returns():
     assert "tanh_naive on stroke_digits" in shown
 
 
-def test_show_prints_the_profile_of_one_depth():
+def test_show_prints_and_draws_the_profile_of_one_depth(tmp_path):
     from click.testing import CliRunner
 
     from depthbench.cli.show import command
 
-    ran = CliRunner().invoke(command, ["elu", "--depth", "6"], catch_exceptions=False)
+    drawn = tmp_path / "profile.png"
+    asked = ["elu", "--depth", "6", "--plot", str(drawn)]
+    ran = CliRunner().invoke(command, asked, catch_exceptions=False)
+    assert drawn.read_bytes().startswith(b"\x89PNG")
     assert (
         ran.output.startswith("elu, k=6, untrained")
         and len(ran.output.split("\n")) == 9

@@ -7,7 +7,11 @@ from depthbench.report.figures.depths import depths_figure
 from depthbench.report.figures.errors import errors_figure
 from depthbench.report.figures.filters import filters_figure
 from depthbench.report.figures.histories import histories_figure
-from depthbench.report.figures.profiles import has_profiles, profiles_figure
+from depthbench.report.figures.profiles import (
+    has_profiles,
+    profile_figure,
+    profiles_figure,
+)
 from depthbench.report.figures.rates import rates_figure
 from depthbench.report.figures.style import render
 from depthbench.report.figures.success import success_figure
@@ -41,6 +45,7 @@ __all__ = [
     "filters_figure",
     "has_profiles",
     "histories_figure",
+    "profile_figure",
     "render",
     "success_figure",
 ]

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from depthbench.record import Profile
 from depthbench.report.figures.curves import sides_of
-from depthbench.report.figures.panels import cell_name, cell_panels
+from depthbench.report.figures.panels import cell_name, cell_panels, sheet
 from depthbench.report.figures.style import (
     BLUE,
     MUTED,
@@ -21,6 +21,7 @@ from depthbench.report.figures.style import (
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.results import CellResult, StudyResult
 
+_ACROSS = "weight layers up to the block"
 _QUANTITIES = {"gradient": BLUE, "deviation": ORANGE}
 _MOMENTS: dict[str, Any] = {"profile_start": (1, 1.5), "profile_end": (1, 0)}
 
@@ -49,8 +50,21 @@ def profiles_figure(result: StudyResult) -> Figure:
         for row in page.rows:
             for cell, pair in row:
                 _draw_cell(pair, result, cell)
-        page.label_below("weight layers up to the block")
+        page.label_below(_ACROSS)
         legend_above(page.figure, _legend(), columns=4)
+    return page.figure
+
+
+def profile_figure(profile: Profile, title: str) -> Figure:
+    """The same of one untrained network."""
+    with figure_style():
+        page = sheet((1, 1), (4.5, 2.2), (0.75, 0.25, 0.75, 0.5))
+        axes = page.axes[0][0]
+        axes.set_title(title, loc="left", weight="bold")
+        _draw_profile(axes, profile, _MOMENTS["profile_end"])
+        _set_scales(axes)
+        axes.set_xlabel(_ACROSS)
+        legend_above(page.figure, _legend()[: len(_QUANTITIES)], columns=2)
     return page.figure
 
 
