@@ -7,9 +7,8 @@ import click
 
 from depthbench.report.depth_columns import depths_table
 from depthbench.report.facts import shared_seeds_notes
-from depthbench.report.rate_section import rate_sentences
 from depthbench.report.rate_tables import rates_table
-from depthbench.report.rates import rate_groups
+from depthbench.report.rates import rate_groups, rate_sentences
 from depthbench.report.results import CellResult, StudyResult
 from depthbench.report.words import answer_sentence
 from depthbench.study.messages import say

@@ -5,9 +5,8 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from depthbench.report.cell_columns import cell_columns, rate_column
-from depthbench.report.comparison import Comparison, Side
-from depthbench.report.table import Column, Table
-from depthbench.spec import Cell
+from depthbench.report.comparison import Comparison
+from depthbench.report.table import Column, Table, interval_columns
 
 
 class ComparisonRow(NamedTuple):
@@ -23,57 +22,29 @@ def _rounded(number: float | None) -> float | None:
 
 
 def _of_side(name: Literal["a", "b"]) -> Iterator[Column[ComparisonRow]]:
-    def cell(row: ComparisonRow) -> Cell:
-        side: Side = getattr(row.found, name)
-        return side.cell.cell
-
-    k50 = f"found.k50_{name}"
-    columns: tuple[Column[ComparisonRow], ...] = (
+    meaning = "depth where half of all trainings succeed; empty: a bound only"
+    low, median, high = interval_columns("k50", "layers", meaning, f"found.k50_{name}")
+    cell, count = f"found.{name}.cell.cell", f"found.num_trials_{name}"
+    for each in (
         *cell_columns(cell),
         rate_column(cell),
-        Column(
-            "k50",
-            "layers",
-            "depth where half of all trainings succeed; empty: a bound only",
-            f"{k50}.median",
-        ),
-        Column(
-            "k50_low",
-            "layers",
-            "5 % point of the posterior; empty: no bound from below",
-            f"{k50}.low",
-        ),
-        Column(
-            "k50_high",
-            "layers",
-            "95 % point; empty: no bound from above",
-            f"{k50}.high",
-        ),
-        Column(
-            "num_trials",
-            "count",
-            "trials that are evidence",
-            f"found.num_trials_{name}",
-        ),
-    )
-    for each in columns:
+        *(median, low, high),
+        Column("num_trials", "count", "trials that are evidence", count),
+    ):
         meaning = f"{name.upper()}: {each.meaning}"
         yield replace(each, name=f"{each.name}_{name}", meaning=meaning)
 
 
+_LOW, _RATIO, _HIGH = interval_columns(
+    "ratio", "", "k50_b / k50_a; empty where there is only a bound", "found.ratio"
+)
+
 COMPARISON_COLUMNS: tuple[Column[ComparisonRow], ...] = (
     *_of_side("a"),
     *_of_side("b"),
-    Column(
-        "ratio",
-        "",
-        "k50_b / k50_a; empty where there is only a bound",
-        "found.ratio.median",
-    ),
-    Column("ratio_low", "", "5 % point; empty: no bound from below", "found.ratio.low"),
-    Column(
-        "ratio_high", "", "95 % point; empty: no bound from above", "found.ratio.high"
-    ),
+    _RATIO,
+    _LOW,
+    _HIGH,
     Column(
         "probability_b_deeper",
         "fraction",

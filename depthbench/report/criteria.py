@@ -8,8 +8,9 @@ from typing import NamedTuple
 from depthbench.curves import Estimate
 from depthbench.record import EpochRecord, Outcome, TrialRecord
 from depthbench.report.cell_columns import cell_columns, columns_of, rate_column
+from depthbench.report.fit import NO_ESTIMATE
 from depthbench.report.results import CellResult, StudyResult
-from depthbench.report.table import Column, Table
+from depthbench.report.table import Column, Table, interval_columns
 from depthbench.search import curve_of
 from depthbench.spec import Cell, Criterion
 from depthbench.spec.cadence import cadence_of
@@ -76,27 +77,21 @@ class CriterionRow(NamedTuple):
     point: CriterionPoint
 
 
+_LOW, _K50, _HIGH = interval_columns(
+    "k50", "layers", "depth where half train; empty: a bound at most", "point.k50"
+)
+
 CRITERIA_COLUMNS: tuple[Column[CriterionRow], ...] = (
-    *cell_columns(lambda row: row.cell),
-    rate_column(lambda row: row.cell),
+    *cell_columns("cell"),
+    rate_column("cell"),
     Column(
         "epochs", "count", "judged by the errors after this epoch", "point.num_epochs"
     ),
     Column("threshold", "fraction", "the error to stay below", "point.threshold"),
     Column("is_own", "flag", "whether the study itself asked this", "point.is_own"),
-    Column(
-        "k50",
-        "layers",
-        "depth where half train; empty: a bound at most",
-        "point.k50.median",
-    ),
-    Column(
-        "k50_low",
-        "layers",
-        "5 % point of the posterior; empty: no lower bound",
-        "point.k50.low",
-    ),
-    Column("k50_high", "layers", "95 % point; empty: no upper bound", "point.k50.high"),
+    _K50,
+    _LOW,
+    _HIGH,
     Column("num_trials", "count", "trials that could be judged so", "point.num_trials"),
     Column("num_trained", "count", "of them, those that trained", "point.num_trained"),
     Column(
@@ -178,7 +173,7 @@ def _points(
         yield CriterionPoint(
             num_epochs=num_epochs,
             threshold=criterion.threshold,
-            k50=curve.k50().rounded() if curve else Estimate(None, None, None),
+            k50=curve.k50().rounded() if curve else NO_ESTIMATE,
             num_trials=len(trained),
             num_trained=sum(trained),
             num_left_out=_num_stopped(cell),

@@ -1,13 +1,16 @@
 """The table of depths: one row per cell."""
 
-from depthbench.report.cell_columns import cell_columns, columns_of, rate_column
-from depthbench.report.depth_rows import DepthRow, depth_rows
-from depthbench.report.fit_columns import FIT_COLUMNS
-from depthbench.report.forecast_columns import FORECAST_COLUMNS
+from depthbench.report.cell_columns import (
+    cell_columns,
+    columns_of,
+    rate_column,
+    setting_columns,
+)
+from depthbench.report.fit_columns import FIT_COLUMNS, FORECAST_COLUMNS
 from depthbench.report.results import Status, StudyResult
 from depthbench.report.table import NOTHING, Column, Field, Table
+from depthbench.report.ties import DepthRow, depth_rows
 from depthbench.report.words import causes_text, deepest_text, note_text
-from depthbench.text import duration, percent
 
 
 def _deepest(row: DepthRow) -> Field:
@@ -39,49 +42,9 @@ def _lr(row: DepthRow) -> float | None:
     return cell.template.lr if cell.rate.is_fixed else None
 
 
-SETTING_COLUMNS: tuple[Column[DepthRow], ...] = (
-    Column(
-        "initializer",
-        "text",
-        "in place of the architecture's own; empty: its own",
-        "cell.cell.template.initializer",
-    ),
-    Column("device", "text", "cpu or cuda", "cell.cell.template.device"),
-    Column(
-        "kernels",
-        "text",
-        "reference (plain PyTorch) or fused",
-        "cell.cell.template.kernels",
-    ),
-    Column(
-        "criterion",
-        "text",
-        "which error: either (the lower), train, test, validation",
-        "cell.cell.criterion.source",
-    ),
-    Column(
-        "heads",
-        "text",
-        "of several heads, the last or their mean",
-        "cell.cell.criterion.heads",
-    ),
-    Column(
-        "threshold",
-        "fraction",
-        "the error to stay below",
-        "cell.cell.criterion.threshold",
-    ),
-    Column(
-        "note",
-        "text",
-        "what is still to be trained, or could not be measured",
-        lambda row: note_text(row.cell),
-    ),
-)
-
 DEPTH_COLUMNS: tuple[Column[DepthRow], ...] = (
-    *cell_columns(lambda row: row.cell.cell),
-    rate_column(lambda row: row.cell.cell),
+    *cell_columns("cell.cell"),
+    rate_column("cell.cell"),
     Column(
         "deepest",
         "text",
@@ -178,7 +141,6 @@ DEPTH_COLUMNS: tuple[Column[DepthRow], ...] = (
         "criterion reads",
         "cell.test_error",
         "test error",
-        lambda row: Field(percent(row.cell.test_error), row.cell.test_error),
     ),
     Column(
         "notebook_trains",
@@ -200,7 +162,7 @@ DEPTH_COLUMNS: tuple[Column[DepthRow], ...] = (
         "count",
         "how deep the literature says that it trains, as counted there, with other "
         "widths, data and criteria",
-        lambda row: row.cell.cell.claim and row.cell.cell.claim.depth,
+        "cell.cell.claim.depth",
         "claim",
         left_out="empty",
     ),
@@ -208,7 +170,7 @@ DEPTH_COLUMNS: tuple[Column[DepthRow], ...] = (
         "claim_conditions",
         "text",
         "what else the claim is about",
-        lambda row: row.cell.cell.claim and row.cell.cell.claim.conditions,
+        "cell.cell.claim.conditions",
         "claimed of",
         left_out="empty",
     ),
@@ -229,14 +191,37 @@ DEPTH_COLUMNS: tuple[Column[DepthRow], ...] = (
         "lr",
         is_brief=False,
     ),
-    *SETTING_COLUMNS,
+    *setting_columns("cell.cell.template"),
+    Column(
+        "criterion",
+        "text",
+        "which error: either (the lower), train, test, validation",
+        "cell.cell.criterion.source",
+    ),
+    Column(
+        "heads",
+        "text",
+        "of several heads, the last or their mean",
+        "cell.cell.criterion.heads",
+    ),
+    Column(
+        "threshold",
+        "fraction",
+        "the error to stay below",
+        "cell.cell.criterion.threshold",
+    ),
+    Column(
+        "note",
+        "text",
+        "what is still to be trained, or could not be measured",
+        lambda row: note_text(row.cell),
+    ),
     Column(
         "seconds",
         "seconds",
         "wall time of the cell's trials",
         "cell.seconds",
         "time",
-        lambda row: Field(duration(row.cell.seconds), row.cell.seconds),
         is_brief=False,
     ),
 )

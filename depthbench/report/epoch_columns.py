@@ -54,7 +54,7 @@ def _of_head(name: str) -> Callable[[EpochRow], float | None]:
 
 
 EPOCH_COLUMNS: tuple[Column[EpochRow], ...] = (
-    *cell_columns(lambda row: row.cell),
+    *cell_columns("cell"),
     Column("depth", "k", "k", "trial.depth"),
     SEED,
     TRIAL,

@@ -11,6 +11,8 @@ from depthbench.search import CellPlan, curve_of
 # Below this, trials contradict a success that only falls with depth.
 SUSPICIOUS_P_VALUE = 0.05
 
+NO_ESTIMATE = Estimate(None, None, None)
+
 _NEGLIGIBLE = 1e-9  # probability of a state that no percentile depends on
 
 

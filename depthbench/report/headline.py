@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from depthbench.curves.words import estimate_text
-from depthbench.report.forecast_columns import forecast_text
+from depthbench.report.fit_columns import forecast_text
 from depthbench.report.results import CellResult, Status, StudyResult
 from depthbench.report.table import NOTHING, Column, Table, escaped, shown
 from depthbench.report.ties import Key, Ties, ties

@@ -1,13 +1,14 @@
 """Every cell of every study under a folder, in one page."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from depthbench.report.depth_columns import DEPTH_COLUMNS
-from depthbench.report.depth_rows import DepthRow, depth_rows
 from depthbench.report.results import StudyResult
 from depthbench.report.table import Column, Table
+from depthbench.report.ties import DepthRow, depth_rows
 
 
 class IndexRow(NamedTuple):
@@ -42,16 +43,11 @@ def index_table(results: Mapping[str, StudyResult]) -> Table[IndexRow]:
     return Table((study, *map(_of_row, DEPTH_COLUMNS)), rows)
 
 
-def _of_row(column: Column[DepthRow]) -> Column[IndexRow]:
-    return Column(
-        column.name,
-        column.unit,
-        column.meaning,
-        lambda each: column.value(each.row),
-        column.title,
-        lambda each: column.field(each.row),
-        is_brief=column.is_brief,
-        left_out=column.left_out,
+def _of_row(column: Column[Any]) -> Column[Any]:
+    return replace(
+        column,
+        read=lambda each: column.value(each.row),
+        show=lambda each: column.field(each.row),
     )
 
 

@@ -1,6 +1,6 @@
 """The report as one HTML file that needs nothing else: no network, no other file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -8,7 +8,6 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from depthbench import text
-from depthbench.record import TrialRecord
 from depthbench.report import words
 from depthbench.report.accuracies import accuracies_table
 from depthbench.report.causes import cause_sentences
@@ -19,12 +18,12 @@ from depthbench.report.facts import (
     missing_notes,
     outcome_glossary,
 )
-from depthbench.report.judged import JudgedTrial
 from depthbench.report.pictured import pictures_all_depths
-from depthbench.report.rate_section import named_sentences
-from depthbench.report.results import CellResult, StudyResult
+from depthbench.report.rates import named_sentences
+from depthbench.report.results import StudyResult
 from depthbench.report.svg import PageFigures
 from depthbench.report.table import Table
+from depthbench.report.trial_columns import TrialRow
 from depthbench.search import strategy_of
 
 FIGURE_TITLES = {
@@ -66,8 +65,11 @@ def report_page(
         tables: Those of the CSV files beside it, by name.
     """
     search = result.study.search_spec
-    trials = _trials(result)
-    page_figures = PageFigures({trial["row_id"]: trial["tooltip"] for trial in trials})
+    protocols = words.protocol_meanings(result)
+    trials = tables["trials"]
+    ids = [row.trial.row_id(row.cell.protocol) for row in trials.rows]
+    tooltips = dict(zip(ids, map(_tooltip, trials.rows), strict=True))
+    page_figures = PageFigures(tooltips)
     figures = {
         name: page_figures.add(svgs[name], f"figure-{name}", title)
         for name, title in _TITLES.items()
@@ -85,14 +87,15 @@ def report_page(
         only_depth=search.only_depth,
         pictures_all_depths=pictures_all_depths(result),
         num_architectures=len({cell.cell.architecture for cell in result.cells}),
-        protocols=words.protocol_meanings(result) if _num_protocols(result) > 1 else {},
+        protocols=protocols if len(protocols) > 1 else {},
         threshold=text.short_percent(result.study.threshold),
         answers=_answers(result),
         notes=missing_notes(result),
         facts=measured_facts(result),
         table=tables["depths"].display(),
         statuses=[str(cell.status) for cell in result.cells],
-        trials=trials,
+        trials=trials.display(),
+        trial_ids=_once(ids),
         glossary=outcome_glossary(result),
         causes=cause_sentences(result),
         environments=environments(result),
@@ -116,7 +119,6 @@ def page_of(template: str, *, css: str = "", **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["percent"] = text.percent
     return environment.from_string(_resource(template)).render(
         css=Markup(_resource("page.css")) + Markup(css),
         js=Markup(_resource("page.js")),
@@ -128,13 +130,9 @@ def _resource(name: str) -> str:
     return files("depthbench.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _num_protocols(result: StudyResult) -> int:
-    return len({cell.cell.protocol for cell in result.cells})
-
-
 def _answers(result: StudyResult) -> list[dict[str, Any]]:
     """A sentence for each protocol, or one where they agree in every word."""
-    has_protocols = _num_protocols(result) > 1
+    has_protocols = len({cell.cell.protocol for cell in result.cells}) > 1
     has_data_sets = len({cell.cell.data for cell in result.cells}) > 1
     answers = []
     for cells in result.rows:
@@ -157,54 +155,14 @@ def _answers(result: StudyResult) -> list[dict[str, Any]]:
     return answers
 
 
-def _stop_remark(record: TrialRecord) -> str:
-    if record.ended_by:
-        return f"ended at step {record.num_steps} by {record.ended_by}"
-    if not record.was_stopped:
-        return record.stopped_early or ""
-    return f"stopped at step {record.num_steps} by {record.stopped_early}"
+def _once(names: Sequence[str]) -> list[str]:
+    """Each name where it comes first, nothing where it comes again."""
+    first = {name: place for place, name in reversed(list(enumerate(names)))}
+    return [name if first[name] == at else "" for at, name in enumerate(names)]
 
 
-def _trials(result: StudyResult) -> list[dict[str, Any]]:
-    """Every trial of every cell; the first row of one that cells share has its id."""
-    rows, seen = [], set()
-    for cell in result.cells:
-        for trial in cell.trials:
-            row = _trial(cell, trial)
-            row["has_id"] = row["row_id"] not in seen
-            seen.add(row["row_id"])
-            rows.append(row)
-    return rows
-
-
-def _trial(cell: CellResult, trial: JudgedTrial) -> dict[str, Any]:
-    record = trial.record
-    last = record.epochs[-1] if trial.has_final_error else None
-    broke = record.first_nonfinite_step
-    remarks = [
-        "" if broke is None else f"not finite from step {broke}",
-        _stop_remark(record),
-        record.message or "",
-    ]
-    outcome = words.outcome_word(trial.outcome)
-    final = last and last.test_error
+def _tooltip(row: TrialRow) -> str:
+    final = row.last and row.last.test_error
     error = f", test error {text.percent(final[-1])}" if final else ""
-    return {
-        "cell": cell.cell,
-        "row_id": trial.row_id(cell.cell.protocol),
-        "tooltip": f"k {trial.depth}, seed {trial.seed}: {outcome}{error}",
-        "lr": record.spec.lr,
-        "depth": trial.depth,
-        "seed": trial.seed,
-        "outcome": outcome,
-        "train_error": last.train_error[-1] if last else None,
-        "test_error": final[-1] if final else None,
-        "validation_error": (
-            last.validation_error[-1] if last and last.validation_error else None
-        ),
-        "epochs": len(record.epochs),
-        "seconds": record.seconds,
-        "time": text.duration(record.seconds),
-        "remarks": "; ".join(remark for remark in remarks if remark),
-        "id": record.id,
-    }
+    outcome = words.outcome_word(row.trial.outcome)
+    return f"k {row.trial.depth}, seed {row.trial.seed}: {outcome}{error}"

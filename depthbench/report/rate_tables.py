@@ -1,14 +1,11 @@
 """The tables of a study of several learning rates: the map, and one row per group."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from depthbench.curves import Estimate
-from depthbench.curves.words import estimate_text
 from depthbench.report.cell_columns import cell_columns
 from depthbench.report.rates import AtRate, MapPoint, RateGroup, map_points, rate_groups
 from depthbench.report.results import StudyResult
-from depthbench.report.table import NOTHING, Column, Table, Unit
+from depthbench.report.table import NOTHING, Column, Table, interval_columns
 from depthbench.report.words import outcome_word
 from depthbench.spec import Cell
 
@@ -26,7 +23,7 @@ def _outcomes(row: MapRow) -> str:
 
 
 MAP_COLUMNS: tuple[Column[MapRow], ...] = (
-    *cell_columns(lambda row: row.cell),
+    *cell_columns("cell"),
     Column("lr", "", "learning rate", "point.lr"),
     Column("depth", "k", "k", "point.depth"),
     Column("num_trained", "count", "trials that trained", "point.num_trained"),
@@ -64,107 +61,61 @@ def _bracket(at: AtRate | None) -> str:
     return f"{trains}{lr}, {fails}{'' if at.is_final else ', unfinished'}"
 
 
-def _interval(
-    name: str,
-    meaning: str,
-    read: Callable[[RateGroup], Estimate | None],
-    digits: int,
-    **shown: Any,
-) -> tuple[Column[RateGroup], ...]:
-    """Rounded, so that another processor's last digits do not change the text."""
-
-    def end(which: str) -> Callable[[RateGroup], float | None]:
-        def value(group: RateGroup) -> float | None:
-            number: float | None = getattr(read(group), which, None)
-            return None if number is None else round(number, digits)
-
-        return value
-
-    unit: Unit = "" if name == "exponent" else "layers"
-    return (
-        Column(f"{name}_low", unit, "lower end of its 90 % interval", end("low")),
-        Column(name, unit, meaning, end("median"), **shown),
-        Column(f"{name}_high", unit, "upper end of its 90 % interval", end("high")),
-    )
-
-
 def _columns_at(name: str, where: str) -> tuple[Column[RateGroup], ...]:
-    def at(group: RateGroup) -> AtRate | None:
-        found: AtRate | None = getattr(group, name)
-        return found
-
-    def k50(group: RateGroup) -> Estimate | None:
-        return getattr(at(group), "k50", None)
-
     return (
         Column(
             f"{name}_trains",
             "k",
             f"deepest depth seen to train {where}",
-            lambda group: getattr(at(group), "trains", None),
+            f"{name}.trains",
             f"{'own' if name == 'fixed' else name} rate: trains, fails",
-            lambda group: _bracket(at(group)),
+            lambda group: _bracket(getattr(group, name)),
         ),
         Column(
-            f"{name}_fails",
-            "k",
-            f"shallowest seen to fail {where}",
-            lambda group: getattr(at(group), "fails", None),
+            f"{name}_fails", "k", f"shallowest seen to fail {where}", f"{name}.fails"
         ),
-        Column(
-            f"{name}_lr",
-            "",
-            f"the rate at {name}_trains",
-            lambda group: getattr(at(group), "lr", None),
-        ),
-        *_interval(
+        Column(f"{name}_lr", "", f"the rate at {name}_trains", f"{name}.lr"),
+        *interval_columns(
             f"{name}_k50",
+            "layers",
             f"half of all trainings succeed, {where}",
-            k50,
-            digits=2,
+            f"{name}.k50",
             title="k50",
-            show=lambda group: _k50_text(k50(group)),
+            digits=2,
         ),
     )
 
 
-def _k50_text(k50: Estimate | None) -> str:
-    return (estimate_text(k50) if k50 else "") or NOTHING
-
-
-def _exponent(group: RateGroup) -> Estimate | None:
-    return group.stable and group.stable.exponent
-
-
-def _exponent_text(group: RateGroup) -> str:
-    exponent = _exponent(group)
+def _exponent(group: RateGroup) -> str:
+    exponent = group.stable and group.stable.exponent
     if exponent is None or exponent.median is None:
         return NOTHING
-    ends = [
+    ends = (
         "" if end is None else f"{end:.2f}" for end in (exponent.low, exponent.high)
-    ]
+    )
     return f"{exponent.median:.2f} ({' to '.join(ends).strip()})"
 
 
 RATE_COLUMNS: tuple[Column[RateGroup], ...] = (
-    *cell_columns(lambda group: group.cells[0].cell),
+    *cell_columns("cell"),
     *_columns_at("fixed", "at the architecture's own learning rate"),
     *_columns_at("best", "at the best of the learning rates that were tried"),
     *_columns_at("scaled", "at a learning rate that is a power of depth"),
-    *_interval(
+    *interval_columns(
         "exponent",
+        "",
         "of depth, in the largest learning rate that trains; empty with too few "
         "failures of large rates",
-        _exponent,
-        digits=3,
+        "stable.exponent",
         title="exponent of the largest",
-        show=_exponent_text,
+        show=_exponent,
+        digits=3,
     ),
     Column(
         "exponent_trials",
         "count",
         "trials that the exponent rests on",
-        lambda group: group.stable and group.stable.num_trials,
+        "stable.num_trials",
     ),
 )
 
@@ -172,7 +123,7 @@ RATE_COLUMNS: tuple[Column[RateGroup], ...] = (
 def map_table(result: StudyResult) -> Table[MapRow]:
     """The lr x depth map: every pair that was trained."""
     rows = [
-        MapRow(group.cells[0].cell, point)
+        MapRow(group.cell, point)
         for group in rate_groups(result)
         for point in map_points(group)
     ]

@@ -10,6 +10,7 @@ from depthbench.curves.stable_rate import RateOutcome, StableRate, fit_stable_ra
 from depthbench.record import Outcome
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.results import CellResult, Status, StudyResult
+from depthbench.spec import Cell
 
 
 class AtRate(NamedTuple):
@@ -19,14 +20,14 @@ class AtRate(NamedTuple):
         trains: Deepest depth seen to train.
         fails: Shallowest depth that is seen to fail; at the best rate, at every one.
         lr: At `trains`; None where nothing trained.
-        k50: None without any trial.
+        k50: Empty without any trial.
         is_final: Whether every search that this rests on has its answer.
     """
 
     trains: int | None
     fails: int | None
     lr: float | None
-    k50: Estimate | None
+    k50: Estimate
     is_final: bool
 
 
@@ -36,6 +37,11 @@ class RateGroup:
 
     key: tuple[str, ...]
     cells: tuple[CellResult, ...]
+
+    @property
+    def cell(self) -> Cell:
+        """One of its cells, for what they have in common."""
+        return self.cells[0].cell
 
     @property
     def fixed(self) -> AtRate | None:
@@ -66,7 +72,7 @@ class RateGroup:
         failures = [c.fails for c in cells if c.fails is not None]
         return _at_rate(deepest)._replace(
             fails=max(failures) if len(failures) == len(cells) else None,
-            k50=_k50(max(cells, key=_median_k50)),
+            k50=max(cells, key=_median_k50).k50,
             is_final=all(_is_final(c) for c in cells),
         )
 
@@ -133,6 +139,25 @@ def map_points(group: RateGroup) -> list[MapPoint]:
     ]
 
 
+def named_sentences(result: StudyResult) -> list[tuple[str, str]]:
+    """The sentences of all groups, with the group's name where there are several."""
+    groups = rate_groups(result)
+    parts = list(zip(*(group.key for group in groups), strict=True))
+    telling = [place for place, part in enumerate(parts) if len(set(part)) > 1]
+    if telling and 0 not in telling:
+        telling = [0, *telling]
+    return [
+        (", ".join(group.key[place] for place in telling), sentence)
+        for group in groups
+        for sentence in rate_sentences(group)
+    ]
+
+
+def rate_sentences(group: RateGroup) -> list[str]:
+    """Whose limit it is, and how the largest rate goes with depth, where known."""
+    return [s for s in (limit_sentence(group), exponent_sentence(group.stable)) if s]
+
+
 def limit_sentence(group: RateGroup) -> str:
     """Whether another rate reaches deeper than the architecture's own.
 
@@ -142,7 +167,7 @@ def limit_sentence(group: RateGroup) -> str:
     fixed, best = group.fixed, group.best
     if fixed is None or best is None or not (fixed.is_final and best.is_final):
         return ""
-    only_depth = group.cells[0].cell.search.only_depth
+    only_depth = group.cell.search.only_depth
     if best.trains is None:
         where = "any depth" if only_depth is None else f"depth {only_depth}"
         return f"No learning rate that was tried trains it at {where}."
@@ -189,17 +214,12 @@ def _at_rate(cell: CellResult) -> AtRate:
     if cell.trains is not None:
         found = dict(cell.plan.best_rates).get(cell.trains)
         lr = found or rate.at(cell.cell.template.lr, cell.trains)
-    return AtRate(cell.trains, cell.fails, lr, _k50(cell), _is_final(cell))
+    return AtRate(cell.trains, cell.fails, lr, cell.k50, _is_final(cell))
 
 
 def _is_final(cell: CellResult) -> bool:
     return cell.status in (Status.DONE, Status.CENSORED)
 
 
-def _k50(cell: CellResult) -> Estimate | None:
-    return cell.fit.k50 if cell.fit else None
-
-
 def _median_k50(cell: CellResult) -> float:
-    k50 = _k50(cell)
-    return 0.0 if k50 is None else k50.median or k50.low or 0.0
+    return cell.k50.median or cell.k50.low or 0.0

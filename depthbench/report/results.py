@@ -8,8 +8,9 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import takewhile
 
+from depthbench.curves import Estimate
 from depthbench.record import Chance, Outcome, TrialRecord
-from depthbench.report.fit import CurveFit
+from depthbench.report.fit import NO_ESTIMATE, CurveFit
 from depthbench.report.judged import JudgedTrial, observations_of
 from depthbench.search import CellPlan, layer_epochs, strategy_of
 from depthbench.search.strategy import Bracket
@@ -88,6 +89,11 @@ class CellResult:
             for seed in probe.seeds
         }
         return tuple(t for t in measured if (t.depth, t.seed, t.lr) in judging)
+
+    @property
+    def k50(self) -> Estimate:
+        """Depth where half of all trainings succeed; empty without a fit."""
+        return self.fit.k50 if self.fit else NO_ESTIMATE
 
     @property
     def num_not_measured(self) -> int:

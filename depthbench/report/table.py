@@ -7,8 +7,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
+
+from depthbench.curves.words import estimate_text
+from depthbench.report.fit import NO_ESTIMATE
+from depthbench.text import duration, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,12 +56,14 @@ class Column(Generic[R]):
         name: In files; empty for a column that is only shown.
         unit: Of the values in files.
         meaning: For readers.
-        read: From a row to its value, or the path of an attribute; by default `name`.
+        read: From a row to its value, or the path of an attribute, which may end early
+            in a None; by default `name`.
         title: Where people read it; empty for a column that is in files alone.
         show: From a row to what people see; else that follows from the value.
         is_brief: Whether a short table has it, too.
         left_out: Where people read it: if no row has anything to say, or if all rows
             say the same.
+        digits: To round to after the point: a processor's own last ones are noise.
     """
 
     name: str
@@ -69,6 +74,7 @@ class Column(Generic[R]):
     show: Callable[[R], Field | str] | None = None
     is_brief: bool = True
     left_out: LeftOut = "never"
+    digits: int | None = None
 
     @property
     def dtype(self) -> str:
@@ -78,7 +84,10 @@ class Column(Generic[R]):
     def value(self, row: R) -> Any:
         """In files; None where there is none."""
         read = self.read
-        return read(row) if callable(read) else attrgetter(read or self.name)(row)
+        value = read(row) if callable(read) else follow(row, read or self.name)
+        return (
+            value if self.digits is None or value is None else round(value, self.digits)
+        )
 
     def field(self, row: R) -> Field:
         """What people see."""
@@ -89,8 +98,13 @@ class Column(Generic[R]):
         if value is None or value == "":
             is_number = self.unit != "text" or self.left_out == "empty"
             return Field(NOTHING if is_number else "")
-        if self.unit == "text":
-            return Field(str(value))
+        match self.unit:
+            case "text":
+                return Field(str(value))
+            case "fraction":
+                return Field(percent(value), value)
+            case "seconds":
+                return Field(duration(value), value)
         return Field(f"{value:g}" if self.dtype == "float64" else str(value), value)
 
 
@@ -177,6 +191,46 @@ class Table(Generic[R]):
     def markdown(self, *, brief: bool = False) -> str:
         """The table that people read, in Markdown."""
         return self.display(brief=brief).markdown()
+
+
+def follow(row: Any, path: str) -> Any:
+    """The attribute at a path; None where an attribute on the way is."""
+    for name in path.split("."):
+        row = None if row is None else getattr(row, name)
+    return row
+
+
+def interval_columns(
+    name: str,
+    unit: Unit,
+    meaning: str,
+    path: str,
+    *,
+    title: str = "",
+    show: Callable[[Any], Field | str] | None = None,
+    digits: int | None = None,
+) -> tuple[Column[Any], Column[Any], Column[Any]]:
+    """The low, middle and high end of the `Estimate` at a path.
+
+    In the middle people read all of it: by `show`, else as a depth.
+    """
+
+    def depth(row: Any) -> Field:
+        estimate = follow(row, path) or NO_ESTIMATE
+        ends = (estimate.median, estimate.low, estimate.high)
+        sort = next((end for end in ends if end is not None), None)
+        return Field(estimate_text(estimate) or NOTHING, sort)
+
+    def end(which: str) -> str:
+        return f"{which} end of its 90 % interval; empty where no trials bound it"
+
+    return (
+        Column(f"{name}_low", unit, end("lower"), f"{path}.low", digits=digits),
+        Column(
+            name, unit, meaning, f"{path}.median", title, show or depth, digits=digits
+        ),
+        Column(f"{name}_high", unit, end("upper"), f"{path}.high", digits=digits),
+    )
 
 
 def shown(title: str, unit: Unit, show: Callable[[R], Field | str]) -> Column[R]:

@@ -6,7 +6,7 @@ from string import ascii_lowercase
 from typing import NamedTuple
 
 from depthbench.report.comparison import ratio_of
-from depthbench.report.results import CellResult
+from depthbench.report.results import CellResult, StudyResult
 
 Key = tuple[str, ...]
 
@@ -21,6 +21,19 @@ class Ties(NamedTuple):
 
     cells: tuple[str, ...]
     letters: str
+
+
+class DepthRow(NamedTuple):
+    """A cell of the study, and the cells that it ties with."""
+
+    cell: CellResult
+    ties: Ties
+
+
+def depth_rows(result: StudyResult) -> list[DepthRow]:
+    """One for each cell, in the study's order."""
+    found, none = ties(result.cells), Ties((), "")
+    return [DepthRow(each, found.get(each.cell.key, none)) for each in result.cells]
 
 
 def ties(cells: Sequence[CellResult]) -> dict[Key, Ties]:

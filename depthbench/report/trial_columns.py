@@ -5,10 +5,11 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 from depthbench.record import Environment, EpochRecord, TrialRecord
-from depthbench.report.cell_columns import cell_columns
+from depthbench.report.cell_columns import cell_columns, setting_columns
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.results import StudyResult
-from depthbench.report.table import Column, Table, Unit
+from depthbench.report.table import Column, Field, Table, Unit, shown
+from depthbench.report.words import outcome_word
 from depthbench.spec import Cell
 from depthbench.verdict import error_of
 
@@ -45,16 +46,22 @@ def heads_of(epoch: EpochRecord, name: str) -> tuple[float, ...] | None:
 
 
 SEED = Column[Any](
-    "seed", "count", "of the initial weights and of the data order", "trial.seed"
+    "seed",
+    "count",
+    "of the initial weights and of the data order",
+    "trial.seed",
+    "seed",
 )
 TRIAL = Column[Any](
-    "trial", "text", "identity: hash of its settings", "trial.record.id"
+    "trial", "text", "identity: hash of its settings", "trial.record.id", "trial"
 )
 OUTCOME = Column[Any](
     "outcome",
     "text",
     "how the trial ended, under this study's criterion",
     lambda row: str(row.trial.outcome),
+    "outcome",
+    lambda row: outcome_word(row.trial.outcome),
 )
 
 
@@ -66,6 +73,11 @@ _ERRORS = {
     "validation_error": "after the last epoch, training images held out; empty without",
     "train_after_error": "after the last epoch, all training images; empty without "
     "train_after",
+}
+_TITLES = {
+    "train_error": "train error",
+    "test_error": "test error",
+    "validation_error": "validation error",
 }
 
 
@@ -83,17 +95,27 @@ def _error(name: str, *, mean: bool) -> Callable[[TrialRow], float | None]:
 
 def _environment_column(name: str) -> Column[TrialRow]:
     units: dict[str, Unit] = {"num_threads": "count", "tf32": "flag"}
-    return Column(
-        f"env_{name}",
-        units.get(name, "text"),
-        f"environment: {name.replace('_', ' ')}",
-        lambda row: getattr(row.record.environment, name, None),
-    )
+    meaning = f"environment: {name.replace('_', ' ')}"
+    read = f"trial.record.environment.{name}"
+    return Column(f"env_{name}", units.get(name, "text"), meaning, read)
+
+
+def _remarks(row: TrialRow) -> str:
+    record = row.record
+    broke, rule = record.first_nonfinite_step, record.stopped_early or ""
+    if record.ended_by:
+        rule = f"ended at step {record.num_steps} by {record.ended_by}"
+    elif record.was_stopped:
+        rule = f"stopped at step {record.num_steps} by {rule}"
+    not_finite = "" if broke is None else f"not finite from step {broke}"
+    return "; ".join(filter(None, (not_finite, rule, record.message)))
 
 
 TRIAL_COLUMNS: tuple[Column[TrialRow], ...] = (
-    *cell_columns(lambda row: row.cell),
-    Column("depth", "k", "k, what the architecture's depth axis counts", "trial.depth"),
+    *cell_columns("cell"),
+    Column(
+        "depth", "k", "k, what the architecture's depth axis counts", "trial.depth", "k"
+    ),
     Column(
         "weight_layers",
         "count",
@@ -101,17 +123,16 @@ TRIAL_COLUMNS: tuple[Column[TrialRow], ...] = (
         lambda row: row.record.num_weight_layers or None,
     ),
     SEED,
-    Column("lr", "", "learning rate", "trial.lr"),
     Column(
-        "initializer",
-        "text",
-        "in place of the architecture's own; empty: its own",
-        "record.spec.initializer",
+        "lr",
+        "",
+        "learning rate",
+        "trial.lr",
+        "lr",
+        lambda row: Field(f"{row.trial.lr:.4g}", row.trial.lr),
+        left_out="same",
     ),
-    Column("device", "text", "cpu or cuda", "record.spec.device"),
-    Column(
-        "kernels", "text", "reference (plain PyTorch) or fused", "record.spec.kernels"
-    ),
+    *setting_columns("trial.record.spec"),
     OUTCOME,
     Column(
         "criterion_error",
@@ -121,7 +142,12 @@ TRIAL_COLUMNS: tuple[Column[TrialRow], ...] = (
     ),
     *(
         Column(
-            name, "fraction", f"{meaning}; of the last head", _error(name, mean=False)
+            name,
+            "fraction",
+            f"{meaning}; of the last head",
+            _error(name, mean=False),
+            _TITLES.get(name, ""),
+            left_out="empty",
         )
         for name, meaning in _ERRORS.items()
     ),
@@ -138,14 +164,15 @@ TRIAL_COLUMNS: tuple[Column[TrialRow], ...] = (
         "first_nonfinite_step",
         "count",
         "first update, from 0, at which a loss or weight was NaN or infinite",
-        "record.first_nonfinite_step",
+        "trial.record.first_nonfinite_step",
     ),
-    Column("num_steps", "count", "updates made", "record.num_steps"),
+    Column("num_steps", "count", "updates made", "trial.record.num_steps"),
     Column(
         "num_epochs",
         "count",
         "epochs measured; a time limit may cut the last",
         lambda row: len(row.record.epochs),
+        "epochs",
     ),
     Column(
         "stopped_early",
@@ -160,14 +187,19 @@ TRIAL_COLUMNS: tuple[Column[TrialRow], ...] = (
         lambda row: row.record.num_parameters or None,
     ),
     Column(
-        "seconds", "seconds", "wall time without loading the data", "record.seconds"
+        "seconds",
+        "seconds",
+        "wall time without loading the data",
+        "trial.record.seconds",
+        "time",
     ),
     Column(
         "peak_memory_bytes",
         "bytes",
         "of the process, or of the GPU allocator",
-        "record.peak_memory_bytes",
+        "trial.record.peak_memory_bytes",
     ),
+    shown("remarks", "text", _remarks),
     TRIAL,
     Column(
         "data_sha256",
@@ -176,7 +208,10 @@ TRIAL_COLUMNS: tuple[Column[TrialRow], ...] = (
         lambda row: row.record.data_sha256 or None,
     ),
     Column(
-        "message", "text", "what went wrong in a failed measurement", "record.message"
+        "message",
+        "text",
+        "what went wrong in a failed measurement",
+        "trial.record.message",
     ),
     Column("finished_at", "text", "UTC", lambda row: row.record.finished_at or None),
     *(_environment_column(field.name) for field in fields(Environment)),
