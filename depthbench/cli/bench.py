@@ -61,6 +61,12 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="With --answer: results folder whose trials are curves, too. Repeatable.",
 )
+@click.option(
+    "--storage",
+    is_flag=True,
+    help="Measure no steps, but what 1,000 and 10,000 stored trials take to store, "
+    "read, plan on and report, and write it to storage.csv in --out.",
+)
 @click.option("--device", default="auto", metavar="NAME", help="auto, cpu or cuda.")
 @data_dir_option
 @json_option
@@ -73,6 +79,7 @@ def command(  # noqa: PLR0913 - one for each flag
     answer: bool,
     searches: int,
     recorded: tuple[Path, ...],
+    storage: bool,
     device: str,
     data_dir: Path | None,
     as_json: bool,
@@ -87,8 +94,13 @@ def command(  # noqa: PLR0913 - one for each flag
     from depthbench.cli.env import check_device
     from depthbench.datasets import DATASETS
 
+    if answer and storage:
+        raise click.UsageError("--answer, --storage: give one of them")
     if answer:
         _answer(out or Path("results/bench"), searches, recorded, as_json=as_json)
+        return 0
+    if storage:
+        _storage(out or Path("results/bench"), as_json=as_json)
         return 0
     check_device(device)
     with usage_errors():
@@ -121,6 +133,13 @@ def _answer(
     truths += [curve for each in recorded for curve in recorded_curves(each)]
     rows = answer_rows(truths, benchmark, num_searches=num_searches)
     publish(folder / "answer.csv", rows, answer_markdown(rows), as_json=as_json)
+
+
+def _storage(folder: Path, *, as_json: bool) -> None:
+    from depthbench.bench.storage import storage_markdown, storage_rows
+
+    rows = storage_rows()
+    publish(folder / "storage.csv", rows, storage_markdown(rows), as_json=as_json)
 
 
 def _measured(
