@@ -148,8 +148,11 @@ def recorded_curves(folder: Path) -> list[RecordedCurve]:
     Cells with the same results, as protocols that train alike have, count once.
 
     Raises:
-        Exception: What `depthbench.report.read_result` raises.
+        ValueError: If it is no results folder.
+        Exception: What `depthbench.report.read_result` raises besides.
     """
+    if not (folder / "study.toml").exists():
+        raise ValueError(f"{folder} is no results folder: it has no study.toml")
     curves = [
         RecordedCurve.of(
             f"{folder.name}: {' '.join(cell.cell.key)}",

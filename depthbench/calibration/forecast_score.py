@@ -50,11 +50,14 @@ def read_forecasts(path: Path) -> list[Mapping[str, Any]]:
     """What `depthbench forecast --json` printed, or a run stored.
 
     Raises:
-        ValueError: If it is no JSON.
+        ValueError: If it is not that.
         OSError: If it cannot be read.
     """
     stored = json.loads(path.read_text(encoding="utf-8"))
-    return list(stored.values() if isinstance(stored, dict) else stored)
+    found = list(stored.values()) if isinstance(stored, dict) else stored
+    if not isinstance(found, list) or not all(isinstance(f, dict) for f in found):
+        raise ValueError("no forecasts, as `depthbench forecast --json` prints them")
+    return found
 
 
 def score_rows(

@@ -45,8 +45,10 @@ def read_seeded(paths: Iterable[Path]) -> pd.DataFrame:
     trained by fused and by reference kernels, which give nearly the same outcomes.
 
     Raises:
-        ValueError: If a line of a file is no record, naming the file and the line.
+        ValueError: If a line of a file is no record, naming the file and the line; or
+            if no trial says anything.
     """
+    paths = list(paths)
     rows: dict[TrialSpec, tuple[Any, ...]] = {}
     for path in paths:
         criterion = _CRITERIA.get(path.stem, Criterion())
@@ -56,6 +58,8 @@ def read_seeded(paths: Iterable[Path]) -> pd.DataFrame:
             if outcome.is_evidence:
                 what = spec.seeding, _name(spec), spec.depth, spec.seed
                 rows.setdefault(spec, (*what, outcome is Outcome.TRAINED))
+    if not rows:
+        raise ValueError(f"{', '.join(map(str, paths))}: no trial that was measured")
     columns = ["seeding", "cell", "depth", "seed", "trained"]
     return pd.DataFrame(rows.values(), columns=columns)
 

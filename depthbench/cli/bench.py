@@ -126,11 +126,12 @@ def _answer(
     from depthbench.calibration.curves import Curve, Truth, recorded_curves
 
     stored = folder / "bench.csv"
-    benchmark = read_table(stored) if stored.exists() else None
+    truths: list[Truth] = [Curve(k, width) for k in (30, 100) for width in (0.1, 0.3)]
+    with usage_errors():
+        benchmark = read_table(stored) if stored.exists() else None
+        truths += [curve for each in recorded for curve in recorded_curves(each)]
     if benchmark is None:
         say(f"{folder} has no bench.csv: no seconds; run `depthbench bench` first")
-    truths: list[Truth] = [Curve(k, width) for k in (30, 100) for width in (0.1, 0.3)]
-    truths += [curve for each in recorded for curve in recorded_curves(each)]
     rows = answer_rows(truths, benchmark, num_searches=num_searches)
     publish(folder / "answer.csv", rows, answer_markdown(rows), as_json=as_json)
 

@@ -95,11 +95,6 @@ def command(  # noqa: PLR0913 - each is a flag
 def _recorded(folders: tuple[Path, ...]) -> "list[RecordedCurve]":
     from depthbench.calibration.curves import recorded_curves
 
-    for folder in folders:
-        if not (folder / "study.toml").exists():
-            raise click.UsageError(
-                f"--recorded {folder}: it has no study.toml, so it is no study"
-            )
     with usage_errors():
         return [curve for folder in folders for curve in recorded_curves(folder)]
 

@@ -27,7 +27,7 @@ def command(device: str, as_json: bool) -> None:
         "fused_kernels": compiled.missing()
         or ", ".join(kernel.name for kernel in compiled.kernels()),
         "cores": runtime.num_cores(),
-        "data_dir": str(runtime.data_dir()),
+        "data_dir": str(runtime.default_data_dir() or "none: give DEPTHBENCH_DATA"),
     }
     if as_json:
         click.echo(json.dumps(about, indent=2))

@@ -1,102 +1,175 @@
-"""Any flags and any study file: an answer or a line that helps, and nothing written."""
+"""Any flags and any file: an answer or a line that helps, and nothing written."""
 
-import sys
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Iterable
 
+import click
 import pytest
 import tomli_w
-from hypothesis import HealthCheck, given, settings
+from fuzzed import QUIET, changed, contents, ends_well, tables, values
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from stored import stored_folder
 
 from depthbench import cli
-from depthbench.cli.options import study_options
-from depthbench.spec.study import STUDY_KEYS
+from depthbench.architectures import ARCHITECTURES
+from depthbench.datasets import DATASETS
+from depthbench.datasets.image_data import DataMissingError
+from depthbench.spec import StudySpec
+from depthbench.study.resolve import resolve_cells
 
-QUIET = settings(
-    deadline=None,
-    max_examples=60,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+# What takes long, or needs a network: a command that comes so far understood its flags.
+SLOW = (
+    "depthbench.report.write_report",
+    "depthbench.calibration.plan.run_calibration",
+    "depthbench.calibration.forecast_start.start_rows",
+    "depthbench.bench.answer.answer_rows",
 )
-
-numbers = st.one_of(
-    st.integers(-3, 400),
-    st.integers(),
-    st.floats(),
-    st.sampled_from(["inf", "-0", "1e400", "0x10", "3:6", "6:3", "::", "1,2", "1e-3"]),
-).map(str)
-words = st.one_of(
-    st.sampled_from(
-        ["elu", "elu*", "mnist", "standard", "notebook", "grid", "posterior", "adam"]
-    ),
-    st.text(max_size=12),
-    st.sampled_from(["", " ", "../x", "a/b", "\0", "\n", "ü", "%s", "{}", "-", "--"]),
+DATA = (
+    "depthbench.datasets.stroke_digits.load",
+    "depthbench.datasets.official_files.OfficialFiles.fetch",
 )
-values = st.one_of(numbers, words).filter(lambda text: "\0" not in text)
-
-
-def flags() -> list[str]:
-    """The flags of `depthbench run` that set a field of a study."""
-    command = study_options(lambda: None)
-    options = command.__click_params__  # type: ignore[attr-defined]
-    return sorted({name for option in options for name in option.opts})
-
-
-pairs = st.lists(
-    st.tuples(st.sampled_from(flags()), values), min_size=1, max_size=4
-).map(lambda chosen: [text for pair in chosen for text in pair])
-
-plain = st.one_of(
-    st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.text(max_size=9)
+# Shows tracebacks; opens connections.
+NOT_TRIED = ("debug", "engine", "scheduler")
+READERS = ["report", "forecast", "show", "check", "compare", "calibrate", "bench"]
+READERS += ["data fetch", "data verify", "watch"]
+TRIALS = "trials.jsonl"
+OTHERS = {
+    "mine.py": b"import depthbench\nmine = depthbench.Stack(name='mine')\n",
+    "broken.py": b"import depthbench\n1 / 0\n",
+    "notes.txt": b"\xff\xfe",
+    "nothing/note": b"",
+    "r/forecasts.json": b'[{"architecture": "elu", "data": "mnist", "lr": 0.05}]',
+}
+places = st.one_of(
+    values,
+    st.sampled_from([*OTHERS, "r", "r:elu", "r:elu@standard@mnist", "nothing"]),
+    st.sampled_from([f"r/{TRIALS}", "no/such", ".", "folder:r"]),
 )
-tables = st.dictionaries(
-    st.one_of(st.sampled_from(STUDY_KEYS), st.text(max_size=9)),
-    st.one_of(plain, words, st.lists(plain, max_size=3), st.dictionaries(words, plain)),
-    max_size=5,
-)
+CODES = {
+    "run": (2, 3),
+    "report": (0, 2, 3, 4),
+    "watch": (0, 1, 2, 3, 4),
+    "compare": (0, 2, 3, 4, 5),
+}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> dict[str, bytes]:
+    """The files of a results folder with a whole search in it, and of others."""
+    folder = tmp_path_factory.mktemp("results") / "r"
+    study = StudySpec(name="r", arch=("elu",), device="cpu", kernels="reference")
+    cells = resolve_cells(study, ARCHITECTURES, DATASETS, device="cpu")
+    stored_folder(folder, study, cells)
+    names = ("study.toml", TRIALS)
+    return OTHERS | {f"r/{name}": (folder / name).read_bytes() for name in names}
 
 
 @pytest.fixture
 def ended(monkeypatch, capsys):
-    """Run a command line in a folder of its own; give what it says and leaves there."""
-    monkeypatch.delenv("DEPTHBENCH_PLUGINS", raising=False)
+    """Run a command that may not come to what takes long."""
 
-    def run(arguments: list[str], study: bytes | None = None) -> None:
-        with TemporaryDirectory() as folder:
-            place = Path(folder)
-            monkeypatch.chdir(place)
-            monkeypatch.setenv("DEPTHBENCH_DATA", str(place / "no-data"))
-            if study is not None:
-                (place / "s.toml").write_bytes(study)
-            monkeypatch.setattr(
-                sys, "argv", ["depthbench", "run", *arguments, "--dry-run"]
-            )
-            with pytest.raises(SystemExit) as end:
-                cli.main()
-            err = capsys.readouterr().err
-            monkeypatch.chdir("/")
-            assert end.value.code in (2, 3), err
-            assert err.startswith(("depthbench: ", "note: ", "not loaded: ")), err
-            assert "Traceback" not in err
-            assert "unexpected" not in err
-            assert {path.name for path in place.iterdir()} <= {"s.toml"}
+    def stop(*_: object, **__: object) -> None:
+        raise SystemExit(0)
+
+    def no_data(*_: object, **__: object) -> None:
+        raise DataMissingError("no data in this test")
+
+    for name in SLOW:
+        monkeypatch.setattr(name, stop)
+    for name in DATA:
+        monkeypatch.setattr(name, no_data)
+
+    def run(arguments: list[str], files: dict[str, bytes]) -> None:
+        codes = CODES.get(arguments[0], (0, 2, 3))
+        ends_well(arguments, files, capsys, codes)
 
     return run
 
 
-@QUIET
-@given(pairs)
-def test_any_flags(ended, arguments):
-    ended(["--arch", "elu", *arguments])
+# Flags
 
 
-@QUIET
+def options(
+    params: Iterable[click.Parameter], given: st.SearchStrategy[str]
+) -> st.SearchStrategy[list[str]]:
+    """Some options with any values."""
+
+    def written(option: click.Option) -> st.SearchStrategy[list[str]]:
+        names = st.sampled_from([*option.opts, *option.secondary_opts])
+        if option.is_flag:
+            return names.map(lambda name: [name])
+        return st.tuples(names, given).map(list)
+
+    known = [each for each in params if isinstance(each, click.Option)]
+    known = [each for each in known if each.name not in NOT_TRIED]
+    if not known:
+        return st.just([])
+    some = st.lists(st.one_of([written(each) for each in known]), max_size=3)
+    return some.map(lambda chosen: [text for each in chosen for text in each])
+
+
+def command_of(name: str) -> click.Command:
+    first, _, second = name.partition(" ")
+    command = cli.cli.get_command(click.Context(cli.cli), first)
+    return command.commands[second] if second else command
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_any_flags(ended, results, name):
+    @settings(QUIET, max_examples=15)
+    @given(st.lists(places, max_size=2), options(command_of(name).params, places))
+    def check(arguments, flags):
+        ended([*name.split(), *arguments, *flags], results)
+
+    check()
+
+
+@settings(QUIET, max_examples=40)
+@given(options(command_of("run").params, values))
+def test_any_flags_of_a_run(ended, flags):
+    ended(["run", "--arch", "elu", "--dry-run", *flags], {})
+
+
+# Studies
+
+
+@settings(QUIET, max_examples=40)
 @given(tables)
 def test_any_study_of_the_right_form(ended, table):
-    ended([], tomli_w.dumps({"arch": "elu"} | table).encode(errors="surrogatepass"))
+    study = tomli_w.dumps({"arch": "elu"} | table).encode(errors="surrogatepass")
+    ended(["run", "s.toml", "--dry-run"], {"s.toml": study})
 
 
-@QUIET
-@given(st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)))
+@settings(QUIET, max_examples=40)
+@given(contents)
 def test_any_file_as_a_study(ended, content):
-    ended([], content)
+    ended(["run", "s.toml", "--dry-run"], {"s.toml": content})
+
+
+# Files that commands read
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("report r", "r/study.toml"),
+        ("report r", f"r/{TRIALS}"),
+        ("watch r", "r/study.toml"),
+        ("watch r", f"r/{TRIALS}"),
+        ("compare r r", "r/study.toml"),
+        ("compare r r", f"r/{TRIALS}"),
+        ("calibrate --recorded r", "r/study.toml"),
+        (f"calibrate --seeds-of r/{TRIALS}", f"r/{TRIALS}"),
+        ("bench --answer --recorded r", "r/study.toml"),
+        ("forecast --score r", "r/forecasts.json"),
+        ("check mine.py", "mine.py"),
+        ("show mine.py", "mine.py"),
+    ],
+)
+def test_any_file(ended, results, line, name):
+    @settings(QUIET, max_examples=10)
+    @given(changed(results[name]))
+    def check(content):
+        ended(line.split(), results | {name: content})
+
+    check()

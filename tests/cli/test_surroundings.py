@@ -99,6 +99,11 @@ def test_who_has_no_home_is_told_how_to_name_a_folder(
     assert err.startswith("depthbench: this user has no home folder")
     assert "--data-dir DIR or DEPTHBENCH_DATA=DIR" in err
     assert runtime.default_data_dir() is None
+    monkeypatch.setattr(sys, "argv", ["depthbench", "env"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert "none: give DEPTHBENCH_DATA" in capsys.readouterr().out
     monkeypatch.setenv(variables.DATA_VARIABLE, str(tmp_path))
     assert runtime.data_dir() == tmp_path
 
