@@ -41,6 +41,7 @@ STUDY = "study"
 _SEARCH = PosteriorSearch(grid=DepthGrid(), cap=384, precision=PRECISION)
 _BRACKET = BracketSearch(grid=DepthGrid(), cap=384)
 _NUM_SEEDS = 3
+_SEED = 0  # of all randomness
 _STEPS = 3 * 235  # of a trial: 3 epochs of MNIST in batches of 256
 _WIDTH = 0.2  # of the fall of success, where a row of the study is simulated
 
@@ -57,7 +58,6 @@ def answer_rows(
     benchmark: pd.DataFrame | None,
     *,
     num_searches: int,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Rows of the curves, then of the eight architectures and of their study.
 
@@ -74,10 +74,9 @@ def answer_rows(
         truths: Curves of no architecture.
         benchmark: What `bench.csv` holds; None gives no seconds.
         num_searches: On each curve, by each strategy.
-        seed: Of all randomness.
     """
     rows = [
-        _row(truth, strategy, num_searches, seed)
+        _row(truth, strategy, num_searches)
         for truth in truths
         for strategy in STRATEGIES
     ]
@@ -86,7 +85,7 @@ def answer_rows(
         for stack in NOTEBOOK_STACKS:
             assert stack.reference is not None
             curve = Curve(sum(stack.reference) / 2, _WIDTH)
-            row = _row(curve, strategy, num_searches, seed) | {"truth": stack.name}
+            row = _row(curve, strategy, num_searches) | {"truth": stack.name}
             for side, seconds in _seconds_per_layer(stack, benchmark).items():
                 row[f"{side}_seconds"] = seconds * row["num_layers"]
             mine.append(row)
@@ -102,12 +101,10 @@ def answer_rows(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _row(
-    truth: Truth, strategy: Strategy, num_searches: int, seed: int
-) -> dict[str, Any]:
+def _row(truth: Truth, strategy: Strategy, num_searches: int) -> dict[str, Any]:
     searches = []
     for number in range(num_searches):
-        source = [seed, zlib.crc32(truth.name.encode()), number]
+        source = [_SEED, zlib.crc32(truth.name.encode()), number]
         train = trainings(truth, np.random.default_rng(source))
         trials = _SEARCHES[strategy](train)
         low, median, high = _interval(strategy, trials)

@@ -1,36 +1,12 @@
-"""What work took, and the clock of training steps alone."""
+"""The clock of training steps alone."""
 
 import itertools
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import cast
 
 from depthbench import runtime
+from depthbench.bench.measurement import Work
 from depthbench.training.testing import Runner
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """What one process did in one round.
-
-    Attributes:
-        began: On `runtime.monotonic_seconds`, which all processes share.
-        ended: The same.
-        cpu_seconds: Of processor time in between, over all threads.
-        num_steps: Updates made.
-        num_images: Trained on.
-        fastest_step_seconds: Of a single step on a CPU, of the mean one on a GPU; None
-            where steps were not timed one by one.
-        peak_memory_bytes: Of the process with torch and data, or of a GPU's allocator.
-    """
-
-    began: float
-    ended: float
-    cpu_seconds: float
-    num_steps: int
-    num_images: int
-    fastest_step_seconds: float | None = None
-    peak_memory_bytes: int
 
 
 class StepClock:

@@ -8,7 +8,7 @@ import pandas as pd
 from depthbench.bench.machine import Peak
 from depthbench.bench.measurement import ms_per_layer, spread, summaries
 from depthbench.bench.plan import BenchPlan, Side
-from depthbench.calibration.document import as_csv, as_records
+from depthbench.calibration.frames import as_csv, as_records
 from depthbench.record import Environment
 
 SCHEMA_VERSION = 1

@@ -10,7 +10,6 @@ from typing import Any
 from depthbench import runtime
 from depthbench.architectures import ARCHITECTURES
 from depthbench.architectures.stack import stack_of
-from depthbench.bench.clock import Work
 from depthbench.bench.document import Benchmark, Failure
 from depthbench.bench.machine import (
     Peak,
@@ -19,6 +18,7 @@ from depthbench.bench.machine import (
     why_not_fused,
 )
 from depthbench.bench.measurement import (
+    Work,
     long_table,
     training_flop_per_image,
     turn_of,
@@ -84,7 +84,7 @@ def run_bench(
 
 def _look_around(device: str) -> tuple[Environment, Peak]:
     """Environment and peak of a process of one thread, as those that are measured."""
-    with _workers({Side.REFERENCE: (1, 1)}) as workers:
+    with open_workers({Side.REFERENCE: (1, 1)}) as workers:
         worker = workers[Side.REFERENCE]
         environment = worker.submit(capture_environment, device)
         peak = worker.submit(measure_peak, device)
@@ -107,7 +107,7 @@ def _run(
     for setting in todo:
         flop = {"flop_per_image": _flop_per_image(setting, data)}
         sides = _remaining(setting, failures)
-        with _workers({side: setting.processes(side) for side in sides}) as workers:
+        with open_workers({side: setting.processes(side) for side in sides}) as workers:
             for number in setting.rounds:
                 sides = _remaining(setting, failures)
                 done, failed = _round(setting, number, sides, context, workers)
@@ -189,10 +189,12 @@ def _images_per_second(works: Sequence[Work]) -> float:
 
 
 @contextmanager
-def _workers(
+def open_workers(
     processes: Mapping[Side, tuple[int, int]],
 ) -> Iterator[dict[Side, LocalProcesses]]:
     """Workers of each side, all of them started; killed at the end of the block.
+
+    Processes of their own, as ours have switches of torch changed.
 
     Args:
         processes: How many, and how many threads each has.

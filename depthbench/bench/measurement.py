@@ -1,14 +1,13 @@
 """From what was measured to one long table, ratios and medians: arithmetic alone."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
 from depthbench.architectures.stack import Stack
-from depthbench.bench.clock import Work
 from depthbench.bench.plan import Setting, Side
 
 Metric = Literal[
@@ -26,6 +25,30 @@ Metric = Literal[
 CASE = ["part", "architecture", "depth", "batch_size"]
 _TURN = [*CASE, "side", "num_processes", "num_threads", "round"]
 COLUMNS = [*_TURN, "metric", "value"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What one process did in one round.
+
+    Attributes:
+        began: On `runtime.monotonic_seconds`, which all processes share.
+        ended: The same.
+        cpu_seconds: Of processor time in between, over all threads.
+        num_steps: Updates made.
+        num_images: Trained on.
+        fastest_step_seconds: Of a single step on a CPU, of the mean one on a GPU; None
+            where steps were not timed one by one.
+        peak_memory_bytes: Of the process with torch and data, or of a GPU's allocator.
+    """
+
+    began: float
+    ended: float
+    cpu_seconds: float
+    num_steps: int
+    num_images: int
+    fastest_step_seconds: float | None = None
+    peak_memory_bytes: int
 
 
 def turn_of(setting: Setting, side: Side, number: int) -> dict[str, Any]:
@@ -166,15 +189,15 @@ def our_side(table: pd.DataFrame) -> Side:
     return Side.FUSED if Side.FUSED in set(table["side"]) else Side.REFERENCE
 
 
-def ms_per_layer(found: pd.DataFrame, low: int = 30, high: int = 300) -> pd.Series:
-    """Milliseconds of a step for each layer, by depth: constant if time is linear.
+def ms_per_layer(found: pd.DataFrame) -> pd.Series:
+    """Milliseconds of a step for each layer, by depth from 30 to 300.
 
-    Of the fastest step of all rounds. Other programs only ever add to a time, and each
-    depth has its own share of them.
+    Constant if time is linear in depth. Of the fastest step of all rounds: other
+    programs only ever add to a time, and each depth has its own share of them.
     """
     fastest = metric_of(found, "depth", "fastest_ms_per_step").set_index("depth")
     times = fastest["low"] / fastest.index
-    return times[(low <= times.index) & (times.index <= high)]
+    return times[(times.index >= 30) & (times.index <= 300)]
 
 
 def spread(times: pd.Series) -> float:

@@ -13,7 +13,8 @@ from depthbench.architectures import ARCHITECTURES
 from depthbench.architectures.layers.conv_stack import ConvStackNet
 from depthbench.architectures.stack import stack_of
 from depthbench.bench import baseline
-from depthbench.bench.clock import StepClock, Work
+from depthbench.bench.clock import StepClock
+from depthbench.bench.measurement import Work
 from depthbench.bench.plan import Setting, Side
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData, Training, train

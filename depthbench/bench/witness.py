@@ -9,9 +9,7 @@ that trains.
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -21,18 +19,17 @@ from depthbench.architectures import ARCHITECTURES
 from depthbench.architectures.notebook import NOTEBOOK_STACKS
 from depthbench.architectures.stack import stack_of
 from depthbench.bench import baseline
+from depthbench.bench.driver import open_workers
 from depthbench.bench.machine import why_not_fused
 from depthbench.bench.plan import Side
-from depthbench.bench.tasks import prepare
 from depthbench.bench.witness_table import (
     Implementation,
     WitnessTraining,
     read_trainings,
     witness_rows,
 )
-from depthbench.calibration.document import as_csv
+from depthbench.calibration.frames import as_csv
 from depthbench.datasets import DATASETS
-from depthbench.engine import LocalProcesses
 from depthbench.runtime.environment import capture_environment
 from depthbench.spec import Criterion, TrialSpec
 from depthbench.store import write_atomic
@@ -40,6 +37,10 @@ from depthbench.store.lock import hold_lock
 from depthbench.trial import TrialContext, run_trial
 from depthbench.verdict import REFERENCE_CRITERION, error_of
 
+_SIDES: dict[Implementation, Side] = {
+    "baseline": Side.BASELINE,
+    "depthbench": Side.REFERENCE,
+}
 TRAININGS_NAME = "trainings.csv"
 TABLE_NAME = "witness.csv"
 
@@ -114,38 +115,22 @@ def run_witness(
         StoreError: If another process writes to `folder`, or nothing can be written.
         ValueError: If the stored trainings are not of this version.
     """
-    with hold_lock(folder), _processes() as workers:
+    with hold_lock(folder):
         stored = read_trainings(folder / TRAININGS_NAME)
-        planned = {(name, spec.id): spec for spec in plan.specs for name in workers}
+        planned = {(name, spec.id): spec for spec in plan.specs for name in _SIDES}
         todo = planned.keys() - {each.key for each in stored}
-        for number, (key, spec) in enumerate(planned.items(), 1):
-            if key not in todo:
-                continue
-            (name, _) = key
-            stored.append(workers[name].submit(_TRAIN[name], spec, data_dir).result())
-            write_atomic(folder / TRAININGS_NAME, as_csv(pd.DataFrame(stored)))
-            report(f"{number} of {len(planned)}: {_line(stored[-1])}")
+        with open_workers({_SIDES[name]: (1, 1) for name, _ in todo}) as workers:
+            for number, (key, spec) in enumerate(planned.items(), 1):
+                if key not in todo:
+                    continue
+                (name, _) = key
+                worker = workers[_SIDES[name]]
+                stored.append(worker.submit(_TRAIN[name], spec, data_dir).result())
+                write_atomic(folder / TRAININGS_NAME, as_csv(pd.DataFrame(stored)))
+                report(f"{number} of {len(planned)}: {_line(stored[-1])}")
         found = [each for each in stored if each.key in planned]
         write_atomic(folder / TABLE_NAME, as_csv(witness_rows(found)))
         return found
-
-
-@contextmanager
-def _processes() -> Iterator[dict[Implementation, LocalProcesses]]:
-    """One process of one thread each: depthbench's has switches of torch changed."""
-    sides: dict[Implementation, Side] = {
-        "baseline": Side.BASELINE,
-        "depthbench": Side.REFERENCE,
-    }
-    workers = {
-        name: LocalProcesses(1, prepare=partial(prepare, side, 1))
-        for name, side in sides.items()
-    }
-    try:
-        yield workers
-    finally:
-        for worker in workers.values():
-            worker.shutdown(cancel_futures=True)
 
 
 def train_baseline(spec: TrialSpec, data_dir: Path) -> WitnessTraining:

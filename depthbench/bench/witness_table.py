@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import pandas as pd
 
-from depthbench.calibration.document import as_records
+from depthbench.calibration.frames import as_records
 from depthbench.report.table import Column, Table, shown
 
 Implementation = Literal["baseline", "depthbench"]

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from depthbench.calibration.frames import as_csv, as_records
 from depthbench.calibration.plan import CalibrationPlan
 from depthbench.report.figures import render
 from depthbench.store import write_atomic
@@ -45,12 +46,6 @@ def to_document(calibration: Calibration, means: pd.DataFrame) -> dict[str, Any]
     }
 
 
-def as_records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table for JSON, which has no NaN: None in its place."""
-    plain = table.astype(object).where(table.notna(), None)
-    return [{str(key): row[key] for key in row} for row in plain.to_dict("records")]
-
-
 def to_csv(calibration: Calibration) -> str:
     """Every row, each with the settings and the version that it was simulated with."""
     return as_csv(
@@ -58,11 +53,6 @@ def to_csv(calibration: Calibration) -> str:
             settings=calibration.plan.settings, depthbench=version("depthbench")
         )
     )
-
-
-def as_csv(table: pd.DataFrame) -> str:
-    """The text of a CSV file, with Unix line ends on every system."""
-    return str(table.to_csv(index=False, lineterminator="\n"))
 
 
 def write_files(folder: Path, name: str, csv: str, figure: Figure) -> None:

@@ -96,29 +96,29 @@ def _described(error: BaseException) -> tuple[str, int]:
 
     if isinstance(error, click.UsageError):
         command = error.ctx.command_path if error.ctx else "depthbench"
-        hint = f"\nsee {command} --help"
-        return error.format_message() + hint, USAGE
+        return f"{error.format_message()}\nsee {command} --help", USAGE
     if isinstance(error, click.ClickException):
         return error.format_message(), USAGE
     if isinstance(error, NothingToCompareError):
         return f"unresolved: {error}", UNRESOLVED
-    if isinstance(error, UsageError):
-        return str(error), USAGE
-    if isinstance(error, StoreLockedError | StoreDamagedError | NewerSchemaError):
-        return str(error), STORE
     if isinstance(error, ClusterLostError):
         return f"{error}\n{_how_to_continue()}", NO_EVIDENCE
-    environment = (
-        ClusterError,
-        DataError,
-        DeviceError,
-        KernelsUnusableError,
-        StoreError,
-        WorkerStartError,
-        OSError,
-    )
-    if isinstance(error, environment):
-        return str(error), ENVIRONMENT
+    codes: dict[int, tuple[type[Exception], ...]] = {
+        USAGE: (UsageError,),
+        STORE: (StoreLockedError, StoreDamagedError, NewerSchemaError),
+        ENVIRONMENT: (
+            ClusterError,
+            DataError,
+            DeviceError,
+            KernelsUnusableError,
+            StoreError,
+            WorkerStartError,
+            OSError,
+        ),
+    }
+    for code, kinds in codes.items():
+        if isinstance(error, kinds):
+            return str(error), code
     return (
         f"unexpected {type(error).__name__}: {error}\n"
         "this is a defect of depthbench; run again with --debug for the traceback",

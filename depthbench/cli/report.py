@@ -94,7 +94,7 @@ def _report_table(path: Path, readme: Path | None, *, as_json: bool) -> None:
 
     from depthbench.bench.markdown import speed_markdown
     from depthbench.bench.measurement import read_table, summaries
-    from depthbench.calibration.document import as_records
+    from depthbench.calibration.frames import as_records
     from depthbench.calibration.summary import calibration_markdown, read_rows, totals
 
     with usage_errors():

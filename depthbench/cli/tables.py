@@ -21,7 +21,7 @@ def publish(path: Path, table: "pd.DataFrame", text: str, *, as_json: bool) -> N
     Raises:
         StoreError: If it cannot be written.
     """
-    from depthbench.calibration.document import as_csv, as_records
+    from depthbench.calibration.frames import as_csv, as_records
     from depthbench.store import write_atomic
     from depthbench.store.files import make_folder
 

@@ -68,7 +68,7 @@ def command(
     """
     from depthbench.bench.witness import NoEvidenceError, WitnessPlan, run_witness
     from depthbench.bench.witness_table import witness_markdown, witness_rows
-    from depthbench.calibration.document import as_records
+    from depthbench.calibration.frames import as_records
     from depthbench.datasets import DATASETS
     from depthbench.store.files import make_folder
 

@@ -1,7 +1,7 @@
 """A run with every choice made, from what a call in Python or a command asks for."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,7 +120,8 @@ def on_top_of(run: Run, records: Iterable[TrialRecord]) -> Run:
         UsageError: If they belong to another study.
     """
     if not (run.folder / "study.toml").exists():
-        _say_all(kernel_notes(run.study, run.cells, run.registry))
+        for note in kernel_notes(run.study, run.cells, run.registry):
+            say(note)
     stored = stored_in(run.folder, records)
     if run.choice.scheduler is None and not have_begun(stored, run.cells):
         cells, wrong = with_sound_kernels(run.study, run.cells, run.registry)
@@ -132,14 +133,9 @@ def on_top_of(run: Run, records: Iterable[TrialRecord]) -> Run:
         cells = with_stored_kernels(stored, study, cells)
         shown = with_stored_cells(stored, study, cells)
         run = replace(run, study=study, cells=cells, shown_cells=shown)
-    _say_all(rate_notes(run.study, run.cells))
-    _say_all(mixture_notes(run.shown_cells))
-    return run
-
-
-def _say_all(notes: Iterator[str]) -> None:
-    for note in notes:
+    for note in (*rate_notes(run.study, run.cells), *mixture_notes(run.shown_cells)):
         say(note)
+    return run
 
 
 def _folder(what: str, given: str | Path | None) -> Path | None:

@@ -249,7 +249,7 @@ def test_an_interruption_ends_every_worker(monkeypatch):
     pids = []
     with (
         pytest.raises(KeyboardInterrupt),
-        driver._workers({side: (1, 1) for side in setting.sides}) as workers,
+        driver.open_workers({side: (1, 1) for side in setting.sides}) as workers,
     ):
         pids += [worker.submit(os.getpid).result() for worker in workers.values()]
         done, failures = driver._round(setting, 0, setting.sides, NOWHERE, workers)

@@ -12,7 +12,7 @@ from depthbench.architectures.notebook import NOTEBOOK_STACKS
 from depthbench.bench.answer import STUDY, answer_rows
 from depthbench.bench.measurement import COLUMNS
 from depthbench.calibration.curves import Curve
-from depthbench.calibration.document import as_csv
+from depthbench.calibration.frames import as_csv
 
 MEASURED = {"tanh_glorot": (48, 480.0, 48.0), "elu_bn": (63, 1260.0, 63.0)}
 

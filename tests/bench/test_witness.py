@@ -14,7 +14,7 @@ from depthbench import datasets
 from depthbench.architectures import ARCHITECTURES
 from depthbench.architectures.notebook import NOTEBOOK_STACKS
 from depthbench.architectures.stack import stack_of
-from depthbench.bench import baseline, witness
+from depthbench.bench import baseline, driver, witness
 from depthbench.bench.witness import WitnessPlan, train_baseline, train_depthbench
 from depthbench.bench.witness_table import fisher_p, read_trainings, witness_rows
 from depthbench.record import Outcome, TrialRecord
@@ -186,7 +186,7 @@ def test_an_architecture_without_a_second_form_is_refused():
 @pytest.fixture
 def ask(call, monkeypatch):
     """Run `depthbench witness` on the toy set, in this process alone."""
-    monkeypatch.setattr(witness, "LocalProcesses", toy.Inline)
+    monkeypatch.setattr(driver, "LocalProcesses", toy.Inline)
     flags = ("--data", "toy", "--depth", "3", "--seeds", "2", "--out", "w")
     return lambda *more: call("witness", *flags, *more)
 
@@ -207,7 +207,7 @@ def test_every_training_is_stored_once_and_the_same_command_goes_on(
     assert not (tmp_path / "w" / "witness.csv").exists()
 
     monkeypatch.undo()
-    monkeypatch.setattr(witness, "LocalProcesses", toy.Inline)
+    monkeypatch.setattr(driver, "LocalProcesses", toy.Inline)
     for module in (trial, datasets, witness):
         monkeypatch.setattr(module, "DATASETS", toy.TOY_SETS)
     monkeypatch.chdir(tmp_path)
@@ -246,7 +246,7 @@ def test_a_failed_measurement_is_not_stored(ask, monkeypatch, tmp_path):
 
 
 def test_real_processes_take_the_trainings(monkeypatch, tmp_path):
-    monkeypatch.setattr(witness, "prepare", lambda_free_prepare)
+    monkeypatch.setattr(driver, "prepare", lambda_free_prepare)
     plan = WitnessPlan(depths=(3,), num_seeds=1, data="toy")
     found = witness.run_witness(plan, tmp_path, tmp_path, lambda _: None)
     assert {each.implementation for each in found} == {"baseline", "depthbench"}
