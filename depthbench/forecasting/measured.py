@@ -77,21 +77,37 @@ class Untrained:
         return AtDepth(depth, nats=nats, loss_ratio=loss_ratio)
 
     def _first_step(self, depth: int, seed: int) -> tuple[float, float] | None:
-        """D, and by what one step multiplies the loss; None without two blocks."""
+        """D, and by what one step multiplies the loss; None without two blocks.
+
+        A classifier that begins at 0 passes nothing on: D is then that after the step.
+        """
         net = self.build(depth, seed).requires_grad_()
         with runtime.seeded_global_generators(seed, depth, "forecast"):
-            run = run_by_blocks(net, self.images, only_ends=True)
-            if len(run.blocks) < 2:
+            loss, ends = self._backward(net)
+            if not ends:
                 return None
-            losses = head_losses(run.heads, self.labels)
-            ends = [run.blocks[0].signal, run.blocks[-1].signal]
-            first, last = (
-                each.double().norm().item() for each in _gradients(ends, losses)
-            )
             _optimizer(net, self._spec).step()
-            with torch.no_grad():
-                after = head_losses(as_heads(net(self.images)), self.labels).mean()
-        return nats_between(first, last), (after / losses.mean()).item()
+            if not any(ends):
+                after, ends = self._backward(net)
+            else:
+                with torch.no_grad():
+                    heads = as_heads(net(self.images))
+                after = head_losses(heads, self.labels).mean().item()
+        return nats_between(*ends), after / loss
+
+    def _backward(self, net: nn.Module) -> tuple[float, tuple[float, ...]]:
+        """The loss, and the norms of its gradient at the first and the last block.
+
+        Without two blocks there are none.
+        """
+        run = run_by_blocks(net, self.images, only_ends=True)
+        losses = head_losses(run.heads, self.labels)
+        if len(run.blocks) < 2:
+            return losses.mean().item(), ()
+        ends = [run.blocks[0].signal, run.blocks[-1].signal]
+        gradients = _gradients(ends, losses)
+        norms = tuple(each.double().norm().item() for each in gradients)
+        return losses.mean().item(), norms
 
     def probe(self, depth: int, seed: int) -> Probe:
         """Train on 64 images a step until it has learned, diverges, or time is up."""

@@ -159,3 +159,16 @@ def test_show_prints_and_draws_the_profile_of_one_depth(tmp_path):
     )
     off = CliRunner().invoke(command, ["elu", "--depth", "7"])
     assert off.exit_code == 2 and "nearest: 6 and 9" in off.output
+
+
+def test_behind_a_classifier_of_zeros_the_signal_is_that_after_a_step():
+    """Fixup's passes no gradient to any block before the first step."""
+    (found,) = db.forecast(
+        "resnet_fixup",
+        data="stroke_digits",
+        depths=(9, 15),
+        num_networks=1,
+        probe=False,
+    )
+    assert [row.depth for row in found.measured] == [9, 15]
+    assert all(abs(row.nats[0]) < 6 for row in found.measured)
