@@ -90,26 +90,6 @@ def gaussian_nodes(num: int = 96, largest: float = 9.0) -> tuple[Floats, Floats]
     return np.concatenate([-half[::-1], half]), np.concatenate([weights[::-1], weights])
 
 
-def mean_of(function: Function, variance: float) -> float:
-    """E f(sqrt(variance) z) for a standard normal z."""
-    nodes, weights = gaussian_nodes()
-    return float(weights @ function(math.sqrt(variance) * nodes))
-
-
-def batch_norm_rate(activation: str) -> float:
-    """Growth of the squared gradient over a wide layer with BatchNorm, towards 0.
-
-    E phi'(z)^2 / Var phi(z) for a standard normal z, whatever the weights' scale; for
-    ReLU pi / (pi - 1).
-
-    Source: Yang et al., "A mean field theory of batch normalization", 2019, theorem
-    3.10 in the limit of large batches.
-    """
-    value, slope = ACTIVATIONS[activation]
-    variance = mean_of(lambda z: value(z) ** 2, 1.0) - mean_of(value, 1.0) ** 2
-    return mean_of(lambda z: slope(z) ** 2, 1.0) / variance
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
     """Gaussian averages of an activation phi, tabulated over its input's variance q.

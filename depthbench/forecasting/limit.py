@@ -126,16 +126,6 @@ def success_probability(
     return below(limits[1]) - below(-limits[0])
 
 
-def hanin_nica_variance(widths: Sequence[int], kappa: float) -> float:
-    """Variance of ln |J u|^2 over the weights of a fully connected network.
-
-    Args:
-        widths: Of its layers.
-        kappa: 3 E[phi'^4] / E[phi'^2]^2 - 1; 2 for a linear network, 5 for ReLU.
-    """
-    return kappa * sum(1 / width for width in widths)
-
-
 def typical(values: Sequence[float]) -> float:
     """The mean, or where a value is infinite, the median."""
     return fmean(values) if all(map(math.isfinite, values)) else median(values)

@@ -5,14 +5,12 @@ a field changes neither a training nor the identity of its trial.
 """
 
 import math
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from depthbench.spec.cadence import cadence_of
 
 if TYPE_CHECKING:
     from depthbench.spec.study import StudySpec
-    from depthbench.spec.trial import TrialSpec
 
 _DEFAULT_GAMMA, _DEFAULT_MOMENTUM = 0.1, 0.9
 
@@ -30,20 +28,6 @@ PROTOCOL_FIELDS = (
     "test_every",
     "warmup",
 )
-
-
-def changed_fields(spec: "StudySpec | TrialSpec") -> dict[str, Any]:
-    """The fields by which a training is another than plain SGD on whole data.
-
-    A factor of the learning rate without milestones changes nothing.
-    """
-    default = {field.name: field.default for field in fields(spec)}
-    return {
-        name: value
-        for name in PROTOCOL_FIELDS
-        if (value := getattr(spec, name)) != default[name]
-        and (name != "lr_gamma" or spec.lr_milestones)
-    }
 
 
 def protocol_text(value: Any) -> str:

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depthbench import runtime
-from depthbench.datasets.image_data import ImageData
 from depthbench.record import Profile
 from depthbench.training.blocks import BlockOutput, run_by_blocks
 from depthbench.training.resident import ResidentData
@@ -25,11 +24,6 @@ def sample(data: ResidentData, num: int = NUM_IMAGES) -> tuple[Tensor, Tensor]:
     chosen = torch.linspace(0, count - 1, min(num, count)).long()
     images = data.normalized(data.train.images[chosen.to(data.mean.device)])
     return images, data.train.labels[chosen.to(data.mean.device)]
-
-
-def sample_of(data: ImageData) -> tuple[Tensor, Tensor]:
-    """`sample` of a data set that is on no device yet."""
-    return sample(ResidentData.on("cpu", data))
 
 
 def profile_of(net: nn.Module, images: Tensor, labels: Tensor) -> Profile | None:

@@ -11,7 +11,6 @@ import depthbench as db
 from depthbench.forecasting.limit import (
     AtDepth,
     first_step_limit,
-    hanin_nica_variance,
     signal_limit,
     success_probability,
     thresholds,
@@ -57,18 +56,6 @@ def test_the_chance_is_that_of_a_normal_number_between_two_edges():
     inside = ((draws > -10) & (draws < 18)).double().mean().item()
     assert success_probability(-9, 2, (10, 18)) == pytest.approx(inside, abs=0.005)
     assert success_probability(-9, 0, (10, 18)) == 1
-
-
-def test_a_product_of_random_matrices_varies_as_hanin_and_nica_say():
-    source, width, depth = generator(0, "product"), 40, 12
-    signal = torch.ones(800, width, dtype=torch.float64)
-    for _ in range(depth):
-        weights = torch.randn(800, width, width, generator=source, dtype=torch.float64)
-        signal = torch.einsum("nij,nj->ni", weights, signal) / math.sqrt(width)
-    logs = (signal.square().sum(1) / width).log()
-    beta = hanin_nica_variance([width] * depth, 2)
-    assert logs.var().item() == pytest.approx(beta, rel=0.15)
-    assert logs.mean().item() == pytest.approx(-beta / 2, abs=0.1)
 
 
 def test_a_longer_training_at_a_higher_rate_reaches_through_more_nats():

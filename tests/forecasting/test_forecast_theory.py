@@ -14,7 +14,6 @@ from depthbench.architectures.stack import Stack
 from depthbench.forecasting.activations import (
     ACTIVATIONS,
     Moments,
-    batch_norm_rate,
     gaussian_nodes,
 )
 from depthbench.forecasting.batch_norm import norm_excess
@@ -24,7 +23,6 @@ from depthbench.forecasting.maps import (
     convolved,
     image_signal,
     offsets_within,
-    padding_loss,
     pooled,
     window_sum,
 )
@@ -108,20 +106,15 @@ def test_products_of_correlated_activations_follow_the_hermite_series(name):
     assert found == pytest.approx(expected, rel=5e-3)
 
 
-def test_rates_of_batch_norm_are_those_of_yang_and_others():
-    assert batch_norm_rate("relu") == pytest.approx(math.pi / (math.pi - 1))
-    assert batch_norm_rate("identity") == pytest.approx(1)
-    assert batch_norm_rate("tanh") == pytest.approx(1.178, abs=1e-3)
-    assert batch_norm_rate("elu") == pytest.approx(1.079, abs=1e-3)
-
-
 @pytest.mark.parametrize(("side", "kept"), [(28, 0.992), (14, 0.971), (7, 0.901)])
 def test_zero_padding_loses_what_its_eigenvalue_says(side, kept):
+    """Averages of three along a line have the eigenvectors sin(pi x / (side + 1))."""
+    loss = ((1 + 2 * math.cos(math.pi / (side + 1))) / 3) ** 2
     maps = np.ones((side, side))
     for _ in range(side**2 // 2):
         last, maps = maps, window_sum(maps, "zeros") / 9
-    assert maps.sum() / last.sum() == pytest.approx(padding_loss(side), rel=1e-4)
-    assert padding_loss(side) == pytest.approx(kept, abs=1e-3)
+    assert maps.sum() / last.sum() == pytest.approx(loss, rel=1e-4)
+    assert loss == pytest.approx(kept, abs=1e-3)
     assert window_sum(np.ones((side, side)), "circular").min() == 9
 
 
