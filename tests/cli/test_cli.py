@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from places import ROOT
 from stored import stored_folder
 from toy import TOY_SETS, know_toy
 
@@ -472,7 +473,6 @@ def test_help_imports_nothing_heavy():
         "finally:\n"
         "    heavy = {'torch', 'numpy', 'pandas', 'matplotlib', 'seaborn', 'rich'}\n"
         "    heavy |= {'depthbench.spec', 'depthbench.record'}\n"
-        "    heavy |= {'depthbench.spec', 'depthbench.record'}\n"
         "    assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     done = subprocess.run(
@@ -482,7 +482,10 @@ def test_help_imports_nothing_heavy():
     assert "How deep can this network architecture be" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["list", "run --help", "completion bash"])
+LIGHT = ("list", "run --help", "completion bash", "report results/bench")
+
+
+@pytest.mark.parametrize("command", LIGHT)
 def test_light_commands_do_not_import_torch(command):
     script = (
         "import sys\n"
@@ -494,7 +497,11 @@ def test_light_commands_do_not_import_torch(command):
         "    assert 'torch' not in sys.modules\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 
