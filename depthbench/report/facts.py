@@ -4,15 +4,17 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from depthbench.report.decisions import K50_SENTENCE, decision_sentences, rates_text
 from depthbench.report.fit import SUSPICIOUS_P_VALUE
+from depthbench.report.rates import rates_text
 from depthbench.report.results import Status, StudyResult
 from depthbench.report.words import (
+    K50_SENTENCE,
     OUTCOME_MEANINGS,
     criterion_sentence,
     outcome_word,
     protocol_meanings,
 )
+from depthbench.search import strategy_of
 from depthbench.spec import StudySpec
 from depthbench.text import count, duration
 
@@ -26,9 +28,10 @@ class Fact(NamedTuple):
 
 def measured_facts(result: StudyResult) -> list[Fact]:
     """What was asked, how it was decided, with what, and at what cost."""
+    search = result.study.search_spec
     facts = [
         Fact("A trial", (criterion_sentence(result.study),)),
-        Fact("A depth", decision_sentences(result.study)),
+        Fact("A depth", strategy_of(search).explanation(search)),
         Fact("k50", (K50_SENTENCE,)),
         Fact("Protocol", _protocols(result)),
         Fact("Training", (_training(result),)),

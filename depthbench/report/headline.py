@@ -14,7 +14,7 @@ from depthbench.text import count
 Row = list[CellResult]  # cells that differ in protocol alone
 
 
-def headline(result: StudyResult) -> tuple[Table[Row], tuple[str, ...]]:
+def headline(result: StudyResult) -> tuple[Table[Row], list[str]]:
     """The table of a study of several protocols, in Markdown, and what to know of it.
 
     The network that trains deepest is on top.
@@ -76,7 +76,7 @@ def _k50(row: Row, protocol: str, tied: Mapping[Key, Ties]) -> str:
     cell = next((cell for cell in row if cell.cell.protocol == protocol), None)
     if cell is None:
         return NOTHING
-    text = estimate_text(cell.fit.k50) if cell.fit else ""
+    text = estimate_text(cell.k50)
     mine = tied.get(cell.cell.key)
     letters = f" <sup>{mine.letters}</sup>" if text and mine and mine.letters else ""
     state = "" if cell.status in (Status.DONE, Status.CENSORED) else str(cell.status)
@@ -93,22 +93,14 @@ def _sides(texts: list[str]) -> str:
     return " · ".join(texts if len(set(texts)) > 1 else texts[:1])
 
 
-def _notes(result: StudyResult, tied: Mapping[Key, Ties]) -> tuple[str, ...]:
-    open_ = sum(cell.status is Status.UNFINISHED for cell in result.cells)
-    return tuple(
-        note
-        for note, is_so in (
-            (
-                "k50 is the depth where half of all trainings succeed, with its 90 % "
-                'interval; "trains / fails" is the deepest depth that trains and the '
-                "next that was seen to fail.",
-                True,
-            ),
-            (
-                "k50s that share a letter cannot be told apart at 90 %.",
-                any(mine.letters for mine in tied.values()),
-            ),
-            (f"{count(open_, 'cell')} of {len(result.cells)} unfinished.", open_),
-        )
-        if is_so
-    )
+def _notes(result: StudyResult, tied: Mapping[Key, Ties]) -> list[str]:
+    notes = [
+        "k50 is the depth where half of all trainings succeed, with its 90 % interval; "
+        '"trains / fails" is the deepest depth that trains and the next that was seen '
+        "to fail."
+    ]
+    if any(mine.letters for mine in tied.values()):
+        notes.append("k50s that share a letter cannot be told apart at 90 %.")
+    if num_open := sum(cell.status is Status.UNFINISHED for cell in result.cells):
+        notes.append(f"{count(num_open, 'cell')} of {len(result.cells)} unfinished.")
+    return notes

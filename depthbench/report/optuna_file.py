@@ -80,20 +80,18 @@ def _add_study(storage: "RDBStorage", name: str, trials: _Trials) -> None:
 
     study = optuna.create_study(storage=storage, study_name=name, direction="minimize")
     study.set_user_attr(MARK, name)
-    specs = [trial.record.spec for _, trial in trials.values()]
-    spans: dict[str, BaseDistribution] = {}
-    if specs:
-        spans = {
-            "depth": optuna.distributions.IntDistribution(
-                min(s.depth for s in specs), max(s.depth for s in specs)
-            ),
-            "lr": optuna.distributions.FloatDistribution(
-                min(s.lr for s in specs), max(s.lr for s in specs), log=True
-            ),
-            "seed": optuna.distributions.IntDistribution(
-                min(s.seed for s in specs), max(s.seed for s in specs)
-            ),
-        }
+    if not trials:
+        return
+
+    def ends(name: str) -> tuple[Any, Any]:
+        values = [getattr(trial.record.spec, name) for _, trial in trials.values()]
+        return min(values), max(values)
+
+    spans: dict[str, BaseDistribution] = {
+        "depth": optuna.distributions.IntDistribution(*ends("depth")),
+        "lr": optuna.distributions.FloatDistribution(*ends("lr"), log=True),
+        "seed": optuna.distributions.IntDistribution(*ends("seed")),
+    }
     study.add_trials(_frozen(cell, trial, spans) for cell, trial in trials.values())
 
 

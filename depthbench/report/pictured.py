@@ -33,15 +33,14 @@ def pictured(result: StudyResult) -> list[Pictured]:
     shown = [
         (cell, trials) for cell in result.cells for trials in _trials(result, cell)
     ]
-    names = [_described(cell, trials[0].depth) for cell, trials in shown]
-    varying = [
-        place
-        for place, words in enumerate(zip(*names, strict=True))
-        if len(set(words)) > 1
-    ]
+    words = [(*_names(cell), f"k = {trials[0].depth}") for cell, trials in shown]
+    columns = list(zip(*words, strict=True))
+    telling = [place for place, column in enumerate(columns) if len(set(column)) > 1]
     return [
-        Pictured(cell, _label([words[place] for place in varying or (0, 4)]), trials)
-        for (cell, trials), words in zip(shown, names, strict=True)
+        Pictured(
+            cell, " · ".join(w for at in telling or (0, 4) if (w := own[at])), trials
+        )
+        for (cell, trials), own in zip(shown, words, strict=True)
     ]
 
 
@@ -64,17 +63,6 @@ def _trials(result: StudyResult, cell: CellResult) -> list[tuple[JudgedTrial, ..
     return [tuple(by_depth[depth]) for depth in sorted(by_depth)]
 
 
-def _described(cell: CellResult, depth: int) -> tuple[str, str, str, str, str]:
-    """Architecture, data, protocol, rate and depth, in the order of a label."""
+def _names(cell: CellResult) -> tuple[str, str, str, str]:
     named = cell.cell
-    return (
-        named.architecture,
-        named.data,
-        named.protocol,
-        named.rate.name,
-        f"k = {depth}",
-    )
-
-
-def _label(words: list[str]) -> str:
-    return " · ".join(word for word in words if word)
+    return named.architecture, named.data, named.protocol, named.rate.name

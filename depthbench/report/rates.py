@@ -10,7 +10,7 @@ from depthbench.curves.stable_rate import RateOutcome, StableRate, fit_stable_ra
 from depthbench.record import Outcome
 from depthbench.report.judged import JudgedTrial
 from depthbench.report.results import CellResult, Status, StudyResult
-from depthbench.spec import Cell
+from depthbench.spec import Cell, StudySpec
 
 
 class AtRate(NamedTuple):
@@ -137,6 +137,25 @@ def map_points(group: RateGroup) -> list[MapPoint]:
     return [
         MapPoint(depth, lr, tuple(trials)) for (lr, depth), trials in points.items()
     ]
+
+
+def rates_text(study: StudySpec) -> str:
+    """The learning rates of a study of several: "0.005 or 0.05, each by itself"."""
+    texts = [" or ".join(f"{rate:g}" for rate in sorted(study.lr_grid))]
+    if study.tune_lr:
+        low, high = study.lr_range
+        texts = [f"searched for at each depth from {low:g} to {high:g}"]
+    if study.lr_scaling is not None:
+        where = "the shallowest depth" if study.lr_depth is None else study.lr_depth
+        own = [] if texts[0] else ["the architecture's own"]
+        texts = [
+            *filter(None, texts),
+            *own,
+            f"proportional to k to the power {study.lr_scaling:g}, the architecture's "
+            f"own at {where}",
+        ]
+    several = len(texts) > 1 or len(study.lr_grid) > 1
+    return f"{' or '.join(texts)}, each by itself" if several else texts[0]
 
 
 def named_sentences(result: StudyResult) -> list[tuple[str, str]]:

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
-from itertools import takewhile
 
 from depthbench.curves import Estimate
 from depthbench.record import Chance, Outcome, TrialRecord
@@ -108,16 +107,16 @@ class CellResult:
     @property
     def all_runs_train_to(self) -> int | None:
         """Deepest depth at and below which every trial trained."""
-        by_depth = self._trained_by_depth()
-        reached = list(takewhile(lambda each: all(each[1]), by_depth))
-        return reached[-1][0] if reached else None
+        seen = self.observations
+        first = min((depth for depth, good in seen if not good), default=math.inf)
+        return max((depth for depth, _ in seen if depth < first), default=None)
 
     @property
     def no_run_trains_from(self) -> int | None:
         """Shallowest depth at and above which no trial trained."""
-        by_depth = reversed(self._trained_by_depth())
-        reached = list(takewhile(lambda each: not any(each[1]), by_depth))
-        return reached[-1][0] if reached else None
+        seen = self.observations
+        last = max((depth for depth, good in seen if good), default=0)
+        return min((depth for depth, _ in seen if depth > last), default=None)
 
     @property
     def disagreement(self) -> tuple[int, int] | None:
@@ -126,8 +125,8 @@ class CellResult:
         Two trials contradict each other when one fails at a depth that the other
         reaches or passes. An end that was not found is where such trials end.
         """
-        trained = [t.depth for t in self.evidence if t.outcome is Outcome.TRAINED]
-        failed = [t.depth for t in self.evidence if t.outcome is not Outcome.TRAINED]
+        trained = [depth for depth, good in self.observations if good]
+        failed = [depth for depth, good in self.observations if not good]
         if not trained or not failed or min(failed) > max(trained):
             return None
         low = self.all_runs_train_to or min(failed)
@@ -201,13 +200,6 @@ class CellResult:
     def _bracket(self) -> Bracket:
         strategy = strategy_of(self.cell.search)
         return strategy.bracket(self.plan, self.observations)
-
-    def _trained_by_depth(self) -> list[tuple[int, list[bool]]]:
-        by_depth: dict[int, list[bool]] = {}
-        for trial in self.evidence:
-            trained = trial.outcome is Outcome.TRAINED
-            by_depth.setdefault(trial.depth, []).append(trained)
-        return list(by_depth.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,15 @@ OUTCOME_MEANINGS = {
     "about the architecture",
 }
 
+K50_SENTENCE = (
+    "The depth where half of all trainings succeed, and k90, where nine in ten do, are "
+    "the medians of a Bayesian posterior, computed from all trials shown here, however "
+    "they were chosen. Success is taken to fall with depth along a logistic curve of "
+    "unknown place and width, from a share below one if some trainings fail at any "
+    "depth; the priors are wide. The interval holds 90 % of the posterior. Where no "
+    "trials bound it on one side, a bound stands in its place."
+)
+
 _PROTOCOL_MEANINGS = {
     "standard": "the network is in training mode in every training epoch",
     "notebook": "repeats the reference notebook: training mode in the first epoch "

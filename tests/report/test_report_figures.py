@@ -59,7 +59,7 @@ def panels(figure: Figure) -> list[Axes]:
 
 
 def points(axes: Axes) -> np.ndarray:
-    found = [np.asarray(group.get_offsets()) for group in axes.collections]
+    found = [line.get_xydata() for line in labelled(axes, "trial")]
     return np.concatenate(found) if found else np.empty((0, 2))
 
 
@@ -101,13 +101,24 @@ def test_failed_measurements_have_a_band_only_where_there_are_any() -> None:
 
 def test_outcomes_have_their_own_colour_and_shape() -> None:
     one = RESULT.cells[0]
-    group = panels(drawn("errors"))[0].collections[0]
-    for color, trial in zip(group.get_facecolors(), one.trials, strict=True):
-        expected = mpl.colors.to_rgba(OUTCOME_MARKS[trial.outcome].color)
-        assert tuple(color) == expected
-    shapes = {path.vertices.tobytes() for path in group.get_paths()}
-    assert len(shapes) == len({trial.outcome for trial in one.trials}) > 3
+    drawn_as = [
+        (line.get_color(), line.get_marker())
+        for line in labelled(panels(drawn("errors"))[0], "trial")
+    ]
+    assert drawn_as == [OUTCOME_MARKS[trial.outcome] for trial in one.trials]
+    assert len(set(drawn_as)) == len({trial.outcome for trial in one.trials}) > 3
     assert len({mark.marker for mark in OUTCOME_MARKS.values()}) == len(OUTCOME_MARKS)
+
+
+def test_seeds_of_one_depth_stand_side_by_side() -> None:
+    figure = errors_figure(RESULT)
+    figure.draw_without_rendering()
+    for axes in panels(figure):
+        places = [
+            line.get_transform().transform(line.get_xydata())[0][0]
+            for line in labelled(axes, "trial")
+        ]
+        assert len({round(place, 3) for place in places}) == len(places)
 
 
 @pytest.mark.parametrize("threshold", [0.2, 0.05])

@@ -19,7 +19,6 @@ from depthbench.curves.grid import WIDE_PRIOR
 from depthbench.curves.words import estimate_text
 from depthbench.record import Outcome
 from depthbench.report.collect import study_result
-from depthbench.report.decisions import decision_sentences
 from depthbench.report.depth_columns import depths_table
 from depthbench.report.facts import measured_facts, missing_notes
 from depthbench.report.fit import success_band
@@ -30,7 +29,7 @@ from depthbench.report.words import (
     deepest_text,
     note_text,
 )
-from depthbench.search import plan_cell
+from depthbench.search import plan_cell, strategy_of
 from depthbench.spec import StudySpec
 
 BISECT = StudySpec(name="made_up", arch=("net",), cap=384)
@@ -231,6 +230,10 @@ def test_the_band_holds_nine_tenths_of_the_posterior_at_each_depth() -> None:
         mean = posterior.success_probability([depth])[0]
         assert low <= mean <= high
     assert np.isfinite(fit.posterior.weights).all()
+
+
+def decision_sentences(study: StudySpec) -> tuple[str, ...]:
+    return strategy_of(study.search_spec).explanation(study.search_spec)
 
 
 def test_how_a_depth_was_decided_is_true_of_the_search() -> None:

@@ -5,9 +5,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from depthbench.curves import Estimate
 from depthbench.report.figures.panels import row_label, sheet
 from depthbench.report.figures.style import (
     BLUE,
@@ -15,6 +13,7 @@ from depthbench.report.figures.style import (
     MUTED,
     PAPER,
     figure_style,
+    key,
     legend_above,
 )
 from depthbench.report.results import CellResult, StudyResult
@@ -28,7 +27,6 @@ _CLAIM: dict[str, Any] = {
     "ms": 5,
 }
 _K50: dict[str, Any] = {"marker": "o", "linestyle": "none", "color": BLUE, "ms": 5}
-_NONE = Estimate(None, None, None)
 
 
 def claims_figure(result: StudyResult) -> Figure:
@@ -57,27 +55,23 @@ def claims_figure(result: StudyResult) -> Figure:
         legend_above(
             page.figure,
             [
-                Line2D([], [], **_K50, label="k50, 90 % interval"),
-                Line2D([], [], **_CLAIM, label="claimed elsewhere, as counted there"),
+                key("k50, 90 % interval", **_K50),
+                key("claimed elsewhere, as counted there", **_CLAIM),
             ],
             columns=2,
         )
     return page.figure
 
 
-def _k50(cell: CellResult) -> Estimate:
-    return cell.fit.k50 if cell.fit else _NONE
-
-
 def _place(cell: CellResult) -> tuple[float, str]:
     """By the median, or the end that is known; those without evidence last."""
-    k50 = _k50(cell)
+    k50 = cell.k50
     known = k50.median or k50.low or (0.0 if k50.high else -1.0)
     return -known, cell.cell.architecture
 
 
 def _draw(axes: Axes, cell: CellResult, row: int) -> None:
-    k50, claim = _k50(cell), cell.cell.claim
+    k50, claim = cell.k50, cell.cell.claim
     if cell.evidence:
         left, right = axes.get_xlim()
         ends = (k50.low or left, right if k50.high is None else k50.high)

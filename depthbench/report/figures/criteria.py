@@ -1,11 +1,11 @@
 """The depth k50 after each number of epochs, at several thresholds."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from depthbench.report.criteria import CriterionPoint, criterion_points
@@ -19,6 +19,7 @@ from depthbench.report.figures.style import (
     SKY,
     Mark,
     figure_style,
+    key,
     legend_above,
 )
 from depthbench.report.results import StudyResult
@@ -58,7 +59,17 @@ def criteria_figure(result: StudyResult) -> Figure:
                 panel_title(axes, result, cell)
             row[0][1][0].set_ylabel("k50")
         page.label_below("judged after this epoch")
-        legend_above(page.figure, _legend(thresholds), columns=6)
+        legend = [
+            key(
+                f"{short_percent(threshold)} error",
+                color=_MARKS[place % len(_MARKS)].color,
+                marker=_MARKS[place % len(_MARKS)].marker,
+                mfc="none",
+                lw=1.4,
+            )
+            for place, threshold in enumerate(thresholds)
+        ]
+        legend_above(page.figure, legend, columns=6)
     return page.figure
 
 
@@ -93,8 +104,7 @@ def _draw_line(
     color = mark.color
     places = [place + shift for place in range(len(points))]
     medians = [
-        float("nan") if point.k50.median is None else point.k50.median
-        for point in points
+        math.nan if each.k50.median is None else each.k50.median for each in points
     ]
     axes.plot(places, medians, "-", color=color, lw=1, alpha=0.6, label="line")
     for x, point in zip(places, points, strict=True):
@@ -111,18 +121,3 @@ def _draw_line(
             face = color if point.is_own else "none"
             style: dict[str, Any] = {"color": color, "mfc": face, "ms": 5, "mew": 1.2}
             axes.plot(x, median, mark.marker, **style, label="k50")
-
-
-def _legend(thresholds: Sequence[float]) -> list[Line2D]:
-    return [
-        Line2D(
-            [],
-            [],
-            color=_MARKS[place % len(_MARKS)].color,
-            marker=_MARKS[place % len(_MARKS)].marker,
-            mfc="none",
-            lw=1.4,
-            label=f"{short_percent(threshold)} error",
-        )
-        for place, threshold in enumerate(thresholds)
-    ]

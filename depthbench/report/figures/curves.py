@@ -5,7 +5,6 @@ from typing import Any, Literal, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from depthbench.record import Chance, EpochRecord
@@ -17,6 +16,7 @@ from depthbench.report.figures.style import (
     PAPER,
     SHADE,
     figure_style,
+    key,
     legend_above,
     outcome_handles,
     outcome_label,
@@ -33,6 +33,8 @@ _DASHES: dict[str, Any] = {"trains": (1, 0), "fails": (3, 1.6)}
 # from three classes on.
 _BAND = (1.14, 1.30)
 DIVERGED_LEVEL = 1.22
+
+_APART = 0.12  # from one label of an error to the next
 
 
 class EpochPoint(NamedTuple):
@@ -66,7 +68,12 @@ def curves_figure(result: StudyResult) -> Figure:
             _label_lines(last, cell)
         labels = {outcome_label(trial.outcome) for trial in shown}
         page.label_below("epoch")
-        legend_above(page.figure, _legend(labels), columns=7)
+        lines = [
+            key("deepest that trains", color=MUTED, lw=1.6),
+            key("next, fails", color=MUTED, lw=1.6, ls=(0, _DASHES["fails"])),
+        ]
+        outcomes = outcome_handles(labels, lw=1.6, ms=6)
+        legend_above(page.figure, lines + outcomes, columns=7)
     return page.figure
 
 
@@ -137,8 +144,11 @@ def _draw_cell(pair: Sequence[Axes], result: StudyResult, cell: CellResult) -> N
 def _draw_threshold(axes: Axes, cell: CellResult) -> None:
     threshold, chance = cell.cell.criterion.threshold, _chances(cell)[1]
     axes.axhline(threshold, color=INK, lw=1, ls=(0, (4, 2)), label="threshold")
-    middle = [0.5] if min(abs(0.5 - threshold), abs(0.5 - chance)) > 0.15 else []
-    axes.set_yticks([0, threshold, *middle, chance])
+    ticks = [threshold]
+    for other in (0, chance, 0.5):
+        if min(abs(other - tick) for tick in ticks) > _APART:
+            ticks.append(other)
+    axes.set_yticks(ticks)
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
 
 
@@ -186,13 +196,3 @@ def _draw_lines(axes: Axes, cell: CellResult, what: Literal["loss", "error"]) ->
 def _sides_text(cell: CellResult) -> str:
     sides = (("solid", cell.trains), ("dashed", cell.fails))
     return ", ".join(f"{line} k = {depth}" for line, depth in sides if depth)
-
-
-def _legend(labels: set[str]) -> list[Line2D]:
-    lines = [
-        Line2D([], [], color=MUTED, lw=1.6, label="deepest that trains"),
-        Line2D(
-            [], [], color=MUTED, lw=1.6, ls=(0, _DASHES["fails"]), label="next, fails"
-        ),
-    ]
-    return lines + outcome_handles(labels, lw=1.6, ms=6)

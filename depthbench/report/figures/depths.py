@@ -9,8 +9,12 @@ from matplotlib.lines import Line2D
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import NullLocator
 
-from depthbench.report.figures.depth_axis import set_depth_scale
-from depthbench.report.figures.panels import arrow, row_label, sheet
+from depthbench.report.figures.panels import (
+    arrow,
+    row_label,
+    set_depth_scale,
+    sheet,
+)
 from depthbench.report.figures.style import (
     INK,
     MUTED,
@@ -18,6 +22,7 @@ from depthbench.report.figures.style import (
     RULE,
     Mark,
     figure_style,
+    key,
     legend_above,
     protocol_mark,
 )
@@ -27,12 +32,12 @@ from depthbench.report.words import deepest_text
 
 _LANE_INCHES = 0.23
 _ARROW_POINTS = 26
-_MARKER_POINTS = 7.5
 _DESCRIPTION_POINTS = 9
 _MOST_CHARACTERS = 40  # of a description
 _INTERVAL_OFFSET = 0.33  # of a lane, below its middle
 
 _HOLLOW: dict[str, Any] = {"ls": "none", "color": MUTED, "mfc": PAPER, "mew": 1.3}
+_DOT = {"ms": 7.5}
 _REFERENCE = _HOLLOW | {"marker": "D", "ms": 6}
 _FORECAST = _HOLLOW | {"marker": "v", "ms": 5}
 
@@ -145,19 +150,15 @@ def _draw_cell(axes: Axes, cell: CellResult, mark: Mark, y: float) -> None:
         axes.plot(cell.fails, y, "|", color=color, ms=12, mew=1.6, label="fails")
     if cell.trains is not None:
         face = color if cell.status is Status.DONE else PAPER
-        dot: dict[str, Any] = {
-            "color": color,
-            "mfc": face,
-            "mew": 1.6,
-            "ms": _MARKER_POINTS,
-        }
+        dot: dict[str, Any] = {"color": color, "mfc": face, "mew": 1.6, **_DOT}
         axes.plot(cell.trains, y, mark.marker, **dot, label="trains")
     _draw_arrow(axes, cell, mark, y)
     draw_interval(axes, cell, y + _INTERVAL_OFFSET)
     if expected := _forecast(cell):
         axes.plot(expected, y + _INTERVAL_OFFSET, **_FORECAST, label="forecast")
     ends = [depth for depth in (cell.trains, cell.fails, *(zone or ())) if depth]
-    ends += [end for end in _k50(cell) if end is not None]
+    k50 = cell.k50
+    ends += [end for end in (k50.low, k50.median, k50.high) if end is not None]
     left, right = axes.get_xlim()
     at = min(max(ends, default=left), right)
     points_right = cell.status is Status.CENSORED and cell.trains is not None
@@ -167,11 +168,6 @@ def _draw_cell(axes: Axes, cell: CellResult, mark: Mark, y: float) -> None:
 
 def _bar(color: str, width: float) -> dict[str, Any]:
     return {"color": color, "linewidth": width, "solid_capstyle": "butt"}
-
-
-def _k50(cell: CellResult) -> tuple[float | None, ...]:
-    k50 = cell.fit.k50 if cell.fit else None
-    return (k50.low, k50.median, k50.high) if k50 else ()
 
 
 def _forecast(cell: CellResult) -> float | None:
@@ -210,37 +206,24 @@ def _shown_depths(result: StudyResult) -> list[int]:
         ends = (cell.trains, cell.fails)
         found = (*ends, *(cell.disagreement or ()), *(cell.cell.reference or ()))
         shown += [depth for depth in found if depth is not None]
-        k50 = cell.fit.k50 if cell.fit else None
-        if k50 is not None and k50.median is not None:
-            shown.append(round(k50.median))
+        shown.append(round(cell.k50.median or shown[0]))
         shown.append(round(_forecast(cell) or shown[0]))
     return shown
 
 
 def _legend(result: StudyResult, rows: list[_Row]) -> list[Line2D]:
-    protocols = dict.fromkeys(cell.cell.protocol for cell in result.cells)
-    handles = []
-    for protocol in protocols:
-        mark = protocol_mark(result, protocol)
-        handles.append(
-            Line2D(
-                [],
-                [],
-                color=mark.color,
-                marker=mark.marker,
-                ms=_MARKER_POINTS,
-                lw=2,
-                label=f"{protocol} (tick: next, fails)",
-            )
-        )
-    handles.append(Line2D([], [], **_bar(MUTED, 5), alpha=0.4, label="trials disagree"))
-    handles.append(
-        Line2D([], [], color=INK, lw=1.2, marker=".", label="k50, 90 % interval")
-    )
+    marks = {
+        cell.cell.protocol: protocol_mark(result, cell.cell.protocol)
+        for cell in result.cells
+    }
+    handles = [
+        key(f"{name} (tick: next, fails)", color=color, marker=marker, **_DOT, lw=2)
+        for name, (color, marker) in marks.items()
+    ]
+    handles.append(key("trials disagree", **_bar(MUTED, 5), alpha=0.4))
+    handles.append(key("k50, 90 % interval", color=INK, lw=1.2, marker="."))
     if any(row.reference for row in rows):
-        handles.append(
-            Line2D([], [], label="notebook's own answer, one trial", **_REFERENCE)
-        )
+        handles.append(key("notebook's own answer, one trial", **_REFERENCE))
     if any(_forecast(cell) for cell in result.cells):
-        handles.append(Line2D([], [], label="forecast of k50", **_FORECAST))
+        handles.append(key("forecast of k50", **_FORECAST))
     return handles

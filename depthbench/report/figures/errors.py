@@ -1,16 +1,15 @@
 """The test error of every trial against its depth, one panel per cell."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.markers import MarkerStyle
-from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 
 from depthbench.report.figures.panels import (
     cell_panels,
+    draw_trials,
     panel_title,
     say_no_trial,
     wide,
@@ -19,15 +18,11 @@ from depthbench.report.figures.style import (
     BRACKET,
     INK,
     MUTED,
-    OUTCOME_MARKS,
-    PAPER,
     SHADE,
-    Mark,
     figure_style,
     legend_above,
     outcome_handles,
     outcome_label,
-    trial_url,
 )
 from depthbench.report.judged import JudgedTrial, shown_criterion
 from depthbench.report.results import CellResult, StudyResult
@@ -40,7 +35,7 @@ DIVERGED_LEVEL = 1.12
 NO_EVIDENCE_LEVEL = 1.28
 _HALF_BAND = 0.07
 _LABEL_POINTS = 24  # from one label of two lines to the next
-_POINTS_APART = 3.2
+_POINTS_APART = 3.2  # two trials of one depth
 
 
 def errors_figure(result: StudyResult) -> Figure:
@@ -65,19 +60,6 @@ def errors_figure(result: StudyResult) -> Figure:
         page.label_below("depth k")
         legend_above(page.figure, handles, columns=len(labels) or 1)
     return page.figure
-
-
-def points_of(cell: CellResult) -> pd.DataFrame:
-    """Depth, height in the figure, label and seed of each trial.
-
-    Height is the test error of the heads that the criterion reads, or the band of a
-    trial that has none.
-    """
-    rows = [
-        (trial.depth, _height(cell, trial), outcome_label(trial.outcome), trial.seed)
-        for trial in cell.trials
-    ]
-    return pd.DataFrame(rows, columns=["depth", "height", "outcome", "seed"])
 
 
 def _height(cell: CellResult, trial: JudgedTrial) -> float:
@@ -135,37 +117,11 @@ def _draw_frame(axes: Axes, cell: CellResult, *, has_failed: bool) -> None:
 
 
 def _draw_points(axes: Axes, cell: CellResult) -> None:
-    points = points_of(cell)
-    if points.empty:
+    for depth, at_depth in groupby(cell.trials, key=lambda trial: trial.depth):
+        points = [(trial, _height(cell, trial)) for trial in at_depth]
+        draw_trials(axes, depth, points, cell.cell.protocol, apart=_POINTS_APART)
+    if not cell.trials:
         say_no_trial(axes)
-        return
-    marks = [OUTCOME_MARKS[outcome] for outcome in points["outcome"]]
-    drawn = axes.scatter(
-        points["depth"] + _spread(axes, points),
-        points["height"],
-        s=34,
-        c=[mark.color for mark in marks],
-        linewidth=0.6,
-        edgecolor=PAPER,
-        zorder=3,
-        clip_on=False,
-        urls=[trial_url(trial, cell.cell.protocol) for trial in cell.trials],
-    )
-    drawn.set_paths([_shape(mark) for mark in marks])
-
-
-def _shape(mark: Mark) -> Path:
-    style = MarkerStyle(mark.marker)
-    return style.get_path().transformed(style.get_transform())
-
-
-def _spread(axes: Axes, points: pd.DataFrame) -> pd.Series:
-    """Sideways shift, in depths, that keeps the seeds of one depth apart."""
-    inches = axes.get_window_extent().width / axes.figure.dpi
-    step = _POINTS_APART / 72 / inches * axes.get_xlim()[1]
-    at_depth = points.groupby("depth")["seed"]
-    middle = (at_depth.transform("size") - 1) / 2
-    return (at_depth.cumcount() - middle) * step
 
 
 def _label_sides(row: Row) -> None:

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import mean
+from typing import Any
 
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from depthbench.record import TrialRecord
 from depthbench.report.epoch_columns import epoch_ends
 from depthbench.report.figures.panels import sheet
-from depthbench.report.figures.style import MUTED, figure_style, legend_above
+from depthbench.report.figures.style import MUTED, figure_style, key, legend_above
 from depthbench.report.pictured import Pictured, pictured
 from depthbench.report.results import StudyResult
 from depthbench.spec import Criterion
@@ -53,7 +53,11 @@ def histories_figure(result: StudyResult) -> Figure:
         _finish(accuracy_axes, f"accuracy, {_source(result)} (hollow: training)")
         accuracy_axes.set_ylim(0, 1)
         accuracy_axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
-        legend_above(page.figure, _legend(shown), columns=_COLUMNS)
+        legend = [
+            key(one.label, **_look(place), lw=1.6, ms=5)
+            for place, one in enumerate(shown)
+        ]
+        legend_above(page.figure, legend, columns=_COLUMNS)
     return page.figure
 
 
@@ -81,6 +85,12 @@ def _source(result: StudyResult) -> str:
     return "validation" if result.study.num_validation else "test"
 
 
+def _look(place: int) -> dict[str, Any]:
+    """Of the network at a place among those that are shown."""
+    marker = _MARKERS[place % len(_MARKERS)]
+    return {"color": _COLORS[place % len(_COLORS)], "marker": marker}
+
+
 def _draw_loss(axes: Axes, record: TrialRecord, place: int) -> None:
     color, every = _COLORS[place % len(_COLORS)], record.step_losses
     axes.plot(
@@ -98,7 +108,7 @@ def _draw_loss(axes: Axes, record: TrialRecord, place: int) -> None:
 
 
 def _draw_accuracy(axes: Axes, one: Pictured, record: TrialRecord, place: int) -> None:
-    color, marker = _COLORS[place % len(_COLORS)], _MARKERS[place % len(_MARKERS)]
+    look = _look(place)
     tests = [epoch for epoch in record.epochs if epoch.is_tested]
     has_validation = all(epoch.validation_error for epoch in tests)
     tested = replace(
@@ -107,7 +117,7 @@ def _draw_accuracy(axes: Axes, one: Pictured, record: TrialRecord, place: int) -
     has_after = tests and all(epoch.train_error_after for epoch in tests)
     trained: ErrorSource = "train_after" if has_after else "train"
     lines = (
-        (tested, "-", color, "tested"),
+        (tested, "-", look["color"], "tested"),
         (replace(tested, source=trained), (0, (3, 1.6)), "none", "trained"),
     )
     for criterion, line, filling, label in lines:
@@ -117,9 +127,8 @@ def _draw_accuracy(axes: Axes, one: Pictured, record: TrialRecord, place: int) -
         axes.plot(
             [steps for steps, _ in points],
             [accuracy for _, accuracy in points],
-            color=color,
+            **look,
             ls=line,
-            marker=marker,
             mfc=filling,
             ms=4.5,
             lw=1.3,
@@ -147,18 +156,3 @@ def _finish(axes: Axes, name: str) -> None:
     if not axes.lines:
         axes.text(0.02, 0.5, "no trial yet", transform=axes.transAxes, color=MUTED)
     axes.grid(axis="y")
-
-
-def _legend(shown: Sequence[Pictured]) -> list[Line2D]:
-    return [
-        Line2D(
-            [],
-            [],
-            color=_COLORS[place % len(_COLORS)],
-            marker=_MARKERS[place % len(_MARKERS)],
-            lw=1.6,
-            ms=5,
-            label=one.label,
-        )
-        for place, one in enumerate(shown)
-    ]

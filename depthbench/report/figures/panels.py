@@ -1,16 +1,30 @@
 """Grids of panels: which cell goes where, and how its panel is headed."""
 
+import math
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+from matplotlib.transforms import ScaledTranslation, Transform
 
-from depthbench.report.figures.style import INK, MUTED, NotebookFigure
+from depthbench.report.figures.style import (
+    INK,
+    MUTED,
+    OUTCOME_MARKS,
+    PAPER,
+    NotebookFigure,
+    outcome_label,
+    trial_url,
+)
+from depthbench.report.judged import JudgedTrial
 from depthbench.report.results import CellResult, Status, StudyResult
 from depthbench.report.words import deepest_text
 
 _LABEL_INCHES = 0.28  # from the axis of depths down to what it is
+_WIDEST_LINEAR_RATIO = 8  # of depths; beyond, every tick doubles
 _MAX_NAME = 26  # characters that fit beside a panel's answer
 
 
@@ -44,20 +58,15 @@ def sheet(
     total_width = left + columns * width + (columns - 1) * gaps[0] + right
     total_height = top + rows * height + (rows - 1) * gaps[1] + bottom
     figure = NotebookFigure(figsize=(total_width, total_height))
-    axes = [
-        [
-            figure.add_axes(
-                (
-                    (left + column * (width + gaps[0])) / total_width,
-                    1 - (top + (row + 1) * height + row * gaps[1]) / total_height,
-                    width / total_width,
-                    height / total_height,
-                )
-            )
-            for column in range(columns)
-        ]
-        for row in range(rows)
-    ]
+    places = {
+        "left": left / total_width,
+        "right": 1 - right / total_width,
+        "top": 1 - top / total_height,
+        "bottom": bottom / total_height,
+        "wspace": gaps[0] / width,
+        "hspace": gaps[1] / height,
+    }
+    axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=places).tolist()
     for row_axes in axes:
         for room, each in zip((left, *columns * [gaps[0]]), row_axes, strict=False):
             each.xaxis.set_label_coords(0.5, -_LABEL_INCHES / height)
@@ -124,6 +133,25 @@ def wide(result: StudyResult) -> float:
     return 6.6 if len(result.cells) == 1 else 3.95
 
 
+def set_depth_scale(axes: Axes, depths: Sequence[int]) -> None:
+    """Linear where all depths are of one size, else doubling with every tick.
+
+    Leaves room for a label to the right of the deepest.
+    """
+    low, high = min(depths), max(depths)
+    if high <= _WIDEST_LINEAR_RATIO * low:
+        span = max(high - low, 1)
+        axes.set_xlim(low - 0.05 * span, high + 0.15 * span)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        return
+    ticks = [low * 2**i for i in range(math.ceil(math.log2(high / low)) + 1)]
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
+    axes.set_xlim(low / 1.25, max(high * 1.5, ticks[-1]))
+
+
 def arrow(
     axes: Axes,
     start: tuple[float, float],
@@ -146,6 +174,40 @@ def arrow(
             "shrinkB": 0,
         },
     )
+
+
+def draw_trials(
+    axes: Axes,
+    depth: int,
+    points: Sequence[tuple[JudgedTrial, float]],
+    protocol: str,
+    *,
+    apart: float,
+) -> None:
+    """Trials of one depth at their heights, side by side, so many points apart."""
+    for place, (trial, height) in enumerate(points):
+        mark = OUTCOME_MARKS[outcome_label(trial.outcome)]
+        axes.plot(
+            depth,
+            height,
+            mark.marker,
+            color=mark.color,
+            mec=PAPER,
+            mew=0.6,
+            ms=5.6,
+            transform=shifted(axes, x=(place - (len(points) - 1) / 2) * apart),
+            clip_on=False,
+            zorder=3,
+            label="trial",
+            url=trial_url(trial, protocol),
+        )
+
+
+def shifted(axes: Axes, *, x: float = 0.0, y: float = 0.0) -> Transform:
+    """The coordinates of the data, moved by points."""
+    points = axes.get_figure(root=True).dpi_scale_trans  # type: ignore[union-attr]
+    moved: Transform = axes.transData + ScaledTranslation(x / 72, y / 72, points)
+    return moved
 
 
 def say_no_trial(axes: Axes) -> None:

@@ -1,29 +1,30 @@
 """Which learning rates train at which depths."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.transforms import ScaledTranslation, Transform
 
-from depthbench.report.figures.depth_axis import set_depth_scale
-from depthbench.report.figures.panels import say_no_trial, sheet
+from depthbench.report.figures.panels import (
+    draw_trials,
+    say_no_trial,
+    set_depth_scale,
+    sheet,
+    shifted,
+)
 from depthbench.report.figures.style import (
     BLUE,
     INK,
     MUTED,
-    OUTCOME_MARKS,
-    PAPER,
     figure_style,
+    key,
     legend_above,
     outcome_handles,
     outcome_label,
-    trial_url,
 )
-from depthbench.report.rates import MapPoint, RateGroup, map_points, rate_groups
-from depthbench.report.results import CellResult, StudyResult
+from depthbench.report.figures.success import draw_interval
+from depthbench.report.rates import RateGroup, map_points, rate_groups
+from depthbench.report.results import StudyResult
 
 _POINTS_APART = 5.5
 _BELOW = 8  # points from a row of trials to the bar of its k50
@@ -63,10 +64,12 @@ def _draw_group(axes: Axes, group: RateGroup, num_groups: int) -> None:
     axes.set_ylim(min(rates) / 1.8, max(rates) * 1.8)
     _draw_lines(axes, group, min(depths), max(depths))
     for point in points:
-        _draw_point(axes, point, group.key[2])
+        at_rate = [(trial, point.lr) for trial in point.trials]
+        draw_trials(axes, point.depth, at_rate, group.key[2], apart=_POINTS_APART)
     for cell in group.cells:
         if cell.cell.rate.is_fixed:
-            _draw_k50(axes, cell)
+            below = shifted(axes, y=-_BELOW)
+            draw_interval(axes, cell, cell.cell.template.lr, transform=below)
 
 
 def _draw_lines(axes: Axes, group: RateGroup, low: int, high: int) -> None:
@@ -82,67 +85,13 @@ def _draw_lines(axes: Axes, group: RateGroup, low: int, high: int) -> None:
             axes.plot(depths, scaled, color=MUTED, lw=1, ls=":", label="scaled")
 
 
-def _draw_point(axes: Axes, point: MapPoint, protocol: str) -> None:
-    """Its trials side by side, by seed; the shift is in points, whatever the scale."""
-    for place, trial in enumerate(point.trials):
-        mark = OUTCOME_MARKS[outcome_label(trial.outcome)]
-        shift = (place - (len(point.trials) - 1) / 2) * _POINTS_APART
-        beside = _shifted(axes, x=shift)
-        axes.plot(
-            point.depth,
-            point.lr,
-            mark.marker,
-            color=mark.color,
-            mec=PAPER,
-            mew=0.5,
-            ms=5.5,
-            transform=beside,
-            clip_on=False,
-            zorder=3,
-            label="trial",
-            url=trial_url(trial, protocol),
-        )
-
-
-def _shifted(axes: Axes, *, x: float = 0.0, y: float = 0.0) -> Transform:
-    """The coordinates of the data, moved by points."""
-    moved: Transform = axes.transData + ScaledTranslation(
-        x / 72,
-        y / 72,
-        axes.get_figure(root=True).dpi_scale_trans,  # type: ignore
-    )
-    return moved
-
-
-def _draw_k50(axes: Axes, cell: CellResult) -> None:
-    """Its interval below the trials; an end without a bound leaves the axes."""
-    k50 = cell.fit.k50 if cell.fit else None
-    if k50 is None or (k50.low is None and k50.high is None):
-        return
-    left, right = axes.get_xlim()
-    ends = (k50.low or left, k50.high or right)
-    below = _shifted(axes, y=-_BELOW)
-    lr = cell.cell.template.lr
-    axes.plot(ends, (lr, lr), color=INK, lw=1.2, transform=below, label="k50 interval")
-    if k50.median is not None:
-        axes.plot(k50.median, lr, "|", color=INK, ms=7, transform=below, label="k50")
-
-
 def _legend(groups: list[RateGroup], labels: set[str]) -> list[Line2D]:
     rates = [cell.cell.rate for group in groups for cell in group.cells]
-    lines = {
-        "k50, 90 % interval": any(rate.is_fixed for rate in rates),
-        "largest rate that trains, fitted": any(group.stable for group in groups),
-        "scaled rate": any(rate.exponent is not None for rate in rates),
-    }
-    looks: tuple[dict[str, Any], ...] = (
-        {"color": INK, "lw": 1.2, "marker": "|"},
-        {"color": BLUE, "lw": 1.4},
-        {"color": MUTED, "lw": 1, "ls": ":"},
-    )
-    drawn = [
-        Line2D([], [], label=name, **look)
-        for (name, is_there), look in zip(lines.items(), looks, strict=True)
-        if is_there
-    ]
-    return drawn + outcome_handles(labels, ls="none")
+    lines: list[Line2D] = []
+    if any(rate.is_fixed for rate in rates):
+        lines.append(key("k50, 90 % interval", color=INK, lw=1.2, marker="."))
+    if any(group.stable for group in groups):
+        lines.append(key("largest rate that trains, fitted", color=BLUE, lw=1.4))
+    if any(rate.exponent is not None for rate in rates):
+        lines.append(key("scaled rate", color=MUTED, lw=1, ls=":"))
+    return lines + outcome_handles(labels, ls="none")

@@ -146,7 +146,7 @@ def outcome_label(outcome: Outcome) -> str:
 def outcome_handles(labels: set[str], **look: Any) -> list[Line2D]:
     """For a legend of those outcomes that are there."""
     return [
-        Line2D([], [], color=mark.color, marker=mark.marker, label=name, **look)
+        key(name, color=mark.color, marker=mark.marker, **look)
         for name, mark in OUTCOME_MARKS.items()
         if name in labels
     ]
@@ -156,6 +156,11 @@ def protocol_mark(result: StudyResult, protocol: str) -> Mark:
     """A protocol's colour and marker, by its place in the study."""
     place = tuple(dict.fromkeys(cell.cell.protocol for cell in result.cells))
     return _PROTOCOL_MARKS[place.index(protocol) % len(_PROTOCOL_MARKS)]
+
+
+def key(label: str, **look: Any) -> Line2D:
+    """An entry of a legend."""
+    return Line2D([], [], label=label, **look)
 
 
 def legend_above(figure: Figure, handles: Sequence[Line2D], columns: int) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from depthbench.curves.words import estimate_text
@@ -18,6 +17,7 @@ from depthbench.report.figures.style import (
     MUTED,
     PAPER,
     figure_style,
+    key,
     legend_above,
 )
 from depthbench.report.fit import CurveFit, success_band
@@ -26,6 +26,7 @@ from depthbench.report.results import CellResult, StudyResult
 _NUM_POINTS = 72  # of a curve
 _AREA = 22  # of the marker of one trial, in square points
 _BAND_ALPHA = 0.18
+_CIRCLE: dict[str, Any] = {"ls": "none", "marker": "o", "mfc": PAPER, "color": INK}
 
 
 def success_figure(result: StudyResult) -> Figure:
@@ -48,15 +49,19 @@ def success_figure(result: StudyResult) -> Figure:
                 axes.tick_params(labelleft=place == 0)
             row[0][1][0].set_ylabel("trainings that\nsucceed")
         page.label_below("depth k")
-        legend_above(page.figure, _legend(), columns=3)
+        legend = [
+            key("share at a depth (larger: more trials)", ms=6, **_CIRCLE),
+            key("fitted curve, band of 90 %", color=BLUE, lw=1.6),
+            key("k50, 90 % interval", color=INK, lw=1.2, marker="."),
+        ]
+        legend_above(page.figure, legend, columns=3)
     return page.figure
 
 
 def _draw_cell(axes: Axes, result: StudyResult, cell: CellResult) -> None:
     observations = cell.observations
-    k50 = cell.fit.k50.median if cell.fit else None
     depths = [depth for depth, _ in observations]
-    deepest = max([*depths, 2 * cell.cell.grid.start, k50 or 0])
+    deepest = max([*depths, 2 * cell.cell.grid.start, cell.k50.median or 0])
     axes.set_xlim(-0.02 * deepest, 1.06 * deepest)
     axes.set_ylim(-0.07, 1.07)
     axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
@@ -68,10 +73,8 @@ def _draw_cell(axes: Axes, result: StudyResult, cell: CellResult) -> None:
     else:
         say_no_trial(axes)
     axes.set_title(cell_name(result, cell), loc="left", weight="bold", color=INK)
-    estimate = estimate_text(cell.fit.k50) if cell.fit else ""
-    if estimate:
-        title = f"k50 {estimate}"
-        axes.set_title(title, loc="right", color=MUTED, fontsize=9)
+    if estimate := estimate_text(cell.k50):
+        axes.set_title(f"k50 {estimate}", loc="right", color=MUTED, fontsize=9)
 
 
 def _draw_fit(axes: Axes, cell: CellResult, fit: CurveFit, deepest: float) -> None:
@@ -85,25 +88,19 @@ def _draw_fit(axes: Axes, cell: CellResult, fit: CurveFit, deepest: float) -> No
     draw_interval(axes, cell, 0.5)
 
 
-def draw_interval(axes: Axes, cell: CellResult, y: float) -> None:
-    """The 90 % interval of k50 at height `y`; an end without a bound leaves the axes.
-
-    Nothing without any bound.
-    """
-    k50 = cell.fit.k50 if cell.fit else None
-    if k50 is None or (k50.low is None and k50.high is None):
+def draw_interval(axes: Axes, cell: CellResult, y: float, **look: Any) -> None:
+    """The 90 % interval of k50 at a height; a side without a bound leaves the axes."""
+    k50, (left, right) = cell.k50, axes.get_xlim()
+    known = [end for end in (k50.low, k50.high) if end is not None]
+    if not known:
         return
-    left, right = axes.get_xlim()
-    ends = (
-        left if k50.low is None else k50.low,
-        right if k50.high is None else k50.high,
-    )
-    axes.plot(ends, (y, y), color=INK, lw=1.2, zorder=4, label="k50 interval")
-    for end in (k50.low, k50.high):
-        if end is not None:
-            axes.plot(end, y, "|", color=INK, ms=6, mew=1.2, zorder=4, label="k50 end")
+    look = {"color": INK, "zorder": 4, **look}
+    ends = (k50.low or left, right if k50.high is None else k50.high)
+    axes.plot(ends, (y, y), lw=1.2, label="k50 interval", **look)
+    for end in known:
+        axes.plot(end, y, "|", ms=6, mew=1.2, label="k50 end", **look)
     if k50.median is not None:
-        axes.plot(k50.median, y, ".", color=INK, ms=6, zorder=4, label="k50")
+        axes.plot(k50.median, y, ".", ms=6, label="k50", **look)
 
 
 def _draw_shares(axes: Axes, observations: Sequence[tuple[int, bool]]) -> None:
@@ -121,12 +118,3 @@ def _draw_shares(axes: Axes, observations: Sequence[tuple[int, bool]]) -> None:
         clip_on=False,
         label="shares",
     )
-
-
-def _legend() -> list[Line2D]:
-    circle: dict[str, Any] = {"ls": "none", "marker": "o", "mfc": PAPER, "color": INK}
-    return [
-        Line2D([], [], ms=6, label="share at a depth (larger: more trials)", **circle),
-        Line2D([], [], color=BLUE, lw=1.6, label="fitted curve, band of 90 %"),
-        Line2D([], [], color=INK, lw=1.2, marker=".", label="k50, 90 % interval"),
-    ]

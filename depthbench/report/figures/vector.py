@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from itertools import count
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
@@ -32,7 +31,6 @@ def tidy_svg(text: str) -> str:
     for element in root.iter():
         element.tag = _name(element)
         element.attrib.pop("target", None)  # a link within the page stays in its window
-    _share_shapes(root)
     same = _merge_marks(root)
     used = {same.get(name, name) for name in _referenced(root)}
     _simplify(root, used)
@@ -73,40 +71,6 @@ def _merge_marks(root: Element) -> dict[str, str]:
                 group.remove(mark)
             first.setdefault(look, name)
     return same
-
-
-def _share_shapes(root: Element) -> None:
-    """Points that were drawn one by one become uses of a mark."""
-    numbers = count()
-    for parent in list(root.iter()):
-        for place, element in enumerate(parent):
-            tokens = element.get("d", "").split()
-            is_point = element.tag == "path" and ("C" in tokens or parent.tag == "a")
-            if not is_point or element.get("id"):
-                continue
-            x, y = float(tokens[1]), float(tokens[2])
-            name = f"shape{next(numbers)}"
-            mark = Element("path", {"id": name, "d": _moved(tokens, x, y)})
-            use = Element("use", {_XLINK: f"#{name}", "x": f"{x:.6f}", "y": f"{y:.6f}"})
-            del element.attrib["d"]
-            use.attrib |= element.attrib
-            defs = Element("defs")
-            defs.append(mark)
-            group = Element("g")
-            group.extend([defs, use])
-            parent[place] = group
-
-
-def _moved(tokens: list[str], x: float, y: float) -> str:
-    """A path of which (x, y) is the origin."""
-    moved, is_x = [], True
-    for token in tokens:
-        if token.isalpha():
-            moved.append(token)
-            continue
-        moved.append(f"{float(token) - (x if is_x else y):.6f}")
-        is_x = not is_x
-    return " ".join(moved)
 
 
 def _is_asked_for(name: str) -> bool:
