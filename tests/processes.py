@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import pickle
+import signal
 import sys
 import time
 from functools import partial
@@ -57,6 +58,11 @@ def is_alive(pid):
     return state != "Z"
 
 
+def workers_of(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
 def nothing():
     pass
 
@@ -104,5 +110,6 @@ def _fork_worker(prepare):
 def _work(pipe, end, *of_parent):
     for each in of_parent:
         each.close()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.dup2(end.fileno(), sys.stdin.fileno())
     launched(pipe.fileno())
