@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple
 
 from depthbench.report.cell_columns import cell_columns, rate_column
 from depthbench.report.comparison import Comparison
-from depthbench.report.table import Column, Table, interval_columns
+from depthbench.report.interval_columns import interval_columns
+from depthbench.report.table import Column, Table
 
 
 class ComparisonRow(NamedTuple):

@@ -9,8 +9,9 @@ from depthbench.curves import Estimate
 from depthbench.record import EpochRecord, Outcome, TrialRecord
 from depthbench.report.cell_columns import cell_columns, columns_of, rate_column
 from depthbench.report.fit import NO_ESTIMATE
+from depthbench.report.interval_columns import interval_columns
 from depthbench.report.results import CellResult, StudyResult
-from depthbench.report.table import Column, Table, interval_columns
+from depthbench.report.table import Column, Table
 from depthbench.search import curve_of
 from depthbench.spec import Cell, Criterion
 from depthbench.spec.cadence import cadence_of

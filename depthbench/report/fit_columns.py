@@ -2,7 +2,8 @@
 
 from depthbench.curves import Estimate
 from depthbench.curves.words import estimate_text
-from depthbench.report.table import NOTHING, Column, Field, interval_columns
+from depthbench.report.interval_columns import interval_columns
+from depthbench.report.table import NOTHING, Column, Field
 from depthbench.report.ties import DepthRow
 from depthbench.spec import Cell
 

@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 from depthbench.report.cell_columns import cell_columns
+from depthbench.report.interval_columns import interval_columns
 from depthbench.report.rates import AtRate, MapPoint, RateGroup, map_points, rate_groups
 from depthbench.report.results import StudyResult
-from depthbench.report.table import NOTHING, Column, Table, interval_columns
+from depthbench.report.table import NOTHING, Column, Table
 from depthbench.report.words import outcome_word
 from depthbench.spec import Cell
 

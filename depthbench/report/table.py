@@ -9,8 +9,6 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
-from depthbench.curves.words import estimate_text
-from depthbench.report.fit import NO_ESTIMATE
 from depthbench.text import duration, percent
 
 if TYPE_CHECKING:
@@ -198,39 +196,6 @@ def follow(row: Any, path: str) -> Any:
     for name in path.split("."):
         row = None if row is None else getattr(row, name)
     return row
-
-
-def interval_columns(
-    name: str,
-    unit: Unit,
-    meaning: str,
-    path: str,
-    *,
-    title: str = "",
-    show: Callable[[Any], Field | str] | None = None,
-    digits: int | None = None,
-) -> tuple[Column[Any], Column[Any], Column[Any]]:
-    """The low, middle and high end of the `Estimate` at a path.
-
-    In the middle people read all of it: by `show`, else as a depth.
-    """
-
-    def depth(row: Any) -> Field:
-        estimate = follow(row, path) or NO_ESTIMATE
-        ends = (estimate.median, estimate.low, estimate.high)
-        sort = next((end for end in ends if end is not None), None)
-        return Field(estimate_text(estimate) or NOTHING, sort)
-
-    def end(which: str) -> str:
-        return f"{which} end of its 90 % interval; empty where no trials bound it"
-
-    return (
-        Column(f"{name}_low", unit, end("lower"), f"{path}.low", digits=digits),
-        Column(
-            name, unit, meaning, f"{path}.median", title, show or depth, digits=digits
-        ),
-        Column(f"{name}_high", unit, end("upper"), f"{path}.high", digits=digits),
-    )
 
 
 def shown(title: str, unit: Unit, show: Callable[[R], Field | str]) -> Column[R]:
