@@ -64,24 +64,13 @@ def write_report(
         OSError: If a file cannot be written.
         Exception: What `read_result`, which is called without a result, raises.
     """
-    from depthbench.report.figures import (
-        CLAIM_FIGURES,
-        FIGURES,
-        PICTURES,
-        PROFILE_FIGURES,
-        RATE_FIGURES,
-        has_profiles,
-        render,
-    )
+    from depthbench.report.figures import figures_of, render
     from depthbench.report.figures.style import FileKind
     from depthbench.report.page import report_page
     from depthbench.report.tables import tables_of
 
     result = result or read_result(folder)
-    drawings = FIGURES | {name: PICTURES[name] for name in result.study.pictures}
-    drawings |= RATE_FIGURES if result.has_rates else {}
-    drawings |= CLAIM_FIGURES if result.has_claims else {}
-    drawings |= PROFILE_FIGURES if has_profiles(result) else {}
+    drawings = figures_of(result)
     tables = tables_of(result)
     drawn = folder / "figures"
     drawn.mkdir(exist_ok=True)

@@ -33,22 +33,12 @@ FIGURE_TITLES = {
     "curves": "Training loss and test error after each epoch, on both sides of the "
     "limit",
     "criteria": "k50 after each number of epochs, at several thresholds",
-}
-
-PICTURE_TITLES = {
     "histories": "Training loss and accuracy against iterations",
     "filters": "Filters of the first layer after training, a grid per cell",
+    "rates": "Learning rate against depth, one point per trial",
+    "claims": "k50 and what the literature claims, one row per cell",
+    "profiles": "Gradient and signal at each block, where it trains and where it fails",
 }
-
-RATE_TITLES = {"rates": "Learning rate against depth, one point per trial"}
-
-CLAIM_TITLES = {"claims": "k50 and what the literature claims, one row per cell"}
-
-PROFILE_TITLES = {
-    "profiles": "Gradient and signal at each block, where it trains and where it fails"
-}
-
-_TITLES = FIGURE_TITLES | PICTURE_TITLES | RATE_TITLES | CLAIM_TITLES | PROFILE_TITLES
 
 
 def report_page(
@@ -58,10 +48,7 @@ def report_page(
 
     Args:
         result: What to show.
-        svgs: A file's bytes for each name in `FIGURE_TITLES`, in `PICTURE_TITLES` if
-            the study asks for it, in `RATE_TITLES` for a study of several learning
-            rates, in `CLAIM_TITLES` for one with claims, and in `PROFILE_TITLES` where
-            trials of several depths kept profiles.
+        svgs: The bytes of those files of `FIGURE_TITLES` that the study has.
         tables: Those of the CSV files beside it, by name.
     """
     search = result.study.search_spec
@@ -72,7 +59,7 @@ def report_page(
     page_figures = PageFigures(tooltips)
     figures = {
         name: page_figures.add(svgs[name], f"figure-{name}", title)
-        for name, title in _TITLES.items()
+        for name, title in FIGURE_TITLES.items()
         if name in svgs
     }
     return page_of(

@@ -96,9 +96,9 @@ class Result:
         Raises:
             UsageError: If there is no figure of that name.
         """
-        from depthbench.report.figures import FIGURES, PICTURES, RATE_FIGURES
+        from depthbench.report.figures import FIGURES, OTHER_FIGURES, PICTURES
 
-        figures = FIGURES | PICTURES | RATE_FIGURES
+        figures = FIGURES | PICTURES | OTHER_FIGURES
         if name not in figures:
             raise UsageError(f"figure = {name}: one of {', '.join(figures)}")
         return figures[name](self.found)
