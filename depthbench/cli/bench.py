@@ -96,11 +96,13 @@ def command(  # noqa: PLR0913 - one for each flag
 
     if answer and storage:
         raise click.UsageError("--answer, --storage: give one of them")
-    if answer:
-        _answer(out or Path("results/bench"), searches, recorded, as_json=as_json)
-        return 0
-    if storage:
-        _storage(out or Path("results/bench"), as_json=as_json)
+    if answer or storage:
+        folder = out or Path("results/bench")
+        with stopping_with("stopped; nothing was written"):
+            if answer:
+                _answer(folder, searches, recorded, as_json=as_json)
+            else:
+                _storage(folder, as_json=as_json)
         return 0
     check_device(device)
     with usage_errors():

@@ -4,6 +4,8 @@ A network of hundreds of small tensors pays for hundreds of small operations a s
 one flat tensor they are a few.
 """
 
+import functools
+import inspect
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,10 +26,23 @@ def optimizer_of(spec: TrialSpec, leaves: Iterable[Tensor]) -> Optimizer:
     given: dict[str, Any] = {"lr": spec.lr, "weight_decay": spec.weight_decay}
     if spec.optimizer == "sgd":
         given |= {"momentum": spec.momentum, "nesterov": spec.nesterov}
-        return torch.optim.SGD(tensors, **given)
+        return _light(torch.optim.SGD)(tensors, **given)
     capturable = any(tensor.is_cuda for tensor in tensors)
     kind = torch.optim.Adam if spec.optimizer == "adam" else torch.optim.RMSprop
-    return kind(tensors, capturable=capturable, **given)
+    return _light(kind)(tensors, capturable=capturable, **given)
+
+
+@functools.cache
+def _light(kind: type[Optimizer]) -> Callable[..., Optimizer]:
+    """The same optimizer, of which nothing imports `torch.compile`.
+
+    Its decorators do at the first use, which costs each process seconds and 150 MB.
+    They guard a compiled step and a differentiable one, of which there is none here.
+    """
+    names = ("add_param_group", "step", "zero_grad")
+    bare = {name: inspect.unwrap(getattr(kind, name)) for name in names}
+    bare["step"] = torch.no_grad()(bare["step"])
+    return type(kind.__name__, (kind,), bare)
 
 
 class Updates:

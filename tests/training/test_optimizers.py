@@ -1,6 +1,8 @@
 """Updates by `torch.optim` on flat parameters, and the L2 penalty, against twins."""
 
 import copy
+import subprocess
+import sys
 from functools import partial
 from itertools import pairwise
 
@@ -194,3 +196,21 @@ def test_the_penalty_is_autograd_s_of_the_penalised_loss(maker, trained_at_all):
         optimizer.step()
     for name, parameter in net.named_parameters():
         torch.testing.assert_close(parameter, theirs[name], rtol=1e-9, atol=1e-10)
+
+
+def test_a_trial_does_not_import_the_compiler_of_torch():
+    """It takes seconds and 150 MB, in each worker."""
+    code = """
+import sys
+from pathlib import Path
+from dataclasses import replace
+from depthbench.spec import TrialSpec
+from depthbench.trial import TrialContext, run_trial
+spec = TrialSpec(architecture="tanh_naive", depth=3, data="stroke_digits", seed=0,
+                 lr=0.05, epochs=2, train_limit=64, lr_milestones=(1,))
+for optimizer in ("sgd", "adam", "rmsprop"):
+    record = run_trial(replace(spec, optimizer=optimizer), TrialContext(data_dir=Path()))
+    assert record.num_steps == 2, record
+assert "torch._dynamo" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
