@@ -198,7 +198,7 @@ def test_the_penalty_is_autograd_s_of_the_penalised_loss(maker, trained_at_all):
         torch.testing.assert_close(parameter, theirs[name], rtol=1e-9, atol=1e-10)
 
 
-def test_a_trial_does_not_import_the_compiler_of_torch():
+def test_a_trial_does_not_import_the_compiler_of_torch(tmp_path):
     """It takes seconds and 150 MB, in each worker."""
     code = """
 import sys
@@ -213,4 +213,4 @@ for optimizer in ("sgd", "adam", "rmsprop"):
     assert record.num_steps == 2, record
 assert "torch._dynamo" not in sys.modules
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
