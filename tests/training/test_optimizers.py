@@ -208,8 +208,9 @@ from depthbench.spec import TrialSpec
 from depthbench.trial import TrialContext, run_trial
 spec = TrialSpec(architecture="tanh_naive", depth=3, data="stroke_digits", seed=0,
                  lr=0.05, epochs=2, train_limit=64, lr_milestones=(1,))
+context = TrialContext(data_dir=Path())
 for optimizer in ("sgd", "adam", "rmsprop"):
-    record = run_trial(replace(spec, optimizer=optimizer), TrialContext(data_dir=Path()))
+    record = run_trial(replace(spec, optimizer=optimizer), context)
     assert record.num_steps == 2, record
 assert "torch._dynamo" not in sys.modules
 """
