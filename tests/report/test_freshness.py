@@ -47,7 +47,10 @@ def test_a_run_with_nothing_left_to_do_needs_no_torch_and_draws_nothing(tmp_path
     shutil.copy(NOTEBOOK / "trials.jsonl", out)
     study, cells = read_resolved(NOTEBOOK / "study.toml")
     finished = [cell for cell in cells if cell.architecture == "tanh_naive"]
-    text = write_study(replace(study, arch=("tanh_naive",)), finished)
+    text = write_study(
+        replace(study, arch=("tanh_naive",), protocol=("notebook", "standard")),
+        finished,
+    )
     (out / "study.toml").write_text(text)
     for name in DERIVED:
         (out / name).touch()
