@@ -4,15 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format lint types imports clean
+.PHONY: demo test test-all check format lint types imports clean
 
 demo: $(READY)
 	$(BIN)/depthbench run studies/smoke.toml
 
 test: $(READY)
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+test-all: $(READY)
 	$(BIN)/python -m pytest -n auto
 
-check: lint types imports test
+check: lint types imports test-all
 
 format: $(READY)
 	$(BIN)/ruff format depthbench tests setup.py

@@ -84,6 +84,7 @@ def test_the_eight_are_there_with_the_notebooks_settings():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [3, 9])
 @pytest.mark.parametrize("name", STACKS)
 def test_forward_and_gradients_equal_the_float64_reference(name, depth):
@@ -123,6 +124,7 @@ def relative_error(value, right):
     return ((value - right).norm() / right.norm()).item()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STACKS)
 def test_convolutions_are_exactly_k_at_every_depth(name, monkeypatch):
     """Counted on the meta device, without storage; every k to 300 of two stacks.

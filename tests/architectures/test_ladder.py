@@ -75,6 +75,7 @@ def test_orthogonal_kernels_are_so_as_matrices():
         torch.testing.assert_close(values, torch.ones_like(values), rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_orthogonal_matrices_prefer_no_direction():
     """The mean over seeds of each entry is 0: QR alone would fix signs."""
     drawn = [next(build("tanh_orthogonal", 3, s).blocks()) for s in range(200)]
@@ -116,6 +117,7 @@ def test_tailored_slopes_take_the_chain_to_their_correlation():
     assert tailored.slopes(3)[1] == 0
 
 
+@pytest.mark.slow
 def test_gains_are_those_of_normal_inputs():
     z, weights = np.polynomial.legendre.leggauss(4000)
     z, weights = 10 * z, 10 * weights * np.exp(-50 * z**2) / math.sqrt(2 * math.pi)

@@ -76,6 +76,7 @@ STACKS = [stack.name for stack in NOTEBOOK_STACKS]
 LAYERS = ("Conv2d", "BatchNorm2d", "ReLU", "MaxPool2d", "GlobalAveragePool", "Linear")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "depth", "twin", "count", "recipe"), CASES)
 def test_a_network_trains_as_its_twin(name, depth, twin, count, recipe):
     """Parameters, layers in their order, and three steps of our own update."""

@@ -182,6 +182,7 @@ def bench(call, monkeypatch):
     return lambda *more: call(*arguments, *more)
 
 
+@pytest.mark.slow
 def test_bench_prints_tables_and_writes_its_files(bench, call, tmp_path):
     code, out, err = bench()
     assert code == 0, err
@@ -203,6 +204,7 @@ def test_bench_prints_tables_and_writes_its_files(bench, call, tmp_path):
     assert "| elu_bn 3 |" in out
 
 
+@pytest.mark.slow
 def test_bench_prints_json(bench):
     code, out, _ = bench("--json", "--rounds", "1")
     assert code == 0
@@ -211,6 +213,7 @@ def test_bench_prints_json(bench):
     assert (printed["plan"]["rounds"], printed["failures"]) == (1, [])
 
 
+@pytest.mark.slow
 def test_a_side_that_fails_is_reported_and_left_out(bench, monkeypatch):
     def measure(setting, side, context):
         is_deepest = (setting.part, setting.spec.depth) == ("depth", 6)
@@ -242,6 +245,7 @@ def test_an_interruption_writes_nothing(bench, monkeypatch, tmp_path):
     assert list((tmp_path / "b").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_interruption_ends_every_worker(monkeypatch):
     """Real processes, and what crosses the pipes to them."""
     monkeypatch.setattr(driver, "prepare", prepare_for_toy)

@@ -33,6 +33,7 @@ def rows():
     return {(row.strategy, row.truth): row for row in found.itertuples(index=False)}
 
 
+@pytest.mark.slow
 def test_each_strategy_answers_on_each_curve_and_the_study_is_their_sum(rows):
     names = [stack.name for stack in NOTEBOOK_STACKS]
     assert len(rows) == 2 * (1 + len(names) + 1)
@@ -64,6 +65,7 @@ def test_the_posterior_reaches_its_precision_on_a_steep_curve(rows):
     assert rows["bisect", Curve(30, 0.03).name].precise < 1
 
 
+@pytest.mark.slow
 def test_without_a_benchmark_there_are_no_seconds_and_the_same_layers(rows):
     first = answer_rows([Curve(30, 0.03)], None, num_searches=2).iloc[0]
     assert first["num_layers"] == rows["bisect", first["truth"]].num_layers
@@ -72,6 +74,7 @@ def test_without_a_benchmark_there_are_no_seconds_and_the_same_layers(rows):
     assert as_csv(without).splitlines()[1].endswith(",,")
 
 
+@pytest.mark.slow
 def test_the_command_reads_the_benchmark_beside_its_table(call, tmp_path):
     arguments = ("bench", "--answer", "--searches", "1", "--out", "b")
     code, out, err = call(*arguments)

@@ -1,6 +1,7 @@
 """What stored trials cost is measured on whole studies of them."""
 
 import pandas as pd
+import pytest
 from click.testing import CliRunner
 
 from depthbench.bench import storage
@@ -19,6 +20,7 @@ def test_the_made_up_study_is_complete_and_of_both_outcomes():
     assert study.seeds == 1
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_it_prints(tmp_path, monkeypatch):
     monkeypatch.setattr(storage.storage_rows, "__defaults__", ((8, 24),))
     asked = ["--storage", "--out", str(tmp_path)]

@@ -92,6 +92,7 @@ def test_a_seed_repeats_and_another_does_not():
     assert len(set(errors[1:])) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("train", [train_baseline, train_depthbench])
 def test_both_implementations_train_what_is_easy_and_diverge_where_it_is_not(train):
     good = train(spec_of(), Path())
@@ -149,6 +150,7 @@ def training_of(name, depth, trained, seed):
     return one._replace(implementation=name, depth=depth, trained=trained, seed=seed)
 
 
+@pytest.mark.slow
 def test_a_row_counts_each_side_at_each_depth():
     given = [
         training_of(name, depth, trained=seed < good, seed=seed)
@@ -245,6 +247,7 @@ def test_a_failed_measurement_is_not_stored(ask, monkeypatch, tmp_path):
     assert [each.implementation for each in stored] == ["baseline"]
 
 
+@pytest.mark.slow
 def test_real_processes_take_the_trainings(monkeypatch, tmp_path):
     monkeypatch.setattr(driver, "prepare", lambda_free_prepare)
     plan = WitnessPlan(depths=(3,), num_seeds=1, data="toy")

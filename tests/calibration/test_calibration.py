@@ -208,6 +208,7 @@ def test_a_summary_is_that_of_its_answers():
     assert (row.unanswered, row.flagged) == (0.25, 0.25)
 
 
+@pytest.mark.slow
 def test_the_same_plan_gives_the_same_rows():
     plan = replace(FULL, k50s=(30,), widths=(0.2,), lapses=(0.08,), num_searches=3)
     rows = run_calibration(plan)
@@ -227,6 +228,7 @@ def at_least(share, num):
     return share - 3.1 * math.sqrt(share * (1 - share) / num)
 
 
+@pytest.mark.slow
 def test_intervals_hold_what_they_promise_and_errors_are_small():
     """A reduced run of the committed calibration, on another seed."""
     plan = replace(
@@ -300,6 +302,7 @@ def calibrate(call, monkeypatch):
     return lambda *more: call(*arguments, *more)
 
 
+@pytest.mark.slow
 def test_calibrate_prints_a_table_and_writes_its_files(calibrate, tmp_path):
     code, out, err = calibrate()
     assert code == 0, err
@@ -314,6 +317,7 @@ def test_calibrate_prints_a_table_and_writes_its_files(calibrate, tmp_path):
     assert {p.name: p.read_bytes() for p in (tmp_path / "c").iterdir()} == before
 
 
+@pytest.mark.slow
 def test_calibrate_prints_json(calibrate):
     code, out, _ = calibrate("--json", "--searches", "1", "--seed", "5")
     assert code == 0
@@ -321,6 +325,7 @@ def test_calibrate_prints_json(calibrate):
     assert json.loads(out)["plan"]["seed"] == 5
 
 
+@pytest.mark.slow
 def test_recorded_trials_are_truths(calibrate, tmp_path):
     recorded = ("--recorded", str(ROOT / "results/notebook"))
     code, out, err = calibrate(*recorded, "--json")

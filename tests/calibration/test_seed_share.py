@@ -46,6 +46,7 @@ def simulated(share, generator, num_seeds=10, depths=(15, 21, 27, 33, 42)):
     return seeded(trials)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0, 0.3, 0.6, 0.9])
 def test_a_known_share_is_found_and_its_interval_holds_it(share):
     """Three cells of 50 trials each; in the long run nine in ten intervals hold it."""

@@ -227,6 +227,7 @@ def test_each_fault_fails_its_own_check_and_no_other(name):
     assert not figures_of(found, "warning")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DOUBTS)
 def test_what_may_be_meant_is_a_warning(name):
     build, expected = DOUBTS[name]
@@ -281,6 +282,7 @@ class Apply2(nn.Module):
         return self.shallow(images), self.deep(images)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOUND)
 def test_what_is_legitimate_passes(name):
     more = {"num_weight_layers": lambda k: k} if name == "two heads" else {}
@@ -291,6 +293,7 @@ def test_what_is_legitimate_passes(name):
     assert left_out == [(4, "initial loss"), (4, "overfits")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(REGISTRY))
 def test_the_built_in_architectures_are_sound(name):
     item = REGISTRY[name]
@@ -303,6 +306,7 @@ def test_the_built_in_architectures_are_sound(name):
     assert not figures_of(found, "failed", "warning"), found
 
 
+@pytest.mark.slow
 def test_a_gradient_that_starts_at_zero_is_named():
     found = figures_of(results(subject_of(zero_last), (2,)), "passed")
     assert "1.weight, 1.bias is 0 until the weights have moved" in found["gradients"]
@@ -310,6 +314,7 @@ def test_a_gradient_that_starts_at_zero_is_named():
     assert found["parameters"].endswith("registered; 1 more are frozen")
 
 
+@pytest.mark.slow
 def test_a_signal_that_vanishes_on_the_way_is_told():
     def shrinking(depth):
         net = mlp(depth)
@@ -323,6 +328,7 @@ def test_a_signal_that_vanishes_on_the_way_is_told():
     assert not figures_of(results(subject_of(mlp), (2, 4)), "warning")
 
 
+@pytest.mark.slow
 def test_who_claims_to_know_no_modes_must_not_use_them():
     subject = subject_of(SOUND["dropout"], has_train_mode=False)
     failed = figures_of(results(subject), "failed")
@@ -332,6 +338,7 @@ def test_who_claims_to_know_no_modes_must_not_use_them():
     )
 
 
+@pytest.mark.slow
 def test_another_number_of_layers_than_declared_is_a_warning():
     """What counts as a layer is for the user to say."""
     found = results(subject_of(mlp, num_weight_layers=lambda k: 2 * k))
@@ -348,6 +355,7 @@ def test_who_promises_no_initial_loss_is_only_told_it():
     assert "does not promise it" in figures_of(found, "skipped")["initial loss"]
 
 
+@pytest.mark.slow
 def test_the_initial_loss_is_the_mean_cross_entropy_and_the_penalty_its_own():
     """Against a network whose logits are all 0: ln 10, and a known sum of squares."""
 
@@ -378,6 +386,7 @@ def only_float32(signal):
     return signal
 
 
+@pytest.mark.slow
 def test_a_loss_too_rough_for_differences_is_no_false_alarm():
     """Sines of sines: slopes of 1e4 that hold for less than any step."""
     subject = subject_of(SOUND["wiggles"])
@@ -386,6 +395,7 @@ def test_a_loss_too_rough_for_differences_is_no_false_alarm():
     assert "too rough" in finding.figures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [1 - 1e-4, 1 + 1e-3, 0.5, -1.0])
 def test_a_backward_pass_wrong_by_any_factor_is_found(factor):
     """Of one part in 10,000 without BatchNorm."""
@@ -395,6 +405,7 @@ def test_a_backward_pass_wrong_by_any_factor_is_found(factor):
     assert finding.figures.startswith("3.")
 
 
+@pytest.mark.slow
 def test_an_update_with_half_the_penalty_s_gradient_is_found(monkeypatch):
     """The usual slip: c sum(W^2) in the loss, the gradient of c/2 sum(W^2)."""
 
@@ -422,6 +433,7 @@ def test_the_penalty_leaves_no_trace_in_the_network():
         torch.testing.assert_close(gradients[name], right, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.slow
 def test_a_relu_network_of_any_seed_has_no_false_alarm():
     """Kinks are where derivatives do not exist; some step is always small enough."""
     item = subject_of(kinks).architecture
@@ -446,6 +458,7 @@ class Bent(nn.Module):
         return self.rest(images) + bent * torch.arange(10)
 
 
+@pytest.mark.slow
 def test_a_kink_where_the_weights_happen_to_be_is_no_false_alarm(monkeypatch):
     subject = subject_of(lambda k: Bent(mlp(k)))
     assert check_derivatives(subject, 2).verdict == "passed"
@@ -459,6 +472,7 @@ def test_a_layer_made_in_forward_is_found():
     assert "random numbers" in figures_of(found, "warning")["repeatable"]
 
 
+@pytest.mark.slow
 def test_what_a_check_finds_is_the_same_every_time():
     subject = subject_of(lambda k: mlp(k, middle=[nn.Dropout(0.2)]))
     assert results(subject) == results(subject)
@@ -520,6 +534,7 @@ def test_layers_are_counted_along_the_longest_path():
     assert not has_batch_norm(logits)
 
 
+@pytest.mark.slow
 def test_a_thousand_layers_are_counted_without_recursion():
     net = nn.Sequential(*[nn.Linear(2, 2) for _ in range(3000)])
     images = torch.randn(1, 2, requires_grad=True)

@@ -96,6 +96,7 @@ NOTES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NOTES)
 def test_a_run_names_what_may_be_meant(name):
     found = look(name)
@@ -116,6 +117,7 @@ SOUND = (
 IGNORE_DEPTH = ("Lazy", "few_waves", "identity", "frozen", "declared")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
 @pytest.mark.parametrize("name", SOUND)
 def test_what_is_sound_is_called_so_and_trains(name):
@@ -130,11 +132,13 @@ def test_what_is_sound_is_called_so_and_trains(name):
     assert run_trial(spec, CONTEXT).outcome.is_evidence
 
 
+@pytest.mark.slow
 def test_a_chaotic_network_does_not_mix_images():
     """At depth 29 a rounding in float32 is as large as the logits."""
     assert "odd batches" not in found_by_check("wn_conv", (29,))
 
 
+@pytest.mark.slow
 def test_a_dropout_in_evaluation_is_a_warning():
     found = found_by_check("drop_always", (2, 4))
     assert found.keys() <= {"repeatable", "overfits"}
@@ -225,6 +229,7 @@ def test_weights_that_differ_between_processes_are_found():
     assert why_not_repeatable(spec, CONTEXT, found) is None
 
 
+@pytest.mark.slow
 def test_a_second_process_hashes_strings_otherwise():
     names = ("seed_hash", "bn_vectors")
     depths = {name: (2, 4) for name in names}
@@ -244,6 +249,7 @@ def test_hashes_differ_however_they_are_salted(monkeypatch):
         assert runtime.other_hashes()["PYTHONHASHSEED"] == other
 
 
+@pytest.mark.slow
 def test_the_initial_loss_of_no_preference_is_ln_c():
     subject = Subject.on(REGISTRY["nobn_fixup"], toy_data())
     results = check_architecture(subject, (4,))

@@ -234,6 +234,7 @@ def test_a_folder_without_trials_is_anyone_s(call, tmp_path):
     assert code == 3, err  # past the folder: the data set is what is missing
 
 
+@pytest.mark.slow
 def test_a_second_study_in_a_folder_keeps_what_the_first_found(call, tmp_path):
     folder = tmp_path / "r"
     study = StudySpec(name="r", arch=("elu", "tanh_naive"), device="cpu")
@@ -295,6 +296,7 @@ def with_toy(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(GOOD_AND_BAD)
 
 
+@pytest.mark.slow
 def test_check_looks_at_all_that_a_file_defines(call, with_toy):
     code, out, err = call("check", "mine.py", "--data", "toy", "--depths", "3:6")
     assert code == 1, err
@@ -309,6 +311,7 @@ def test_check_looks_at_all_that_a_file_defines(call, with_toy):
     assert lines[-1].startswith("seven: NOT sound (logits); 4 checks: 2 failed")
 
 
+@pytest.mark.slow
 def test_check_of_what_is_sound_ends_with_0_and_as_json_too(call, with_toy):
     args = ("check", "tanh", "--plugin", "mine.py", "--data", "toy", "--depths", "3:3")
     code, out, err = call(*args, "--json")
@@ -358,6 +361,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_cannot_be_trained_ends_a_run_before_any_trial(run_toy, tmp_path, fault):
     before, _, _ = GOOD_AND_BAD.rpartition("return")
@@ -544,6 +548,7 @@ def test_what_trials_have_to_say_is_said_once_and_apart_from_results(
     assert "ran eagerly" not in out
 
 
+@pytest.mark.slow
 def test_the_json_of_a_report_has_the_columns_of_its_table(call, tmp_path):
     folder = tmp_path / "r"
     study = StudySpec(name="r", arch=("elu",), device="cpu", lr_grid=(0.01, 0.1))

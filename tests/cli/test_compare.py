@@ -105,6 +105,7 @@ def test_other_numbers_of_one_spec_are_another_training(tmp_path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_shallower_b_fails_when_asked_to(call, tmp_path) -> None:
     make(tmp_path / "a", 90)
     make(tmp_path / "b", 30)

@@ -124,6 +124,7 @@ def test_any_flags(ended, results, name):
     check()
 
 
+@pytest.mark.slow
 @settings(QUIET, max_examples=40)
 @given(options(command_of("run").params, values))
 def test_any_flags_of_a_run(ended, flags):
@@ -133,6 +134,7 @@ def test_any_flags_of_a_run(ended, flags):
 # Studies
 
 
+@pytest.mark.slow
 @settings(QUIET, max_examples=40)
 @given(tables)
 def test_any_study_of_the_right_form(ended, table):
@@ -140,6 +142,7 @@ def test_any_study_of_the_right_form(ended, table):
     ended(["run", "s.toml", "--dry-run"], {"s.toml": study})
 
 
+@pytest.mark.slow
 @settings(QUIET, max_examples=40)
 @given(contents)
 def test_any_file_as_a_study(ended, content):

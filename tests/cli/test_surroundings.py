@@ -65,6 +65,7 @@ def test_a_run_needs_no_standard_streams(closed: str, images: Path) -> None:
     assert record.outcome.is_evidence
 
 
+@pytest.mark.slow
 def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
     assert shell(f"{COMMAND} list >&-", tmp_path).returncode == 0
     ended = shell(f"{COMMAND} list > /dev/full", tmp_path)
@@ -72,6 +73,7 @@ def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
     assert ended.stderr == "depthbench: [Errno 28] No space left on device\n"
 
 
+@pytest.mark.slow
 def test_a_terminal_without_utf_8(images: Path) -> None:
     (images / "set").rename(images / "Ärger")
     plain = "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 PYTHONIOENCODING="

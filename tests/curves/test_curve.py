@@ -121,6 +121,7 @@ def test_the_order_of_trials_is_of_no_account(trials, random):
     assert one.k90() == other.k90()
 
 
+@pytest.mark.slow
 @given(TRIALS)
 @SETTINGS
 def test_the_chance_to_train_falls_with_depth_and_rises_with_a_success(trials):

@@ -96,6 +96,7 @@ def test_the_order_of_trials_is_of_no_account():
     assert monotonicity_p_value(trials) == monotonicity_p_value(trials[::-1])
 
 
+@pytest.mark.slow
 def test_the_p_value_is_uniform_on_a_flat_curve_and_larger_on_a_falling_one():
     generator = np.random.default_rng(11)
     num_sets, total = 400, 12

@@ -169,6 +169,7 @@ def test_without_a_pair_there_is_no_p_value() -> None:
     assert PairCounts.of([Pair(3, True, True)]).p_value == 1
 
 
+@pytest.mark.slow
 def test_the_interval_covers_and_the_test_keeps_its_size() -> None:
     """A reduced run of `simulated_pairs.py`, where neither side is deeper."""
     same = (Curve(40, 0.15, 0.05), Curve(40, 0.15, 0.05))
@@ -178,6 +179,7 @@ def test_the_interval_covers_and_the_test_keeps_its_size() -> None:
     assert all(each.num_pairs == 52 for each in scores)
 
 
+@pytest.mark.slow
 def test_pairs_with_common_luck_shorten_the_interval() -> None:
     curves = (Curve(40, 0.15, 0.05), Curve(48, 0.15, 0.05))
     found = [compared("grid", curves, LUCKS["most"], world) for world in range(12)]

@@ -170,6 +170,7 @@ def test_a_failed_fetch_gives_the_reason_and_leaves_what_was_there(
     assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
 
 
+@pytest.mark.slow
 def test_another_archive_is_not_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

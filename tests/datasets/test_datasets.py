@@ -50,6 +50,7 @@ def test_listing_data_sets_imports_no_numerics() -> None:
     assert done.stdout.strip() == "set()"
 
 
+@pytest.mark.slow
 def test_permuted_labels_are_those_of_other_images(tmp_path: Path) -> None:
     plain = DATASETS["stroke_digits"].load(tmp_path)
     permuted = DATASETS["permuted:stroke_digits"].load(tmp_path)

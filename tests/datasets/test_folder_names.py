@@ -80,6 +80,7 @@ def test_a_wrong_name_tells_of_folders(
 # On the command line
 
 
+@pytest.mark.slow
 def test_a_run_trains_on_it_under_a_name_that_a_folder_can_have(
     folder: Path, call: Callable[..., tuple[int, str, str]], tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ def as_documented(tree: Tree, split: str) -> tuple[torch.Tensor, torch.Tensor]:
     return made[:, :1] if is_grey else made, torch.tensor(labels)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(trees(), st.randoms(use_true_random=False))
 def test_the_tree_alone_makes_the_data(tree: Tree, chance: random.Random) -> None:
@@ -113,6 +114,7 @@ def test_the_order_of_a_listing_does_not_matter(
     assert load(folder).sha256 == expected
 
 
+@pytest.mark.slow
 def test_the_first_and_last_images_are_a_fair_sample(tmp_path: Path) -> None:
     tree = {
         f"train/{c}/{i}.png": pixels(i, 2, 2) for c in "abcde" for i in range(200)

@@ -50,6 +50,7 @@ def num_generated(data: ImageData, monkeypatch: pytest.MonkeyPatch) -> list[int]
     return calls
 
 
+@pytest.mark.slow
 def test_shapes_types_and_checksum(data: ImageData) -> None:
     assert data.name == "stroke_digits"
     assert data.train_images.shape == (60_000, 1, 28, 28)
@@ -128,6 +129,7 @@ def flip_bit(path: Path, place: int) -> None:
         file.write(bytes([byte[0] ^ 128]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [

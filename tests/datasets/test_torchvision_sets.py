@@ -225,6 +225,7 @@ def test_fetch_refuses_what_is_not_the_data_set_and_keeps_what_was_there(
     assert sorted(path.name for path in raw.iterdir()) == sorted(FILES)
 
 
+@pytest.mark.slow
 def test_fetch_adds_what_is_missing_and_keeps_what_is_there(
     fashion_dir: Path,
     idx_contents: dict[str, bytes],

@@ -61,6 +61,7 @@ def run(page: str, name: str) -> None:
             assert printed.getvalue() == example.shown, f"{name}:{example.line}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_the_code_of_a_page_runs_and_prints_what_is_shown(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

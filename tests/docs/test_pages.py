@@ -66,6 +66,7 @@ def plugin(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_the_example_plugin_defines_architectures_that_train(
     plugin, tmp_path, monkeypatch
 ):
@@ -90,6 +91,7 @@ def test_the_example_plugin_defines_architectures_that_train(
         assert record.outcome is Outcome.TRAINED, record.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", commands())
 def test_every_command_is_understood(line, plugin, monkeypatch, capsys):
     """Down to the plan of a run; nothing is trained or written."""

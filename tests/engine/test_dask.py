@@ -241,6 +241,7 @@ def expected(place, run, monkeypatch):
     return records(place, "local")
 
 
+@pytest.mark.slow
 def test_records_are_those_of_the_local_engine_though_a_worker_is_killed(
     run, place, expected, cluster
 ):
@@ -259,6 +260,7 @@ def kill_worker(child, worker):
     os.kill(worker, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_an_interrupt_frees_the_workers(run, place, cluster):
     thread, pids = when_hung(place, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     code, err = run("--out", "out")
@@ -269,6 +271,7 @@ def test_an_interrupt_frees_the_workers(run, place, cluster):
     assert is_alive(pids[1])
 
 
+@pytest.mark.slow
 def test_a_task_that_loses_two_workers_fails(connect, tmp_path):
     executor = connect()
     future = executor.submit(kill_own_worker, tmp_path)
@@ -280,6 +283,7 @@ def test_a_task_that_loses_two_workers_fails(connect, tmp_path):
     assert executor.submit(os.getpid).result(DEADLINE)
 
 
+@pytest.mark.slow
 def test_a_task_that_takes_too_long_frees_its_process(connect, tmp_path):
     executor = connect(timeout_seconds=0.5)
     with pytest.raises(TaskTimedOutError, match=r"longer than 0\.5 s"):
@@ -287,6 +291,7 @@ def test_a_task_that_takes_too_long_frees_its_process(connect, tmp_path):
     assert are_gone([int((tmp_path / "pid").read_text())])
 
 
+@pytest.mark.slow
 def test_tasks_end_as_in_local_processes(connect):
     executor = connect()
     with pytest.raises(ValueError, match="a bad value"):
@@ -299,6 +304,7 @@ def test_tasks_end_as_in_local_processes(connect):
 
 
 # The last with this cluster.
+@pytest.mark.slow
 def test_a_lost_scheduler_ends_the_run_and_the_same_command_continues(
     run, place, expected, cluster
 ):
@@ -323,6 +329,7 @@ def test_a_lost_scheduler_ends_the_run_and_the_same_command_continues(
     assert records(place, "out") == expected
 
 
+@pytest.mark.slow
 def test_a_plugin_travels_as_text_and_an_edited_one_is_refused(place, monkeypatch):
     monkeypatch.setattr(trial, "DATASETS", TOY_SETS)
     monkeypatch.setattr(datasets, "DATASETS", TOY_SETS)
@@ -372,6 +379,7 @@ def test_data_lie_where_the_worker_s_machine_has_them_unless_named(place, monkey
     assert seen == [place / "theirs", place / "named"]
 
 
+@pytest.mark.slow
 def test_no_scheduler_at_the_address(run):
     code, err = run("--engine", "dask", "--scheduler", "tcp://127.0.0.1:9")
     assert code == 3

@@ -52,6 +52,7 @@ def print_and_answer():
     return 3
 
 
+@pytest.mark.slow
 def test_tasks_run_beside_each_other_in_other_processes(workers):
     pids = [workers.submit(pid_after, 1.0) for _ in range(2)]
     found = {future.result(timeout=60) for future in pids}
@@ -59,6 +60,7 @@ def test_tasks_run_beside_each_other_in_other_processes(workers):
     assert os.getpid() not in found
 
 
+@pytest.mark.slow
 def test_each_process_is_prepared_once(tmp_path):
     path = tmp_path / "prepared"
     with LocalProcesses(1, prepare=partial(mark, path)) as executor:
@@ -67,17 +69,20 @@ def test_each_process_is_prepared_once(tmp_path):
     assert path.read_text().split() == [str(pid) for pid in pids]
 
 
+@pytest.mark.slow
 def test_an_exception_reaches_the_caller_and_the_worker_lives_on(workers):
     with pytest.raises(ValueError, match="a bad value"):
         workers.submit(fail).result(timeout=60)
     assert workers.submit(pid_after, 0).result(timeout=60) > 0
 
 
+@pytest.mark.slow
 def test_a_task_whose_worker_was_killed_is_tried_once_more(workers, tmp_path):
     future = workers.submit(die_until_marked, tmp_path / "marker")
     assert future.result(timeout=60) == "answered"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_task_that_kills_twice_fails_and_harms_no_other(workers, number):
     doomed = workers.submit(die, number)
@@ -88,6 +93,7 @@ def test_a_task_that_kills_twice_fails_and_harms_no_other(workers, number):
     assert workers.submit(pid_after, 0).result(timeout=60) > 0
 
 
+@pytest.mark.slow
 def test_a_task_that_hangs_is_ended_and_not_tried_again(tmp_path):
     with LocalProcesses(1, prepare=nothing, timeout_seconds=0.5) as executor:
         with pytest.raises(TaskTimedOutError, match=r"longer than 0\.5 s"):
@@ -96,6 +102,7 @@ def test_a_task_that_hangs_is_ended_and_not_tried_again(tmp_path):
         executor.shutdown(cancel_futures=True)
 
 
+@pytest.mark.slow
 def test_what_a_task_prints_goes_to_standard_error(capfd):
     with LocalProcesses(1, prepare=nothing) as executor:
         assert executor.submit(print_and_answer).result(timeout=60) == 3
@@ -128,6 +135,7 @@ def fail_unpicklably():
     raise TwoArgumentError(1, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -142,6 +150,7 @@ def test_what_cannot_cross_the_pipe_is_an_error_not_a_wait(workers, call, messag
     assert workers.submit(pid_after, 0).result(timeout=60) > 0
 
 
+@pytest.mark.slow
 def test_a_process_that_cannot_be_prepared_is_an_error_not_a_wait():
     for prepare in (fail, lambda: None):
         with LocalProcesses(1, prepare=prepare) as executor:
@@ -159,6 +168,7 @@ def lose_the_device(marker: Path):
     raise runtime.ProcessUnusableError("the device is lost")
 
 
+@pytest.mark.slow
 def test_an_unusable_process_is_replaced(workers, tmp_path):
     future = workers.submit(lose_the_device, tmp_path / "marker")
     assert future.result(timeout=60) == "answered"
@@ -174,6 +184,7 @@ def test_cancelling_while_workers_start_ends_them_too(delay):
     assert all(future.done() for future in futures)
 
 
+@pytest.mark.slow
 def test_an_interrupt_before_a_worker_is_ready_does_not_reach_it(capfd):
     """A terminal sends Ctrl-C to all processes, also to one that imports torch."""
     for delay in (0.0, 0.05, 0.3):
@@ -199,6 +210,7 @@ def test_an_interrupt_while_a_worker_is_started_still_stops_this_process(monkeyp
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, set())
 
 
+@pytest.mark.slow
 def test_no_worker_outlives_a_killed_parent(tmp_path):
     """The parent is killed while its workers train; both must be gone soon."""
     script = tmp_path / "parent.py"
@@ -234,6 +246,7 @@ def test_no_worker_outlives_a_killed_parent(tmp_path):
     assert are_gone(pids)
 
 
+@pytest.mark.slow
 def test_another_call_is_made_in_new_processes_as_often_as_asked(workers, capfd):
     first = workers.submit(os.getpid).result()
     last = workers.submit(give_up, 3).result()
@@ -242,12 +255,14 @@ def test_another_call_is_made_in_new_processes_as_often_as_asked(workers, capfd)
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_another_call_that_cannot_be_sent_is_an_error(workers):
     with pytest.raises(TypeError, match="cannot be sent"):
         workers.submit(give_up_for_a_lambda).result()
     assert workers.submit(pid_after, 0).result() > 0
 
 
+@pytest.mark.slow
 def test_a_future_that_its_owner_cancels_harms_no_other():
     with LocalProcesses(1, prepare=nothing) as executor:
         first = executor.submit(pid_after, 0.3)
@@ -256,6 +271,7 @@ def test_a_future_that_its_owner_cancels_harms_no_other():
         assert first.cancelled()
 
 
+@pytest.mark.slow
 def test_workers_that_never_begin_are_not_the_task_s_fault(tmp_path):
     with LocalProcesses(1, prepare=partial(os._exit, 7)) as executor:
         future = executor.submit(pid_after, 0)

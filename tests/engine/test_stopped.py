@@ -18,6 +18,7 @@ def stop_and_answer() -> int:
     return os.getpid()
 
 
+@pytest.mark.slow
 def test_a_stopped_worker_is_given_up_after_the_timeout_and_replaced() -> None:
     with LocalProcesses(1, prepare=nothing, timeout_seconds=0.5) as executor:
         stopped = executor.submit(stop_and_answer)
@@ -26,6 +27,7 @@ def test_a_stopped_worker_is_given_up_after_the_timeout_and_replaced() -> None:
         assert executor.submit(pid_after, 0).result(timeout=60) > 0
 
 
+@pytest.mark.slow
 def test_a_stopped_worker_that_goes_on_loses_nothing() -> None:
     with LocalProcesses(1, prepare=nothing) as executor:
         pid = executor.submit(pid_after, 0).result(timeout=60)

@@ -16,6 +16,7 @@ DEPTH = 12
 NEAR, NEAR_WITH_NORM = 0.6, 1.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stack", NOTEBOOK_STACKS, ids=lambda stack: stack.name)
 def test_theory_is_near_the_mean_of_untrained_networks(stack):
     item = ARCHITECTURES[stack.name]

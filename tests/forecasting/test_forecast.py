@@ -87,6 +87,7 @@ def shrinking(depth, *, image_shape, num_classes, generator):
     return nn.Sequential(*layers)
 
 
+@pytest.mark.slow
 def test_a_users_network_gets_a_forecast_without_a_line_of_its_own():
     (found,) = db.forecast(
         shrinking, data="stroke_digits", depths=(2, 12), num_networks=3, probe=False
@@ -115,6 +116,7 @@ def test_depths_off_the_grid_are_refused():
         db.forecast("elu", data="stroke_digits", depths=(3, 100))
 
 
+@pytest.mark.slow
 def test_the_command_prints_what_the_function_returns():
     from click.testing import CliRunner
 

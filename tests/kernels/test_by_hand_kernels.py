@@ -121,6 +121,7 @@ def test_fused_kernels_compute_the_formulas(
         compare_by_hand(name, case_of(norm, activation, skip, pool))
 
 
+@pytest.mark.slow
 @needs_kernels
 @settings(deadline=None, max_examples=10)
 @given(

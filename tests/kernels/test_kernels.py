@@ -70,6 +70,7 @@ def test_factors_and_circular_padding_equal_the_reference(
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KERNELS)
 @settings(deadline=None, max_examples=40)
 @given(

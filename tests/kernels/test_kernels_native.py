@@ -17,6 +17,7 @@ EXTRA["avx512"] = [
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
 def test_no_kernel_touches_memory_that_is_not_its_own(tmp_path: Path) -> None:
     compile_ = ["g++", "-std=c++17", "-O1", "-g", "-Wno-psabi", f"-I{NATIVE}"]

@@ -175,6 +175,7 @@ def net(*parameters: Tensor) -> Layer:
 SHAPES = ((3, 2, 3, 3), (3,), (3,), (3,), (3, 3, 3, 3), (3,), (4, 6), (4,))
 
 
+@pytest.mark.slow
 def test_a_network_s_gradients_are_those_of_its_loss() -> None:
     x, *parameters = drawn((2, 2, 2, 4), *SHAPES)
     labels = torch.tensor([3, 1])

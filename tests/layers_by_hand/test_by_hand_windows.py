@@ -58,6 +58,7 @@ windows = st.builds(
 )
 
 
+@pytest.mark.slow
 @few
 @given(window=windows, num_filters=small)
 def test_convolution_meets_numeric_gradients_and_torch(

@@ -63,6 +63,7 @@ def record_of(context, architecture, plugin=None, **changes):
     return run_trial(replace(spec, **changes), replace(context, plugins=plugins))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("built_in", FORMS)
 def test_three_forms_of_one_net_train_to_bit_equal_losses(context, built_in):
     """And the registered one with them; with weight decay, which all tensors share."""

@@ -48,6 +48,7 @@ def test_a_file_adds_descriptions_and_builders(tmp_path, capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_the_hash_follows_the_file(tmp_path):
     path = written(tmp_path, "mine.py", GOOD)
     before = load_architectures([path])["wide"].plugin_sha256

@@ -147,6 +147,7 @@ def same(one: Any, other: Any) -> bool:
     return repr(one) == repr(other)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(records)
 def test_any_record_comes_back_from_one_line_of_strict_json(
@@ -192,6 +193,7 @@ def test_every_field_comes_back() -> None:
         assert same(getattr(back, field.name), value), field.name
 
 
+@pytest.mark.slow
 def test_a_changed_character_never_makes_another_record() -> None:
     """Refused, or without effect, as `1e-05` written `1E-05` is."""
     line = to_line(RECORD)
@@ -209,6 +211,7 @@ def test_a_changed_character_never_makes_another_record() -> None:
     assert num_harmless < 5
 
 
+@pytest.mark.slow
 def test_a_lost_or_doubled_character_never_makes_another_record() -> None:
     line = to_line(RECORD)
     for place in range(1, len(line) - 1):
@@ -239,6 +242,7 @@ def test_what_was_never_a_record_is_refused(line: str) -> None:
         from_line(line)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.text()

@@ -7,6 +7,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from depthbench.report.freshness import is_up_to_date
 from depthbench.spec import read_resolved, write_study
 
@@ -41,6 +43,7 @@ def test_what_a_clone_lacks_is_written(tmp_path):
     assert not is_up_to_date(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_run_with_nothing_left_to_do_needs_no_torch_and_draws_nothing(tmp_path):
     out = tmp_path / "notebook"
     (out / "figures").mkdir(parents=True)

@@ -78,6 +78,7 @@ def test_claims_are_drawn_deepest_first(with_claims: StudyResult) -> None:
     assert diamond.get_xdata()[0] == 10_000 < axes.get_xlim()[1]
 
 
+@pytest.mark.slow
 def test_claims_are_stored_with_a_study_and_are_on_its_page(
     with_claims: StudyResult, tmp_path: Path
 ) -> None:

@@ -33,6 +33,7 @@ def a_result(cells: list[Cell] = CELLS) -> StudyResult:
     return study_result(STUDY, cells, records())
 
 
+@pytest.mark.slow
 def test_optuna_reads_every_trial(tmp_path: Path) -> None:
     path = tmp_path / "study file.db"
     write_optuna_file(a_result(), path)
@@ -60,6 +61,7 @@ def test_optuna_reads_every_trial(tmp_path: Path) -> None:
     assert best == 0.05
 
 
+@pytest.mark.slow
 def test_a_second_export_is_the_same_and_replaces_the_first(tmp_path: Path) -> None:
     path = tmp_path / "study.db"
     write_optuna_file(a_result(CELLS[:1]), path)
@@ -100,6 +102,7 @@ def test_another_file_is_never_replaced(tmp_path: Path) -> None:
     assert others.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_tuned_cell_is_one_study_over_all_its_rates(tmp_path: Path) -> None:
     study = StudySpec(arch=("net",), tune_lr=6, cap=24)
     cell = a_cell(Rate(name="tuned", range=RANGE))
@@ -117,6 +120,7 @@ def test_a_study_without_trials_is_an_empty_one(tmp_path: Path) -> None:
     assert loaded_trials(path) == []
 
 
+@pytest.mark.slow
 def test_the_report_command_writes_it_beside_the_tables(tmp_path: Path) -> None:
     folder, path = tmp_path / "results", tmp_path / "study.db"
     with open_store(folder) as store:

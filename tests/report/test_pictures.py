@@ -221,6 +221,7 @@ def page_of(folder: Path, study: StudySpec) -> str:
     return write_report(folder).page.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_grid_of_one_depth_claims_no_limit(tmp_path: Path) -> None:
     grid = replace(STUDY, search="grid", depths=(6, 6))
     alone = page_of(tmp_path / "alone", grid)
@@ -236,6 +237,7 @@ def test_a_grid_of_one_depth_claims_no_limit(tmp_path: Path) -> None:
         assert any(fit is not None for fit in fits) is has_fit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depths", [(6, 6), (3, 9)])
 def test_figures_are_numbered_without_a_gap(
     depths: tuple[int, int], tmp_path: Path
@@ -247,6 +249,7 @@ def test_figures_are_numbered_without_a_gap(
     assert captions == regions == list(range(1, 1 + page.count("<figure>")))
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_was_asked_for_only(tmp_path: Path) -> None:
     pages = {}
     for asked in ((), ("filters",), ("histories", "filters")):

@@ -267,6 +267,7 @@ def test_the_exponent_is_found(exponent: float) -> None:
     assert at_24 == pytest.approx(0.05, rel=0.25)
 
 
+@pytest.mark.slow
 def test_the_exponent_covers_the_truth_in_repeated_studies() -> None:
     """Nine in ten, with an architecture's own limit at 60 layers in the way."""
     grid = np.geomspace(0.004, 0.3, 6)

@@ -224,6 +224,7 @@ def test_a_diverged_curve_ends_in_the_band() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.parametrize("kind", ["svg", "png"])
 def test_files_are_the_same_bytes_every_time(name: str, kind: str) -> None:
@@ -262,6 +263,7 @@ def test_odd_studies_are_drawn(name: str, result: StudyResult) -> None:
     assert render(FIGURES[name](result), "svg").startswith(b"<svg")
 
 
+@pytest.mark.slow
 def test_no_font_is_too_small() -> None:
     for draw in FIGURES.values():
         figure = draw(RESULT)

@@ -51,6 +51,7 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> ReportPaths:
     return write_report(folder)
 
 
+@pytest.mark.slow
 def test_every_file_is_written(golden: ReportPaths) -> None:
     tables = tuple(golden.tables.values())
     paths = (golden.page, *tables, *golden.figures)
@@ -61,6 +62,7 @@ def test_every_file_is_written(golden: ReportPaths) -> None:
         assert path.read_bytes() == (GOLDEN / path.name).read_bytes()
 
 
+@pytest.mark.slow
 def test_rebuilding_gives_the_same_bytes(golden: ReportPaths) -> None:
     folder = golden.page.parent
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
@@ -68,6 +70,7 @@ def test_rebuilding_gives_the_same_bytes(golden: ReportPaths) -> None:
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processor", ["Haswell", "Prescott"])
 def test_another_process_gives_the_same_bytes(
     golden: ReportPaths, tmp_path: Path, processor: str
@@ -127,6 +130,7 @@ def test_the_page_answers_in_plain_words(golden: ReportPaths) -> None:
     assert "confidence" not in text
 
 
+@pytest.mark.slow
 def test_hostile_names_are_text(tmp_path: Path) -> None:
     make_folder(tmp_path, HOSTILE)
     text = write_report(tmp_path).page.read_text(encoding="utf-8")
@@ -138,6 +142,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     assert len(page.ids) == len(set(page.ids))
 
 
+@pytest.mark.slow
 def test_hostile_messages_are_text(tmp_path: Path) -> None:
     study = make_folder(tmp_path, "net")
     spec = cell("net", study=study, has_batchnorm=True).trial(24, 0)
@@ -153,6 +158,7 @@ def test_hostile_messages_are_text(tmp_path: Path) -> None:
     assert bad.message in messages
 
 
+@pytest.mark.slow
 def test_notes_count_strangers_and_damage(tmp_path: Path) -> None:
     study = make_folder(tmp_path, "net")
     stranger = cell("other", study=study).trial(3, 0)
@@ -164,12 +170,14 @@ def test_notes_count_strangers_and_damage(tmp_path: Path) -> None:
     assert "1 damaged line in the results folder" in text
 
 
+@pytest.mark.slow
 def test_a_complete_study_has_no_notes(tmp_path: Path) -> None:
     make_folder(tmp_path, "net")
     text = write_report(tmp_path).page.read_text(encoding="utf-8")
     assert 'role="note"' not in text
 
 
+@pytest.mark.slow
 def test_a_study_without_records(tmp_path: Path) -> None:
     make_folder(tmp_path, "net")
     (tmp_path / "trials.jsonl").unlink()

@@ -65,6 +65,7 @@ def test_golden_csv(name: str) -> None:
     assert golden_tables()[name].csv == expected
 
 
+@pytest.mark.slow
 def test_order_of_records_does_not_matter() -> None:
     study = read_study(GOLDEN / "study.toml")
     cells = read_cells(GOLDEN / "study.toml")

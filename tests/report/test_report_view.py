@@ -18,6 +18,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> ReportPaths:
     return write_report(folder, has_pdf=True)
 
 
+@pytest.mark.slow
 def test_every_point_leads_to_the_row_of_its_trial(paths: ReportPaths) -> None:
     text = paths.page.read_text(encoding="utf-8")
     ids = Page(text).ids

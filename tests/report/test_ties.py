@@ -34,6 +34,7 @@ def result_of(study: StudySpec = STUDY, **changes: object) -> StudyResult:
     return study_result(study, changed, records)
 
 
+@pytest.mark.slow
 def test_cells_tie_unless_compare_tells_them_apart() -> None:
     result = result_of()
     found = ties(result.cells)
@@ -70,6 +71,7 @@ def graphs(draw: st.DrawFn) -> list[set[int]]:
     return graph
 
 
+@pytest.mark.slow
 @given(graphs())
 @settings(deadline=None)
 def test_two_share_a_letter_if_and_only_if_they_tie(graph: list[set[int]]) -> None:
@@ -96,6 +98,7 @@ def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["seed_and_depth"], indirect=True)
 def test_ties_are_in_the_table_and_on_the_page(folder: Path) -> None:
     paths = write_report(folder)
@@ -107,11 +110,13 @@ def test_ties_are_in_the_table_and_on_the_page(folder: Path) -> None:
     assert NOTE not in paths.page.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["seed"], indirect=True)
 def test_intervals_from_shared_seeds_are_called_too_narrow(folder: Path) -> None:
     assert NOTE in write_report(folder).page.read_text()
 
 
+@pytest.mark.slow
 def test_notes_on_shared_seeds_are_in_markdown_too() -> None:
     assert NOTE in study_markdown(result_of(seeding="seed"))
     assert NOTE not in study_markdown(result_of())

@@ -51,6 +51,7 @@ def ids_of(records: Sequence[TrialRecord]) -> set[str]:
     return {record.id for record in records}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [1, 3, 5])
 @pytest.mark.parametrize("depths", [None, (12, 48)])
 @pytest.mark.parametrize("limit", [0, 3, 12, 40, 96])

@@ -91,6 +91,7 @@ def assert_same(plan, expected):
     assert (ours.k50(), ours.k90()) == (theirs.k50(), theirs.k90())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", range(10))
 def test_200_disturbed_studies_end_as_the_undisturbed_ones(block):
     """Deaths and any order: the same trials, the same posterior."""

@@ -123,6 +123,7 @@ def test_any_prefix_of_the_records_continues_alike(world: Oracle) -> None:
         assert plan_cell(CELL, records.values()) == final
 
 
+@pytest.mark.slow
 def test_suggestions_are_the_same_in_another_process() -> None:
     code = (
         "from depthbench.search.rate import RateSearch, TriedRate\n"
@@ -208,6 +209,7 @@ def test_a_tuned_cell_owns_its_range_and_its_own_rate_only() -> None:
     assert high.owns(high.trial(6, 1)) and not high.owns(at(6, 1, lr=2.0))
 
 
+@pytest.mark.slow
 def test_nothing_imports_optuna_before_a_rate_is_searched_for() -> None:
     code = (
         "import sys, depthbench.cli, depthbench.search, depthbench.search.rate, "

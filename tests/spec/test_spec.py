@@ -132,6 +132,7 @@ def test_studies_differ_in_training_only_where_a_training_differs() -> None:
     ]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(-200, 400))
 def test_a_depth_off_the_grid_is_told_the_nearest_that_exist(

@@ -71,6 +71,7 @@ def cells(draw: st.DrawFn, study: StudySpec) -> Cell:
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.data())
 def test_studies_and_cells_come_back_from_toml(

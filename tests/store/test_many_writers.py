@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from places import ROOT
 
 from depthbench.record import Outcome, TrialRecord, to_line
@@ -35,6 +36,7 @@ print(refused)
 """
 
 
+@pytest.mark.slow
 def test_ten_processes_lose_and_double_no_record(tmp_path: Path) -> None:
     spec = TrialSpec(architecture="elu", depth=3, data="mnist", seed=0, lr=0.05)
     line = to_line(TrialRecord(spec=spec, outcome=Outcome.CRASHED)).strip()

@@ -181,6 +181,7 @@ def test_a_newer_schema_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     assert names(tmp_path) == [".lock", "trials.jsonl"]
 
 
+@pytest.mark.slow
 def test_a_reader_sees_whole_records_only_while_a_writer_is_at_work(
     tmp_path: Path,
 ) -> None:

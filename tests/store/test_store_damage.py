@@ -37,6 +37,7 @@ def instant_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda descriptor: descriptor)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["low bit", "high bit", "newline"])
 @pytest.mark.usefixtures("instant_fsync")
 def test_any_damaged_byte_costs_its_own_line_at_most(
@@ -67,6 +68,7 @@ def test_any_damaged_byte_costs_its_own_line_at_most(
                 store.quarantine.unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("instant_fsync")
 def test_a_file_cut_anywhere_keeps_its_whole_lines_and_grows_on(
     tmp_path: Path,

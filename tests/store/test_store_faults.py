@@ -72,6 +72,7 @@ def seeds_in(folder: Path) -> list[int]:
     return [record.spec.seed for record in records]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["at random", "while a line is written"])
 def test_kill_at_any_time_loses_nothing_acknowledged(tmp_path: Path, when: str) -> None:
     record = a_record(0, LONG)

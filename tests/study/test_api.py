@@ -83,6 +83,7 @@ def test_without_its_data_a_network_of_this_script_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_standard_input_measures_what_the_command_line_does(place):
     """The stack that was typed is in the results folder, for the command to take."""
     typed = python(place, "-", text=ON_STANDARD_INPUT)
@@ -98,6 +99,7 @@ def test_standard_input_measures_what_the_command_line_does(place):
         assert stable_rows(place / "typed" / name) == expected
 
 
+@pytest.mark.slow
 def test_a_script_needs_no_main_guard_for_the_network_it_defines(place):
     (place / "script.py").write_text(SCRIPT)
     done = python(place, "script.py")
@@ -272,6 +274,7 @@ def test_a_result_has_tables_intervals_and_figures(folder):
         result["gone"]
 
 
+@pytest.mark.slow
 def test_a_notebook_shows_a_table_and_a_figure(folder):
     result = db.load(folder)
     html = result._repr_html_()
@@ -308,6 +311,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 def test_a_resumed_run_reads_what_is_stored_once(folder):
     flags = "--arch elu --arch tanh_naive --device cpu --kernels reference --out r"
     done = python(folder.parent, "-c", COUNT, *flags.split())

@@ -52,6 +52,7 @@ def carry_out(monkeypatch):
     return carry_out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC])
 def test_a_study_survives_the_failure_of_any_call(
     carry_out, tmp_path, monkeypatch, error

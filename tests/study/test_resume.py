@@ -145,6 +145,7 @@ def records_of(folder: Path) -> list[str]:
     return sorted(map(without_times, read_records(folder).records.values()))
 
 
+@pytest.mark.slow
 def test_the_same_command_again_trains_nothing(place, uninterrupted):
     lines = (uninterrupted / "trials.jsonl").read_bytes()
     page = (uninterrupted / "report.html").read_bytes()
@@ -156,6 +157,7 @@ def test_the_same_command_again_trains_nothing(place, uninterrupted):
     assert (uninterrupted / "report.html").read_bytes() == page
 
 
+@pytest.mark.slow
 def test_signals_save_and_say_how_to_go_on(place, uninterrupted):
     """Ctrl-C, then the same command and SIGTERM, then the same command to the end."""
     out = place / "signalled"
@@ -211,6 +213,7 @@ def test_signals_at_random_moments(place, uninterrupted, times):
     assert stable_columns(out / "trials.csv") == expected
 
 
+@pytest.mark.slow
 def test_trials_of_another_machine_are_kept_and_told(place, uninterrupted):
     """The stored ones count; where they ran is said before new ones join them."""
     out = place / "elsewhere"
@@ -226,6 +229,7 @@ def test_trials_of_another_machine_are_kept_and_told(place, uninterrupted):
     assert num_stored(out) == len(records)
 
 
+@pytest.mark.slow
 def test_a_network_that_ends_its_process_is_no_evidence(place):
     """Beyond k = 3 this one does, as a fault in native code would."""
     (place / "crash.py").write_text(
@@ -241,6 +245,7 @@ def test_a_network_that_ends_its_process_is_no_evidence(place):
     assert "ended with exit code 7, twice" in err
 
 
+@pytest.mark.slow
 def test_a_reader_of_the_progress_that_goes_away_stops_nothing(place, uninterrupted):
     process = start(place, "unread")
     process.stderr.close()

@@ -76,6 +76,7 @@ def test_each_key_is_run_eagerly_once_and_then_replayed():
     assert recorder.num_replayed == 27 - 7
 
 
+@pytest.mark.slow
 def test_another_mode_is_another_capture():
     """BatchNorm's mode is frozen into a capture; the notebook's protocol changes it."""
     spec = replace(SPEC, train_mode="first_epoch", epochs=4)

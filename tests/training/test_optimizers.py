@@ -198,6 +198,7 @@ def test_the_penalty_is_autograd_s_of_the_penalised_loss(maker, trained_at_all):
         torch.testing.assert_close(parameter, theirs[name], rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_a_trial_does_not_import_the_compiler_of_torch(tmp_path):
     """It takes seconds and 150 MB, in each worker."""
     code = """

@@ -100,6 +100,7 @@ def test_trains_as_torch_does(name):
         assert not torch.allclose(one, third, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["schedule", "nesterov", "penalty", "rmsprop"])
 @pytest.mark.parametrize("architecture", ["elu", "elu_bn"])
 def test_captured_steps_have_the_rate_of_their_epoch(monkeypatch, name, architecture):

@@ -191,6 +191,7 @@ def test_what_fewer_epochs_would_have_recorded(record, context):
         assert cut.ended_by == "max_train_seconds"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("milestones", [(1,), (1, 3), (2, 3)])
 def test_a_shorter_training_has_the_milestones_that_it_reaches(context, milestones):
     spec = replace(SPEC, lr_milestones=milestones, lr_gamma=0.5)

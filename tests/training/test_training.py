@@ -131,6 +131,7 @@ def test_the_loss_of_several_heads_is_their_mean():
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFERENCE)
 def test_learns_the_toy_set(name):
     training = run(network(name), replace(SPEC, epochs=40))

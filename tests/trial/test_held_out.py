@@ -291,6 +291,7 @@ def test_tests_within_epochs_are_of_the_images_held_out_if_there_are_any():
     assert before[1:] == evaluate(network(), held_out, 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("train_mode", ["every_epoch", "first_epoch"])
 def test_epochs_without_a_test_are_trained_all_the_same(train_mode):
     spec = replace(HELD_OUT, train_mode=train_mode, epochs=5, train_after=True)

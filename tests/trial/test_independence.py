@@ -122,6 +122,7 @@ def test_depths_share_no_default_weights_of_modules(trained):
     assert abs(correlation(here.flatten(), deeper.flatten())) < 0.2
 
 
+@pytest.mark.slow
 def test_depths_share_no_first_layer():
     here, deeper = first_layer("elu", 27), first_layer("elu", 30)
     limit = 4 / math.sqrt(len(here))
@@ -130,6 +131,7 @@ def test_depths_share_no_first_layer():
     assert correlation(*shared) > 0.999
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", REFERENCE)
 def test_architectures_share_the_first_layer_but_for_its_scale(architecture):
     torch.testing.assert_close(first_layer(architecture, 27), first_layer("elu", 27))

@@ -148,6 +148,7 @@ def without_times(record: TrialRecord) -> TrialRecord:
     )
 
 
+@pytest.mark.slow
 @needs_library
 def test_the_same_trial_is_bit_equal_alone_and_beside_others(context):
     with LocalProcesses(2, prepare=know_toy) as executor:
@@ -253,6 +254,7 @@ def test_a_broken_gradient_is_caught_by_the_self_check(monkeypatch, broken):
     self_check._fused_disagreement.cache_clear()
 
 
+@pytest.mark.slow
 def test_steps_replayed_wrongly_are_caught_by_the_self_check(monkeypatch):
     """By a recorder that forgets a replay, and not by one that is right."""
 
@@ -305,6 +307,7 @@ def toy_runs(monkeypatch):
     trial._loaded.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("toy_runs", "no_library")
 def test_a_run_without_the_library_says_so_once(tmp_path, capsys):
     assert run(tmp_path, "--arch", "elu", "--arch", "tanh_naive") == 0
@@ -322,6 +325,7 @@ def test_fused_kernels_that_are_missing_are_the_environment_s_fault(tmp_path, ca
     assert "kernels = reference" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @needs_library
 @pytest.mark.usefixtures("toy_runs", "wrong_kernels")
 def test_with_a_broken_kernel_the_reference_is_used_and_said_once(tmp_path, capsys):
@@ -334,6 +338,7 @@ def test_with_a_broken_kernel_the_reference_is_used_and_said_once(tmp_path, caps
     assert {record.environment.instruction_set for record in records} == {None}
 
 
+@pytest.mark.slow
 @needs_library
 @pytest.mark.usefixtures("toy_runs")
 def test_a_broken_kernel_trains_nothing_where_it_is_wanted(tmp_path, request, capsys):
@@ -349,6 +354,7 @@ def test_a_broken_kernel_trains_nothing_where_it_is_wanted(tmp_path, request, ca
     assert read_records(tmp_path / "out").records == before
 
 
+@pytest.mark.slow
 @needs_library
 @pytest.mark.usefixtures("toy_runs")
 def test_a_cell_goes_on_with_the_kernels_it_began_with(tmp_path, capsys):
@@ -364,6 +370,7 @@ def test_a_cell_goes_on_with_the_kernels_it_began_with(tmp_path, capsys):
     assert [cell.template.kernels for cell in cells] == ["reference", "fused"]
 
 
+@pytest.mark.slow
 @needs_library
 @pytest.mark.usefixtures("toy_runs")
 def test_an_edited_file_does_not_inherit_kernels(tmp_path):
@@ -383,6 +390,7 @@ def test_an_edited_file_does_not_inherit_kernels(tmp_path):
     assert sorted(by_file.values()) == ["fused", "reference"]
 
 
+@pytest.mark.slow
 @needs_library
 @pytest.mark.usefixtures("toy_runs")
 def test_a_finished_study_needs_no_kernels(tmp_path, monkeypatch):

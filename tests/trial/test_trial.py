@@ -38,6 +38,7 @@ def context(tmp_path, monkeypatch):
     return TrialContext(data_dir=tmp_path)
 
 
+@pytest.mark.slow
 def test_two_processes_give_bit_equal_records(context):
     """Side by side, so that what one does cannot help the other."""
     with LocalProcesses(2, prepare=know_toy) as executor:
