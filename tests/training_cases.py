@@ -9,6 +9,8 @@ from depthbench import runtime
 from depthbench.plugins import load_architectures
 from depthbench.spec import TrialSpec
 from depthbench.training import ResidentData, train
+from depthbench.training.batches import DataPass
+from depthbench.training.testing import run_eagerly, tested
 from depthbench.trial.network import bare_network
 
 REGISTRY = load_architectures()
@@ -57,3 +59,9 @@ def without_times(training):
     """As a text, in which NaN equals NaN."""
     epochs = tuple(replace(epoch, seconds=0.0) for epoch in training.epochs)
     return repr(replace(training, epochs=epochs))
+
+
+def evaluate(net, data, batch_size):
+    """Mean loss and error of each head on the test set, in evaluation mode."""
+    net.eval()
+    return tested(DataPass(net, data, data.test, batch_size), "eval", run_eagerly)

@@ -27,7 +27,7 @@ _ERRORS = (0.9, 0.3, 0.05)  # after each epoch of a training that succeeds
 _STUCK = 0.9
 
 
-def storage_rows(counts: Sequence[int] = COUNTS) -> pd.DataFrame:
+def storage_rows(counts: Sequence[int]) -> pd.DataFrame:
     """Seconds of processor time for made-up trials; the columns are `COLUMNS`.
 
     The trials are those of a grid over the eight networks of the reference experiment,
@@ -38,14 +38,17 @@ def storage_rows(counts: Sequence[int] = COUNTS) -> pd.DataFrame:
     Args:
         counts: Of trials, one study each.
     """
-    rows = []
-    # The first one, of few trials, is there to import what is needed.
-    for count in (_WARM_UP, *counts):
-        with tempfile.TemporaryDirectory() as folder:
-            for part, seconds in _measured(Path(folder), count):
-                rows.append([count, part, seconds, 1e6 * seconds / count])
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    return table[table["num_trials"] != _WARM_UP]
+    _rows(_WARM_UP)  # imports what is needed
+    rows = [row for count in counts for row in _rows(count)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _rows(count: int) -> list[tuple[int, str, float, float]]:
+    with tempfile.TemporaryDirectory() as folder:
+        return [
+            (count, part, seconds, 1e6 * seconds / count)
+            for part, seconds in _measured(Path(folder), count)
+        ]
 
 
 def storage_markdown(table: pd.DataFrame) -> str:

@@ -139,9 +139,9 @@ def _answer(
 
 
 def _storage(folder: Path, *, as_json: bool) -> None:
-    from depthbench.bench.storage import storage_markdown, storage_rows
+    from depthbench.bench.storage import COUNTS, storage_markdown, storage_rows
 
-    rows = storage_rows()
+    rows = storage_rows(COUNTS)
     publish(folder / "storage.csv", rows, storage_markdown(rows), as_json=as_json)
 
 

@@ -9,7 +9,6 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from depthbench.training.batches import DataPass, SplitMetrics
-from depthbench.training.resident import ResidentData
 
 # Runs a step, given a key that is equal for steps that differ in nothing but what
 # their tensors hold, and the step.
@@ -20,16 +19,6 @@ def run_eagerly(key: Hashable, step: Callable[[], None]) -> None:
     """The runner that does nothing else."""
     del key
     step()
-
-
-def evaluate(net: nn.Module, data: ResidentData, batch_size: int) -> SplitMetrics:
-    """Mean loss and error of each head on the test set, in evaluation mode.
-
-    Leaves `net` in that mode, as the notebook's loop does; what happens then is the
-    business of the caller.
-    """
-    net.eval()
-    return tested(DataPass(net, data, data.test, batch_size), "eval", run_eagerly)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def test_the_made_up_study_is_complete_and_of_both_outcomes():
 
 @pytest.mark.slow
 def test_the_command_writes_what_it_prints(tmp_path, monkeypatch):
-    monkeypatch.setattr(storage.storage_rows, "__defaults__", ((8, 24),))
+    monkeypatch.setattr(storage, "COUNTS", (8, 24))
     asked = ["--storage", "--out", str(tmp_path)]
     ran = CliRunner().invoke(command, asked, catch_exceptions=False)
     stored = pd.read_csv(tmp_path / "storage.csv")

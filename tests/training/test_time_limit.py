@@ -7,7 +7,7 @@ import torch
 from comparable import record_numbers
 from torch import nn
 from toy import TOY_SETS
-from training_cases import RESIDENT, numbers, run
+from training_cases import RESIDENT, evaluate, numbers, run
 
 from depthbench import runtime
 from depthbench.record import from_line, to_line
@@ -15,7 +15,6 @@ from depthbench.report.criteria import after_epochs
 from depthbench.spec import Criterion, TrialSpec
 from depthbench.training import loop as loop_module
 from depthbench.training import time_limit as time_limit_module
-from depthbench.training.testing import evaluate
 from depthbench.training.time_limit import TimeLimit
 from depthbench.trial import TrialContext, run_trial
 from depthbench.trial import run as trial

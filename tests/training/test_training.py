@@ -7,7 +7,16 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
-from training_cases import REGISTRY, RESIDENT, SPEC, Watched, network, numbers, run
+from training_cases import (
+    REGISTRY,
+    RESIDENT,
+    SPEC,
+    Watched,
+    evaluate,
+    network,
+    numbers,
+    run,
+)
 
 from depthbench import runtime
 from depthbench.architectures.notebook import NOTEBOOK_STACKS
@@ -16,7 +25,7 @@ from depthbench.training import batches as batches_module
 from depthbench.training import loop as loop_module
 from depthbench.training import trace as trace_module
 from depthbench.training import train
-from depthbench.training.testing import batch_statistics, evaluate
+from depthbench.training.testing import batch_statistics
 
 STACKS = [name for name in REGISTRY if stack_of(REGISTRY[name])]
 # The other stacks of the registry include controls, which are not to learn it.

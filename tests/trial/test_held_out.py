@@ -7,6 +7,7 @@ import pytest
 import torch
 from op_recorder import OpRecorder
 from toy import TOY_SETS, toy_data
+from training_cases import evaluate
 
 from depthbench import runtime
 from depthbench.datasets import Dataset
@@ -19,7 +20,6 @@ from depthbench.spec import Criterion, StudySpec, TrialSpec
 from depthbench.study.resolve import resolve_cells
 from depthbench.training import ResidentData, train
 from depthbench.training.graphed import Graphed
-from depthbench.training.testing import evaluate
 from depthbench.training.timing import seconds_per_epoch
 from depthbench.trial import TrialContext, run_trial
 from depthbench.trial import run as trial

@@ -1,6 +1,6 @@
 """What the blocks of a network carry, on the two sides of the bracket."""
 
-from math import ceil, floor, log10
+from math import ceil, floor, log10, nan
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -16,6 +16,7 @@ from depthbench.report.figures.style import (
     MUTED,
     ORANGE,
     figure_style,
+    key,
     legend_above,
 )
 from depthbench.report.judged import JudgedTrial
@@ -43,7 +44,7 @@ def profiles_figure(result: StudyResult) -> Figure:
         page = cell_panels(
             result,
             (1.75 if len(result.cells) > 1 else 3.3, 1.3),
-            (0.65, 0.25, 0.75, 0.5),
+            (0.65, 0.25, 0.85, 0.5),
             (0.55, 0.68),
             per_cell=2,
         )
@@ -69,15 +70,15 @@ def profile_figure(profile: Profile, title: str) -> Figure:
 
 
 def _draw_cell(pair: list[Axes], result: StudyResult, cell: CellResult) -> None:
-    pair[0].set_title(cell_name(result, cell), loc="left", weight="bold")
+    pair[0].set_title(cell_name(result, cell), loc="left", weight="bold", pad=18)
     for axes, side in zip(pair, ("trains", "fails"), strict=True):
         trial = _first_with_profile(cell, side)
         if trial is None:
             axes.text(0, 0.5, f"none that {side}", color=MUTED)
             axes.set_axis_off()
             continue
-        words = f"k={trial.depth} {side}"
-        axes.set_title(words, loc="right", color=MUTED, fontsize=9)
+        above: dict[str, Any] = {"transform": axes.transAxes, "color": MUTED}
+        axes.text(0, 1.05, f"k = {trial.depth} {side}", fontsize=9, **above)
         for moment, dashes in _MOMENTS.items():
             if (profile := getattr(trial.record, moment)) is not None:
                 _draw_profile(axes, profile, dashes)
@@ -101,36 +102,21 @@ def _first_with_profile(cell: CellResult, side: str) -> JudgedTrial | None:
 
 
 def _draw_profile(axes: Axes, profile: Profile, dashes: tuple[float, float]) -> None:
-    last = profile.gradient[-1]
+    # Infinite or NaN, it leaves the axes.
+    last = profile.gradient[-1] or nan
     lines = {
-        "gradient": [
-            each / last if last else float("nan") for each in profile.gradient
-        ],
+        "gradient": [each / last for each in profile.gradient],
         "deviation": profile.deviation,
     }
     for name, values in lines.items():
-        axes.plot(
-            profile.num_layers,
-            values,
-            color=_QUANTITIES[name],
-            lw=1.3,
-            dashes=dashes,
-            label=name,
-        )
+        look: dict[str, Any] = {"color": _QUANTITIES[name], "lw": 1.3, "dashes": dashes}
+        axes.plot(profile.num_layers, values, **look, label=name)
 
 
 def _legend() -> list[Line2D]:
-    words = {
-        "gradient": "gradient / the last block's",
-        "deviation": "output's deviation",
-    }
-    handles = [
-        Line2D([], [], color=color, label=words[name])
-        for name, color in _QUANTITIES.items()
+    return [
+        key("gradient / the last block's", color=_QUANTITIES["gradient"]),
+        key("output's deviation", color=_QUANTITIES["deviation"]),
+        key("untrained", color=MUTED, lw=1.3, dashes=_MOMENTS["profile_start"]),
+        key("at the end", color=MUTED, lw=1.3, dashes=_MOMENTS["profile_end"]),
     ]
-    moments = zip(("untrained", "at the end"), _MOMENTS.values(), strict=True)
-    handles += [
-        Line2D([], [], color=MUTED, lw=1.3, dashes=dashes, label=name)
-        for name, dashes in moments
-    ]
-    return handles
